@@ -148,7 +148,7 @@ fn sweep(first: &[u8], second: &[u8], mut take_row: impl FnMut(u64)) -> Result<u
         for (index, &byte) in first.iter().enumerate() {
             let mask = masks[usize::from(byte)];
             let carry_in = carries.get(index).copied().unwrap_or(false);
-            let (sum, carry) = bits.carrying_add_of(bits & mask, carry_in);
+            let (sum, carry) = add_with_carry(bits, bits & mask, carry_in);
             if let Some(slot) = carries.get_mut(index) {
                 *slot = carry;
             }
@@ -161,17 +161,11 @@ fn sweep(first: &[u8], second: &[u8], mut take_row: impl FnMut(u64)) -> Result<u
 }
 
 /// Addition with a carry in and out.
-trait CarryingAdd: Sized {
-    fn carrying_add_of(self, other: Self, carry: bool) -> (Self, bool);
-}
-
-impl CarryingAdd for u64 {
-    #[inline]
-    fn carrying_add_of(self, other: Self, carry: bool) -> (Self, bool) {
-        let (sum, over) = self.overflowing_add(other);
-        let (sum, over_again) = sum.overflowing_add(u64::from(carry));
-        (sum, over | over_again)
-    }
+#[inline]
+fn add_with_carry(one: u64, other: u64, carry: bool) -> (u64, bool) {
+    let (sum, over) = one.overflowing_add(other);
+    let (sum, over_again) = sum.overflowing_add(u64::from(carry));
+    (sum, over | over_again)
 }
 
 #[cfg(test)]
