@@ -1,1 +1,27 @@
-//! Dunlin.
+//! Dunlin: a Redis-compatible data-structure server that uses every core.
+//!
+//! Modules in the order in which a request meets them:
+//!
+//! * [`net`]: sockets, workers, connections, batches.
+//! * [`resp`]: the protocol, in and out.
+//! * [`session`]: what one client is.
+//! * [`command`]: the table of commands, dispatch, and the handlers by family.
+//! * [`keyspace`]: shards, doors, effects, expiry.
+//! * [`commit`]: where effects leave and replies wait.
+//! * [`state`]: what all workers share.
+//! * [`clock`]: what happens when time has passed.
+//! * [`observe`]: figures, slow log, memory.
+//! * [`server`]: wires it all together.
+//!
+//! `docs/architecture.md` has the map and the life of a request.
+
+pub mod clock;
+pub mod command;
+pub mod commit;
+pub mod keyspace;
+pub mod net;
+pub mod observe;
+pub mod resp;
+pub mod server;
+pub mod session;
+pub mod state;

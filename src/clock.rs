@@ -1,0 +1,113 @@
+//! The clockwork: a thread that acts when time has passed.
+//!
+//! It deletes what expires at the moment it does, ends pauses, and looks after slow figures ten times a second. It
+//! sleeps until the next key is due; a unit that stores an earlier one wakes it ([`Alarm`]).
+
+use crate::command::dispatch::append_effects;
+use crate::keyspace::door::Access;
+use crate::keyspace::{EffectBuffer, EffectLog, Keys, SHARD_COUNT};
+use crate::resp::Args;
+use crate::state::{Server, gates};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+/// Keys deleted under one lock: short enough that nobody notices.
+const KEYS_PER_VISIT: usize = 64;
+/// The longest sleep, in ms: other duties come round at least this often.
+const REST_MS: i64 = 100;
+
+/// Wakes the clockwork earlier than it meant to.
+#[derive(Default)]
+pub struct Alarm {
+    sleeping_until: AtomicI64,
+    rung: Mutex<bool>,
+    bell: Condvar,
+    stopped: AtomicBool,
+}
+
+impl Alarm {
+    /// Something is due at `at` (ms since 1970). Costs one load unless the clockwork must get up earlier for it.
+    #[inline]
+    pub fn due_at(&self, at: i64) {
+        if at < self.sleeping_until.load(Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    /// Ends the clockwork.
+    pub fn stop(&self) {
+        self.stopped.store(true, Relaxed);
+        self.ring();
+    }
+
+    #[cold]
+    fn ring(&self) {
+        *self.rung.lock() = true;
+        self.bell.notify_one();
+    }
+
+    fn sleep(&self, ms: i64) {
+        let mut rung = self.rung.lock();
+        if !*rung {
+            self.bell.wait_for(&mut rung, Duration::from_millis(ms.max(0) as u64));
+        }
+        *rung = false;
+        self.sleeping_until.store(0, Ordering::SeqCst);
+    }
+}
+
+/// Runs until the alarm says stop. Called on a thread of its own.
+pub fn run(server: Arc<Server>) {
+    let mut effects = EffectBuffer::default();
+    let mut rounds_at = 0;
+    while !server.alarm.stopped.load(Relaxed) {
+        let now = server.now();
+        let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;
+        if active {
+            for shard in 0..SHARD_COUNT {
+                while server.keyspace.next_expiry(shard) < now && expire(&server, &mut effects, shard, now) {}
+            }
+        }
+        server.gates.tick(now);
+        if now >= rounds_at || now + REST_MS < rounds_at {
+            rounds_at = now + REST_MS;
+            let bytes = dunlin_structures::alloc::thread_bytes();
+            let held = bytes.allocated.wrapping_sub(bytes.deallocated) as i64;
+            server.shared.other_memory.store(held, Relaxed);
+            crate::observe::memory::used(&server);
+        }
+
+        let next = |server: &Server| {
+            let soonest = (0..SHARD_COUNT).map(|shard| server.keyspace.next_expiry(shard)).min();
+            // A key is gone once its time is past, which is a millisecond later.
+            if active { soonest.unwrap_or(i64::MAX).saturating_add(1) } else { i64::MAX }
+        };
+        let until = next(&server).min(now + REST_MS);
+        server.alarm.sleeping_until.store(until, Ordering::SeqCst);
+        // A unit that stored an earlier key before it could see that we sleep is seen here.
+        if next(&server) >= until {
+            server.alarm.sleep(until - server.now());
+        }
+    }
+}
+
+/// Deletes some of what is due in a shard. Returns whether there may be more.
+fn expire(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i64) -> bool {
+    effects.clear();
+    effects.wanted = server.commit.wanted();
+    let locked = server.keyspace.lock_one(shard);
+    let access = Access { clock: Server::access_clock(now), no_touch: true };
+    let request = Args::new(&[], &[]);
+    let mut keys =
+        Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
+    let count = keys.expire_due(shard, KEYS_PER_VISIT);
+    let mut finished = keys.finish();
+    for (index, shard) in finished.locked.iter_mut() {
+        server.keyspace.set_next_expiry(index, shard.next_expiry());
+    }
+    append_effects(server, finished, None);
+    count == KEYS_PER_VISIT
+}

@@ -1,0 +1,42 @@
+//! What a handler is given.
+
+use crate::command::table::Command;
+use crate::keyspace::Keys;
+use crate::resp::Reply;
+use crate::session::Session;
+use crate::state::Server;
+use crate::state::stats::WorkerStats;
+
+/// One running command.
+///
+/// Its parts are separate fields, so that a handler may hold a value through `keys` while it writes to `reply`.
+pub struct Context<'a> {
+    pub server: &'a Server,
+    pub session: &'a mut Session,
+    /// The doors to the keys that dispatch locked.
+    pub keys: Keys<'a>,
+    pub reply: Reply<'a>,
+    /// The command that runs; for a subcommand, that one.
+    pub command: &'a Command,
+    pub stats: &'a WorkerStats,
+    /// Set by a handler that can't go on now: it has changed and replied nothing, and will be run again.
+    pub parked: Option<ParkedOn>,
+}
+
+/// What a parked request waits for. Its connection waits, never its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParkedOn {
+    /// A gate that is closed: a pause, a full log. Tried again when any gate opens, which `Gates::opened` counts.
+    Gate { opened: u64 },
+}
+
+impl Context<'_> {
+    /// The time of this unit in ms since 1970.
+    pub fn now(&self) -> i64 {
+        self.keys.now
+    }
+
+    pub fn db(&self) -> u16 {
+        self.session.db
+    }
+}

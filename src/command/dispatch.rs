@@ -1,0 +1,287 @@
+//! One request's way: gates, locks, handler, effects, reply.
+//!
+//! The order matters and is this: nothing is locked before the gates let the request through; effects are appended
+//! before any lock is released, so that the log's order is the order of execution; the reply's LSN is known then.
+
+use crate::command::context::{Context, ParkedOn};
+use crate::command::spec::{self, Run};
+use crate::command::table::{Command, KeyPattern};
+use crate::keyspace::door::{Access, Finished, Known};
+use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
+use crate::observe;
+use crate::resp::error::unknown_command;
+use crate::resp::{Args, CommandError, Output, Reply};
+use crate::session::{ReplyMode, Session, gate};
+use crate::state::stats::WorkerStats;
+use crate::state::{Server, gates};
+use dunlin_structures::cycles;
+
+/// What a worker brings along for all its units.
+pub struct Unit<'a> {
+    pub server: &'a Server,
+    pub stats: &'a WorkerStats,
+    pub effects: &'a mut EffectBuffer,
+    /// The time of the batch, in ms since 1970.
+    pub now: i64,
+    /// When the unit before this one ended, by the cycle counter.
+    pub clock: u64,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered; the reply may leave once this LSN is durable.
+    Done(Lsn),
+    /// It can't run now; nothing has happened.
+    Parked(ParkedOn),
+}
+
+impl Unit<'_> {
+    /// Runs one request. `known` are its keys' positions as far as the batch computed them.
+    #[inline]
+    pub fn execute(
+        &mut self,
+        session: &mut Session,
+        command: Option<&Command>,
+        mut args: Args<'_>,
+        known: &[Known],
+        out: &mut Output,
+    ) -> Outcome {
+        let server = self.server;
+        let mark = out.mark();
+        let Some(mut command) = command else {
+            let error = unknown_command(args.at(0), args.from(1));
+            return self.refuse(session, None, &error, out);
+        };
+        if matches!(command.spec.run, Run::Container) {
+            match resolve_subcommand(server, command, &mut args) {
+                Ok(subcommand) => command = subcommand,
+                Err(error) => return self.refuse(session, Some(command), &error, out),
+            }
+        }
+        if !command.accepts(args.len()) {
+            let error = CommandError::WrongArity(command.full_name);
+            return self.refuse(session, Some(command), &error, out);
+        }
+        if server.gates.closed() | session.gates != 0 {
+            match check_gates(server, session, command, self.now) {
+                Gate::Open => {}
+                Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
+                Gate::Parked(on) => return Outcome::Parked(on),
+            }
+        }
+
+        let (locked, handler) = match command.spec.run {
+            Run::OnKeys(handler) => (lock_keys(server, command, args, known), handler),
+            Run::OnAll(handler) => (server.keyspace.lock_all(), handler),
+            Run::Unlocked(handler) => (Locked::None, handler),
+            // A container was resolved above; its subcommands are no containers.
+            Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
+        };
+        self.effects.clear();
+        self.effects.wanted = server.commit.wanted();
+        let access = Access { clock: Server::access_clock(self.now), no_touch: session.no_touch };
+        let keys = Keys::new(
+            &server.keyspace,
+            locked,
+            known,
+            session.db,
+            self.now,
+            access,
+            args,
+            self.effects,
+            &*server.listener,
+        );
+        let reply = Reply::new(out, session.protocol);
+        let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
+        let result = handler(&mut cx, &mut args);
+        let Context { keys, parked, .. } = cx;
+        let finished = keys.finish();
+        let lsn = append_effects(server, finished, Some(self.stats));
+
+        if let Some(on) = parked {
+            out.cut_back(mark);
+            return Outcome::Parked(on);
+        }
+        let stats = &self.stats.commands[command.id];
+        if let Err(error) = &result {
+            out.cut_back(mark);
+            self.write_error(session, error, out);
+            stats.failed.add(1);
+        }
+        if session.gates & gate::REPLY_MODE != 0 {
+            apply_reply_mode(session, || out.cut_back(mark));
+        }
+        let end = cycles::now();
+        let spent = end.wrapping_sub(self.clock);
+        self.clock = end;
+        stats.calls.add(1);
+        stats.cycles.add(spent);
+        let ns = cycles::to_ns(spent);
+        stats.record_latency(ns);
+        if ns >= observe::attention_ns(server) {
+            observe::slow_command(server, session, command, args, ns, self.now);
+        }
+        Outcome::Done(lsn)
+    }
+
+    /// Answers an error without running anything.
+    #[cold]
+    fn refuse(
+        &mut self,
+        session: &mut Session,
+        command: Option<&Command>,
+        error: &CommandError,
+        out: &mut Output,
+    ) -> Outcome {
+        let mark = out.mark();
+        if let Some(command) = command {
+            self.stats.commands[command.id].rejected.add(1);
+        }
+        self.write_error(session, error, out);
+        if session.gates & gate::REPLY_MODE != 0 {
+            apply_reply_mode(session, || out.cut_back(mark));
+        }
+        Outcome::Done(Lsn::default())
+    }
+
+    fn write_error(&self, session: &Session, error: &CommandError, out: &mut Output) {
+        let line = error.line();
+        self.server.shared.count_error(&line);
+        Reply::new(out, session.protocol).error_line(&line);
+    }
+}
+
+/// CLIENT REPLY OFF and SKIP: leaves the reply out and moves on to the next mode.
+#[cold]
+fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
+    match session.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => forget(),
+        ReplyMode::SkipNext => {
+            forget();
+            session.set_reply_mode(ReplyMode::Skip);
+        }
+        ReplyMode::Skip => {
+            forget();
+            session.set_reply_mode(ReplyMode::On);
+        }
+    }
+}
+
+#[cold]
+fn resolve_subcommand<'s>(
+    server: &'s Server,
+    container: &'s Command,
+    args: &mut Args<'_>,
+) -> Result<&'s Command, CommandError> {
+    let Some(name) = args.get(1) else { return Err(CommandError::WrongArity(container.full_name)) };
+    args.seek(2);
+    server
+        .commands
+        .subcommand(container, name)
+        .ok_or_else(|| CommandError::UnknownSubcommand { container: container.spec.name, given: name.into() })
+}
+
+enum Gate {
+    Open,
+    Refused(CommandError),
+    Parked(ParkedOn),
+}
+
+/// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
+#[cold]
+fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
+    // Read before the gates are: one that opens in between is noticed.
+    let opened = server.gates.opened();
+    let closed = server.gates.closed();
+    let flags = command.flags();
+    let is_write = flags.has(spec::WRITE);
+    if session.needs_auth() && !flags.has(spec::NO_AUTH) {
+        return Gate::Refused(CommandError::NoAuth);
+    }
+    if closed & gates::MEMORY_LIMITED != 0 && flags.has(spec::DENYOOM) && observe::memory::is_over_limit(server) {
+        return Gate::Refused(CommandError::OutOfMemory);
+    }
+    if closed & gates::LOG_FAILED != 0 && is_write {
+        return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
+    }
+    if closed & gates::LOADING != 0 && !flags.has(spec::LOADING) {
+        return Gate::Refused(CommandError::Loading);
+    }
+    let paused = closed & gates::PAUSED_ALL != 0
+        || closed & gates::PAUSED_WRITES != 0 && (is_write || flags.has(spec::MAY_REPLICATE));
+    if paused && !flags.has(spec::NEVER_PAUSED) && now < server.gates.pause_ends() {
+        return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    if closed & gates::LOG_FULL != 0 && is_write {
+        return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    Gate::Open
+}
+
+/// Locks the shards of the request's keys, in ascending order.
+#[inline]
+fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &[Known]) -> Locked<'s> {
+    let keyspace = &server.keyspace;
+    match command.key_pattern {
+        KeyPattern::None => Locked::None,
+        KeyPattern::One(index) => {
+            let position = match known.first() {
+                Some(known) => known.position,
+                None => Position::of(args.at(index)),
+            };
+            keyspace.lock_one(position.shard())
+        }
+        KeyPattern::Tail { first, back, step } => {
+            let end = args.len().saturating_sub(back);
+            let expected = end.saturating_sub(first).div_ceil(step);
+            let mut set = 0u64;
+            if known.len() == expected {
+                known.iter().for_each(|known| set |= 1 << known.position.shard());
+            } else {
+                (first..end).step_by(step).for_each(|index| set |= 1 << Position::of(args.at(index)).shard());
+            }
+            keyspace.lock_set(set)
+        }
+        KeyPattern::General => match command.keys(args) {
+            Some(keys) => {
+                let shards = keys.iter().map(|key| 1u64 << Position::of(args.at(key.index)).shard());
+                keyspace.lock_set(shards.fold(0, |set, bit| set | bit))
+            }
+            // The arguments contradict the specs: the handler will say how. It may reach any key until it does.
+            None => keyspace.lock_all(),
+        },
+    }
+}
+
+/// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
+#[inline]
+pub fn append_effects(server: &Server, mut finished: Finished<'_>, stats: Option<&WorkerStats>) -> Lsn {
+    let commit = &server.commit;
+    if let Some(stats) = stats {
+        stats.hits.add(u64::from(finished.hits));
+        stats.misses.add(u64::from(finished.misses));
+        stats.dirty.add(finished.changes);
+    }
+    if finished.soonest != i64::MAX {
+        for (index, _) in finished.locked.iter_mut() {
+            server.keyspace.expires_at(index, finished.soonest);
+        }
+        server.alarm.due_at(finished.soonest);
+    }
+    if !finished.effects.is_empty() {
+        let lsn = commit.append(finished.effects);
+        for (index, shard) in finished.locked.iter_mut() {
+            if finished.written >> index & 1 == 1 {
+                shard.last_lsn = lsn;
+            }
+        }
+        return lsn;
+    }
+    if commit.replies_wait() {
+        // A reader must not be told of a write that a crash can still take back.
+        return finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max().unwrap_or_default();
+    }
+    Lsn::default()
+}

@@ -1,0 +1,61 @@
+//! Finds a request's keys by its command's key specs.
+
+use crate::command::spec::{Begin, Find, KeyFlags, KeySpec, key};
+use crate::resp::Args;
+use smallvec::SmallVec;
+
+/// An argument that is a key, and what is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyArg {
+    pub index: usize,
+    pub flags: KeyFlags,
+}
+
+/// All keys of a request, or `None` where the specs and the arguments disagree.
+pub fn find(specs: &[KeySpec], args: Args<'_>) -> Option<SmallVec<[KeyArg; 4]>> {
+    let mut found = SmallVec::new();
+    for spec in specs {
+        if spec.flags.has(key::NOT_KEY) {
+            continue;
+        }
+        let Some(first) = begin(spec, args) else { continue };
+        let (first, last, step) = match spec.find {
+            Find::Range { last, step, limit } => {
+                let end = args.len().checked_sub(1)?;
+                let last = match last {
+                    0.. => first + last as usize,
+                    _ if limit > 1 => first + (end.checked_sub(first)? + 1) / limit as usize - 1,
+                    back => (end + 1).checked_sub(usize::from(back.unsigned_abs()))?,
+                };
+                (first, last, step)
+            }
+            Find::Counted { count, first: offset, step } => {
+                let count = dunlin_structures::number::parse_i64(args.get(first + count as usize)?)?;
+                let count = usize::try_from(count).ok().filter(|&count| count > 0)?;
+                let first = first + offset as usize;
+                (first, first.checked_add(count.checked_mul(step as usize)?)? - step as usize, step)
+            }
+            Find::Unknown => continue,
+        };
+        if last >= args.len() || last < first {
+            return None;
+        }
+        let flags = spec.flags;
+        found.extend((first..=last).step_by(step.max(1) as usize).map(|index| KeyArg { index, flags }));
+    }
+    Some(found)
+}
+
+fn begin(spec: &KeySpec, args: Args<'_>) -> Option<usize> {
+    match spec.begin {
+        Begin::Index(index) => Some(index as usize),
+        Begin::Keyword(word, from) if from >= 0 => {
+            (from as usize..args.len()).find(|&index| args.is(index, word)).map(|index| index + 1)
+        }
+        Begin::Keyword(word, from) => {
+            let from = args.len().checked_sub(usize::from(from.unsigned_abs()))?;
+            (1..=from).rev().find(|&index| args.is(index, word)).map(|index| index + 1)
+        }
+        Begin::Unknown => None,
+    }
+}

@@ -1,0 +1,29 @@
+//! What clients can ask for.
+//!
+//! A command is one [`CommandSpec`] beside one handler, in the file of its family. Everything else is derived from the
+//! specs: look-up, arity, locks, COMMAND and its DOCS, statistics. Adding a command touches one file; a new family
+//! adds a line to [`FAMILIES`].
+//!
+//! * [`spec`] is what a spec says. [`table`] finds a command by its name.
+//! * [`keys`] finds a request's keys by its key specs.
+//! * [`dispatch`] passes a request through the gates, locks its shards, runs it and appends its effects.
+//! * [`context`] is what a handler is given.
+
+pub mod connection;
+pub mod context;
+pub mod dispatch;
+pub mod keys;
+pub mod server;
+pub mod spec;
+pub mod string;
+pub mod table;
+
+pub use context::Context;
+pub use spec::CommandSpec;
+pub use table::Command;
+
+/// What a handler returns. On an error nothing has changed, and what was written to the reply is cut back.
+pub type CommandResult = Result<(), crate::resp::CommandError>;
+
+/// Every family's commands.
+pub const FAMILIES: &[&[CommandSpec]] = &[connection::COMMANDS, server::COMMANDS, string::COMMANDS];

@@ -1,0 +1,121 @@
+//! The commit gate: where effects leave a shard, and when a reply may leave the server.
+//!
+//! A unit appends its effects while its shards are locked and learns its LSN. A reply that must wait (appendfsync
+//! always) stays in its connection until that LSN is durable, while every other connection goes on: that is group
+//! commit. Knows nothing of files: the log behind it is plugged in.
+
+use crate::keyspace::effect::{EffectBuffer, EffectLog, Lsn};
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
+
+/// What the gate needs of the log behind it.
+pub trait LogSink: Send + Sync {
+    /// Appends a unit, whole, and returns the LSN behind it. Called with the written shards locked.
+    fn append(&self, unit: &EffectBuffer) -> Lsn;
+}
+
+/// The gate. All LSNs in it only ever grow.
+#[derive(Default)]
+pub struct Commit {
+    log: ArcSwapOption<Box<dyn LogSink>>,
+    logging: AtomicBool,
+    /// Whether replies wait for their LSN (appendfsync always, or a late fsync in everysec).
+    waiting: AtomicBool,
+    durable: AtomicU64,
+    waiters: Mutex<Vec<(Lsn, Waker)>>,
+    /// Why the log failed, while it has.
+    failure: Mutex<String>,
+}
+
+impl Commit {
+    /// Effects go to `log` from now on; `None`: nowhere. Switch with all shards locked, so that no unit is cut.
+    pub fn set_log(&self, log: Option<Box<dyn LogSink>>) {
+        self.logging.store(log.is_some(), Ordering::Release);
+        self.log.store(log.map(Arc::new));
+    }
+
+    pub fn is_logging(&self) -> bool {
+        self.logging.load(Ordering::Relaxed)
+    }
+
+    /// Whether a reply waits until its LSN is durable.
+    pub fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting, Ordering::Release);
+        if !waiting {
+            self.wake(Lsn(u64::MAX));
+        }
+    }
+
+    /// Whether a reply with this LSN may leave.
+    #[inline]
+    pub fn may_leave(&self, lsn: Lsn) -> bool {
+        !self.waiting.load(Ordering::Relaxed) || lsn.0 <= self.durable.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub fn replies_wait(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Why the log failed; empty if it has not.
+    pub fn failure(&self) -> String {
+        self.failure.lock().clone()
+    }
+
+    pub fn set_failure(&self, cause: String) {
+        *self.failure.lock() = cause;
+    }
+
+    pub fn durable(&self) -> Lsn {
+        Lsn(self.durable.load(Ordering::Acquire))
+    }
+
+    /// Everything up to `lsn` is on disk: the replies that waited for it may leave.
+    pub fn set_durable(&self, lsn: Lsn) {
+        self.durable.fetch_max(lsn.0, Ordering::AcqRel);
+        self.wake(lsn);
+    }
+
+    /// Calls the waker once `lsn` is durable. Returns whether it already is (then nobody is called).
+    pub fn wait(&self, lsn: Lsn, waker: &Waker) -> bool {
+        let mut waiters = self.waiters.lock();
+        // Looked at under the lock: `set_durable` stores first and then takes it, so nobody is forgotten.
+        if self.may_leave(lsn) {
+            return true;
+        }
+        match waiters.iter_mut().find(|(_, known)| known.will_wake(waker)) {
+            Some(known) => known.0 = lsn,
+            None => waiters.push((lsn, waker.clone())),
+        }
+        false
+    }
+
+    fn wake(&self, durable: Lsn) {
+        let mut due = Vec::new();
+        self.waiters.lock().retain(|(lsn, waker)| {
+            let keep = *lsn > durable;
+            if !keep {
+                due.push(waker.clone());
+            }
+            keep
+        });
+        due.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl EffectLog for Commit {
+    #[inline]
+    fn wanted(&self) -> bool {
+        self.logging.load(Ordering::Relaxed)
+    }
+
+    fn append(&self, unit: &EffectBuffer) -> Lsn {
+        match self.log.load().as_ref() {
+            Some(log) => log.append(unit),
+            None => Lsn::default(),
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The two doors to what is stored.
+//!
+//! The *read door* ([`Keys::read`]) finds a key that is there and not expired, counts hits and misses and touches the
+//! access clock. The *write door* ([`Keys::write`]) gives a [`KeySlot`], whose every change demands a [`Change`]: the
+//! event and the effect can't be forgotten, and the expiry index and the counts are kept in step here and nowhere else.
+//!
+//! Dispatch locks the shards of a command's keys before its handler runs; a handler can reach no other key.
+
+use crate::keyspace::effect::{Change, Effect, EffectBuffer};
+use crate::keyspace::event::{EventClass, EventListener};
+use crate::keyspace::expiry::ExpiryIndex;
+use crate::keyspace::router::{Keyspace, Locked, Position};
+use crate::keyspace::shard::{Shard, ShardDb};
+use crate::resp::decode::Span;
+use crate::resp::{Args, CommandError};
+use dunlin_structures::entry::{Kind, StringValue};
+use dunlin_structures::table::{self, Ref};
+use dunlin_structures::Entry;
+
+/// What a command may do with its keys; lives for one unit.
+pub struct Keys<'a> {
+    pub keyspace: &'a Keyspace,
+    locked: Locked<'a>,
+    /// Positions of the request's keys that the batch computed already, in order.
+    known: &'a [Known],
+    /// Which of them was used last: handlers mostly go through their keys in order.
+    cursor: usize,
+    /// The time of this unit in ms since 1970: the same for all its keys.
+    pub now: i64,
+    out: Outbox<'a>,
+    pub access: Access,
+    /// Keys looked up by reading doors: found and not found.
+    pub hits: u32,
+    pub misses: u32,
+}
+
+/// A key's position, worked out before its request runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub key: Span,
+    pub position: Position,
+}
+
+/// How reads leave their trace.
+#[derive(Clone, Copy)]
+pub struct Access {
+    /// The 24-bit access clock's present value.
+    pub clock: u32,
+    /// CLIENT NO-TOUCH: leave the clocks alone.
+    pub no_touch: bool,
+}
+
+/// Where changes are announced.
+struct Outbox<'a> {
+    db: u16,
+    effects: &'a mut EffectBuffer,
+    listener: &'a dyn EventListener,
+    wanted_events: u32,
+    request: Args<'a>,
+    /// A bit for each shard that was written.
+    written: u64,
+    /// How many changes there were.
+    changes: u64,
+    /// The earliest time to live that was set; `i64::MAX`: none.
+    soonest: i64,
+}
+
+/// What becomes of a key's time to live when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    Keep,
+    Clear,
+    /// Unix time in ms.
+    At(i64),
+}
+
+/// What a unit left behind, for dispatch.
+pub struct Finished<'a> {
+    pub locked: Locked<'a>,
+    pub effects: &'a mut EffectBuffer,
+    pub written: u64,
+    pub changes: u64,
+    pub soonest: i64,
+    pub hits: u32,
+    pub misses: u32,
+}
+
+impl<'a> Keys<'a> {
+    #[expect(clippy::too_many_arguments, reason = "called in one place, with what dispatch has at hand")]
+    #[inline]
+    pub fn new(
+        keyspace: &'a Keyspace,
+        locked: Locked<'a>,
+        known: &'a [Known],
+        db: u16,
+        now: i64,
+        access: Access,
+        request: Args<'a>,
+        effects: &'a mut EffectBuffer,
+        listener: &'a dyn EventListener,
+    ) -> Self {
+        let wanted_events = listener.wanted();
+        let out = Outbox { db, effects, listener, wanted_events, request, written: 0, changes: 0, soonest: i64::MAX };
+        Self { keyspace, locked, known, cursor: 0, now, out, access, hits: 0, misses: 0 }
+    }
+
+    /// Ends the unit: the shards are still locked, so that its effects can be appended in order.
+    #[inline]
+    pub fn finish(self) -> Finished<'a> {
+        Finished {
+            locked: self.locked,
+            effects: self.out.effects,
+            written: self.out.written,
+            changes: self.out.changes,
+            soonest: self.out.soonest,
+            hits: self.hits,
+            misses: self.misses,
+        }
+    }
+
+    pub fn db(&self) -> u16 {
+        self.out.db
+    }
+
+    /// Works on another database from now on (MOVE, COPY, SWAPDB; a unit that replays).
+    pub fn select(&mut self, db: u16) {
+        self.out.db = db;
+    }
+
+    #[inline]
+    fn position(&mut self, key: &[u8]) -> Position {
+        for index in [self.cursor, self.cursor + 1] {
+            if let Some(known) = self.known.get(index)
+                // The same bytes in the same place, so the same position.
+                && std::ptr::eq(self.out.request.slice(known.key), key)
+            {
+                self.cursor = index;
+                return known.position;
+            }
+        }
+        Position::of(key)
+    }
+
+    /// The read door: the key's entry, if it is there.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
+        let position = self.position(key);
+        let access = self.access;
+        if self.drop_if_expired(position, key) {
+            self.misses += 1;
+            self.out.event(EventClass::KeyMiss, "keymiss", key);
+            return None;
+        }
+        let db = self.locked.shard(position.shard()).db(self.out.db);
+        let table = db.tables.get_mut(position.table());
+        let Some(mut entry) = table.and_then(|table| table.get_mut(position.hash, key)) else {
+            self.misses += 1;
+            self.out.event(EventClass::KeyMiss, "keymiss", key);
+            return None;
+        };
+        self.hits += 1;
+        if !access.no_touch && entry.clock() != access.clock {
+            entry.set_clock(access.clock);
+        }
+        Some(entry.into_ref())
+    }
+
+    /// The read door for commands on strings.
+    #[inline]
+    pub fn read_string(&mut self, key: &[u8]) -> Result<Option<Ref<'_, Entry>>, CommandError> {
+        match self.read(key) {
+            Some(entry) if entry.kind() != Kind::String => Err(CommandError::WrongType),
+            found => Ok(found),
+        }
+    }
+
+    /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
+    pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
+        let position = self.position(key);
+        if self.drop_if_expired(position, key) {
+            return None;
+        }
+        let db = self.locked.shard(position.shard()).db(self.out.db);
+        db.tables.get(position.table())?.get(position.hash, key)
+    }
+
+    /// The write door: the place of a key, taken or free.
+    #[inline]
+    pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
+        let position = self.position(key);
+        self.drop_if_expired(position, key);
+        let db = self.locked.shard(position.shard()).db(self.out.db);
+        db.table_mut(position);
+        let ShardDb { tables, len, expires } = db;
+        let place = tables[position.table()].entry(position.hash, key);
+        KeySlot { place, len, expires, position, key, clock: self.access.clock, out: &mut self.out }
+    }
+
+    /// Deletes the key if its time has come, announcing that, and says whether it did.
+    #[inline]
+    fn drop_if_expired(&mut self, position: Position, key: &[u8]) -> bool {
+        let shard = self.locked.shard(position.shard());
+        let db = shard.db(self.out.db);
+        // Nothing in this part of the database expires: the usual case costs no look-up.
+        if db.expires.is_empty() {
+            return false;
+        }
+        let table = db.tables.get(position.table());
+        let at = table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.expire_at());
+        if at.is_none_or(|at| at >= self.now) {
+            return false;
+        }
+        expire(shard, position, key, &mut self.out);
+        true
+    }
+
+    /// Deletes every key of the locked shard `index` that is due, at most `limit` of them. Returns how many were.
+    pub fn expire_due(&mut self, index: usize, limit: usize) -> usize {
+        let mut count = 0;
+        for db in 0..self.keyspace.databases() {
+            self.out.db = db;
+            let shard = self.locked.shard(index);
+            while count < limit {
+                let Some((position, key)) = shard.db(db).due(self.now) else { break };
+                expire(shard, position, &key, &mut self.out);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// All shards that are locked, for commands on whole databases.
+    pub fn shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
+        self.locked.iter_mut()
+    }
+
+    /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
+    pub fn announce_all(&mut self, effect: Effect<'_>) {
+        for (index, _) in self.locked.iter_mut() {
+            self.out.written |= 1 << index;
+        }
+        self.out.changes += 1;
+        self.out.effect(effect);
+    }
+
+    /// Says an event that changes nothing.
+    pub fn event(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        self.out.event(class, event, key);
+    }
+}
+
+/// Deletes an expired key: everywhere, since the deletion is an effect.
+#[cold]
+fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_>) {
+    if shard.db(out.db).remove(position, key).is_some() {
+        shard.expired += 1;
+        out.written |= 1 << position.shard();
+        out.effects.push(out.db, &[b"DEL", key]);
+        out.event(EventClass::Expired, "expired", key);
+    }
+}
+
+impl Outbox<'_> {
+    #[inline]
+    fn event(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        if self.wanted_events & class as u32 != 0 {
+            self.listener.heard(class, event, self.db, key);
+        }
+    }
+
+    #[inline]
+    fn effect(&mut self, effect: Effect<'_>) {
+        match effect {
+            Effect::Request => self.effects.push_request(self.db, self.request),
+            Effect::Compose(compose) => self.effects.push_composed(self.db, compose),
+            Effect::Nothing => {}
+        }
+    }
+
+    #[inline]
+    fn changed(&mut self, position: Position, key: &[u8], change: Change<'_>) {
+        self.written |= 1 << position.shard();
+        self.changes += 1;
+        self.effect(change.effect);
+        self.event(change.class, change.event, key);
+    }
+}
+
+/// The place of one key, taken or free. Every change says what it was.
+pub struct KeySlot<'k, 'a> {
+    place: table::Slot<'k, Entry>,
+    len: &'k mut usize,
+    expires: &'k mut ExpiryIndex,
+    position: Position,
+    key: &'k [u8],
+    clock: u32,
+    out: &'k mut Outbox<'a>,
+}
+
+impl KeySlot<'_, '_> {
+    #[inline]
+    pub fn exists(&self) -> bool {
+        matches!(self.place, table::Slot::Occupied(_))
+    }
+
+    /// What is stored.
+    #[inline]
+    pub fn entry(&self) -> Option<&Entry> {
+        match &self.place {
+            table::Slot::Occupied(entry) => Some(entry),
+            table::Slot::Vacant(_) => None,
+        }
+    }
+
+    /// What is stored, if it is a string or nothing.
+    #[inline]
+    pub fn string(&self) -> Result<Option<&Entry>, CommandError> {
+        match self.entry() {
+            Some(entry) if entry.kind() != Kind::String => Err(CommandError::WrongType),
+            found => Ok(found),
+        }
+    }
+
+    /// Stores a string, whatever was there before.
+    #[inline]
+    pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
+        let Self { place, len, expires, position, key, clock, out } = self;
+        match place {
+            table::Slot::Occupied(mut entry) => {
+                let old = entry.expire_at();
+                let new = match expiry {
+                    Expiry::Keep => old,
+                    Expiry::Clear => None,
+                    Expiry::At(at) => Some(at),
+                };
+                if old != new {
+                    reindex(expires, position, old, new, out);
+                }
+                if entry.kind() == Kind::String {
+                    entry.set_string(value);
+                    if old != new {
+                        entry.set_expire_at(new);
+                    }
+                } else {
+                    *entry = Entry::string(key, value, new);
+                }
+                entry.set_clock(clock);
+            }
+            table::Slot::Vacant(place) => {
+                let at = if let Expiry::At(at) = expiry { Some(at) } else { None };
+                let mut entry = Entry::string(key, value, at);
+                entry.set_clock(clock);
+                reindex(expires, position, None, at, out);
+                *len += 1;
+                place.insert(entry);
+                out.event(EventClass::New, "new", key);
+            }
+        }
+        out.changed(position, key, change);
+    }
+
+    /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE); its key must be this slot's.
+    pub fn put(self, mut entry: Entry, change: Change<'_>) {
+        let Self { place, len, expires, position, key, clock, out } = self;
+        debug_assert_eq!(entry.key(), key);
+        entry.set_clock(clock);
+        let new = entry.expire_at();
+        match place {
+            table::Slot::Occupied(mut old) => {
+                reindex(expires, position, old.expire_at(), new, out);
+                *old = entry;
+            }
+            table::Slot::Vacant(place) => {
+                reindex(expires, position, None, new, out);
+                *len += 1;
+                place.insert(entry);
+                out.event(EventClass::New, "new", key);
+            }
+        }
+        out.changed(position, key, change);
+    }
+
+    /// Changes the value in place, keeping the time to live. `None` if nothing is there.
+    #[inline]
+    pub fn update<R>(&mut self, change: Change<'_>, edit: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let table::Slot::Occupied(entry) = &mut self.place else { return None };
+        let before = entry.expire_at();
+        let result = edit(entry);
+        entry.set_clock(self.clock);
+        debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
+        self.out.changed(self.position, self.key, change);
+        Some(result)
+    }
+
+    /// Sets or clears the time to live. Does nothing if the key isn't there.
+    pub fn set_expiry(&mut self, at: Option<i64>, change: Change<'_>) {
+        if let table::Slot::Occupied(entry) = &mut self.place {
+            reindex(self.expires, self.position, entry.expire_at(), at, self.out);
+            entry.set_expire_at(at);
+            self.out.changed(self.position, self.key, change);
+        }
+    }
+
+    /// Deletes the key and returns what was stored.
+    pub fn delete(self, change: Change<'_>) -> Option<Entry> {
+        let Self { place, len, expires, position, key, out, .. } = self;
+        let table::Slot::Occupied(entry) = place else { return None };
+        let entry = entry.remove();
+        *len -= 1;
+        reindex(expires, position, entry.expire_at(), None, out);
+        out.changed(position, key, change);
+        Some(entry)
+    }
+
+    /// Says a further event of a change that was made.
+    pub fn event(&mut self, class: EventClass, event: &'static str) {
+        self.out.event(class, event, self.key);
+    }
+}
+
+#[inline]
+fn reindex(
+    expires: &mut ExpiryIndex,
+    position: Position,
+    old: Option<i64>,
+    new: Option<i64>,
+    out: &mut Outbox<'_>,
+) {
+    if old == new {
+        return;
+    }
+    if let Some(at) = old {
+        expires.remove(at, position);
+    }
+    if let Some(at) = new {
+        expires.insert(at, position);
+        out.soonest = out.soonest.min(at);
+    }
+}

@@ -1,0 +1,168 @@
+//! Effects: what writes did, as commands on one key that give the same result anywhere and at any time.
+//!
+//! A unit (a command, an EXEC, a script) collects its effects in an [`EffectBuffer`]; they are appended to the log as
+//! one group while the shards that were written are still locked, so that the log's order is the order of execution.
+//! When nobody reads effects, none is built.
+
+use crate::keyspace::event::EventClass;
+use crate::resp::Args;
+use crate::resp::reply::{encode_command, push_header};
+
+/// A log sequence number: a byte offset in the stream of effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub struct Lsn(pub u64);
+
+/// Where effects go. Implemented by the commit gate, plugged in by the server.
+pub trait EffectLog: Send + Sync {
+    /// Whether anybody reads effects now. Asked once a unit.
+    fn wanted(&self) -> bool;
+    /// Appends a unit, whole. Called with the written shards locked. Returns the LSN behind it.
+    fn append(&self, unit: &EffectBuffer) -> Lsn;
+}
+
+/// Nobody reads effects.
+pub struct NoLog;
+
+impl EffectLog for NoLog {
+    fn wanted(&self) -> bool {
+        false
+    }
+
+    fn append(&self, _: &EffectBuffer) -> Lsn {
+        Lsn(0)
+    }
+}
+
+/// What a write says when it changes a key: its event's name, and its effect.
+pub struct Change<'e> {
+    pub class: EventClass,
+    pub event: &'static str,
+    pub effect: Effect<'e>,
+}
+
+/// How a change is logged.
+pub enum Effect<'e> {
+    /// The request's own bytes give the same result anywhere: the usual and cheapest case.
+    Request,
+    /// Another command says it. Composed only if somebody reads it.
+    Compose(&'e dyn Fn(&mut EffectWriter)),
+    /// It is part of what another change of the same unit logs.
+    Nothing,
+}
+
+impl<'e> Change<'e> {
+    /// A change that the request's own bytes describe.
+    pub const fn request(class: EventClass, event: &'static str) -> Self {
+        Self { class, event, effect: Effect::Request }
+    }
+
+    /// A change with an effect of its own.
+    pub const fn composed(
+        class: EventClass,
+        event: &'static str,
+        effect: &'e dyn Fn(&mut EffectWriter),
+    ) -> Self {
+        Self { class, event, effect: Effect::Compose(effect) }
+    }
+
+    /// A change that another effect of this unit covers.
+    pub const fn covered(class: EventClass, event: &'static str) -> Self {
+        Self { class, event, effect: Effect::Nothing }
+    }
+}
+
+/// The effects of one unit, encoded.
+#[derive(Default)]
+pub struct EffectBuffer {
+    /// Whether they are read by anybody; if not, nothing is collected.
+    pub wanted: bool,
+    bytes: Vec<u8>,
+    parts: Vec<(u16, usize)>,
+}
+
+impl EffectBuffer {
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.parts.clear();
+    }
+
+    /// The effects in order: their database, and the encoded command.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> {
+        let mut from = 0;
+        self.parts.iter().map(move |&(db, end)| {
+            let part = &self.bytes[from..end];
+            from = end;
+            (db, part)
+        })
+    }
+
+    /// Bytes of all effects.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds a command given by its arguments.
+    pub fn push(&mut self, db: u16, args: &[&[u8]]) {
+        if self.wanted {
+            encode_command(&mut self.bytes, args);
+            self.parts.push((db, self.bytes.len()));
+        }
+    }
+
+    /// Adds a request as it came.
+    #[inline]
+    pub fn push_request(&mut self, db: u16, args: Args<'_>) {
+        if self.wanted {
+            push_header(&mut self.bytes, b'*', args.len() as i64);
+            for arg in args.from(0) {
+                push_header(&mut self.bytes, b'$', arg.len() as i64);
+                self.bytes.extend_from_slice(arg);
+                self.bytes.extend_from_slice(b"\r\n");
+            }
+            self.parts.push((db, self.bytes.len()));
+        }
+    }
+
+    /// Adds a command that `compose` writes argument by argument.
+    pub fn push_composed(&mut self, db: u16, compose: &dyn Fn(&mut EffectWriter)) {
+        if self.wanted {
+            let mut writer = EffectWriter { commands: Vec::new(), args: Vec::new() };
+            compose(&mut writer);
+            writer.end();
+            for command in writer.commands {
+                let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+                self.push(db, &args);
+            }
+        }
+    }
+}
+
+/// Writes one or more commands, an argument at a time.
+pub struct EffectWriter {
+    commands: Vec<Vec<Vec<u8>>>,
+    args: Vec<Vec<u8>>,
+}
+
+impl EffectWriter {
+    /// The next argument; the first is the command's name.
+    pub fn arg(&mut self, arg: &[u8]) -> &mut Self {
+        self.args.push(arg.to_vec());
+        self
+    }
+
+    pub fn integer(&mut self, value: i64) -> &mut Self {
+        let mut digits = itoa::Buffer::new();
+        self.arg(digits.format(value).as_bytes())
+    }
+
+    /// The command is complete; another one may follow.
+    pub fn end(&mut self) {
+        if !self.args.is_empty() {
+            self.commands.push(std::mem::take(&mut self.args));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The sharded maps of everything that is stored.
+//!
+//! * [`router`] finds a key's slot and shard, and locks shards in order.
+//! * [`shard`] is what one lock covers: a part of every logical database.
+//! * [`door`] is the only way in: the read door and the write door that command handlers use.
+//! * [`effect`] is what a write did, for the log and, later, replicas.
+//! * [`expiry`] is the index of what expires when.
+//!
+//! Knows nothing of sockets, sessions or commands. Nothing here awaits.
+
+pub mod door;
+pub mod effect;
+pub mod event;
+pub mod expiry;
+pub mod router;
+pub mod shard;
+
+pub use door::{Keys, KeySlot};
+pub use effect::{Change, EffectBuffer, EffectLog, Lsn};
+pub use router::{Keyspace, Locked, Position, SHARD_COUNT};
+pub use shard::{Shard, ShardDb};

@@ -1,0 +1,201 @@
+//! Key → slot → shard, and the locks.
+//!
+//! A key's slot is Redis Cluster's CRC16 of its hash tag, so that keys with one tag share a shard and a slot can be
+//! listed or dropped by itself. Its place within the slot comes from a hash that is seeded at random in each process.
+//!
+//! Shards are locked in ascending order, always, and only here: that is why no two units can deadlock.
+
+use crate::keyspace::shard::Shard;
+use dunlin_structures::hash_key;
+use dunlin_structures::slot::slot_of;
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// A power of two, several per core. 64, so that a set of shards is one machine word.
+pub const SHARD_COUNT: usize = 64;
+/// The cluster slots whose keys one shard holds.
+pub const SLOTS_PER_SHARD: usize = 16384 / SHARD_COUNT;
+
+/// Where a key lives: computed once a request, before any lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub slot: u16,
+    pub hash: u64,
+}
+
+impl Position {
+    #[inline]
+    pub fn of(key: &[u8]) -> Self {
+        Self { slot: slot_of(key), hash: hash_key(key) }
+    }
+
+    #[inline]
+    pub fn shard(self) -> usize {
+        self.slot as usize % SHARD_COUNT
+    }
+
+    /// The index of its slot among the shard's.
+    #[inline]
+    pub fn table(self) -> usize {
+        self.slot as usize / SHARD_COUNT
+    }
+}
+
+/// The cluster slot of a shard's table: the inverse of [`Position::shard`] and [`Position::table`].
+pub fn slot_of_table(shard: usize, table: usize) -> u16 {
+    (table * SHARD_COUNT + shard) as u16
+}
+
+/// Padded to its own cache lines: neighbours are locked by other workers.
+#[repr(align(128))]
+struct Cell {
+    shard: Mutex<Shard>,
+    /// When the shard's next key expires, in ms since 1970; `i64::MAX`: never. Written under the lock.
+    next_expiry: AtomicI64,
+    /// How often the lock was taken while a worker executed: the shard's load.
+    visits: AtomicU64,
+}
+
+/// All shards.
+pub struct Keyspace {
+    cells: Box<[Cell]>,
+    databases: u16,
+}
+
+impl Keyspace {
+    /// An empty keyspace with that many logical databases.
+    pub fn new(databases: u16) -> Self {
+        let cell = || Cell {
+            shard: Mutex::new(Shard::new(databases)),
+            next_expiry: AtomicI64::new(i64::MAX),
+            visits: AtomicU64::new(0),
+        };
+        Self {
+            cells: std::iter::repeat_with(cell).take(SHARD_COUNT).collect(),
+            databases,
+        }
+    }
+
+    pub fn databases(&self) -> u16 {
+        self.databases
+    }
+
+    #[inline]
+    pub fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.cells[shard].shard.lock()
+    }
+
+    /// Locks the shards whose bits are set, in ascending order.
+    pub fn lock_set(&self, set: u64) -> Locked<'_> {
+        match set.count_ones() {
+            0 => Locked::None,
+            1 => {
+                let index = set.trailing_zeros() as usize;
+                Locked::One(index, self.lock_visited(index))
+            }
+            _ => {
+                let mut guards = SmallVec::new();
+                let mut rest = set;
+                while rest != 0 {
+                    guards.push(self.lock_visited(rest.trailing_zeros() as usize));
+                    rest &= rest - 1;
+                }
+                Locked::Many(set, guards)
+            }
+        }
+    }
+
+    #[inline]
+    pub fn lock_one(&self, shard: usize) -> Locked<'_> {
+        Locked::One(shard, self.lock_visited(shard))
+    }
+
+    pub fn lock_all(&self) -> Locked<'_> {
+        self.lock_set(u64::MAX)
+    }
+
+    #[inline]
+    fn lock_visited(&self, index: usize) -> MutexGuard<'_, Shard> {
+        let cell = &self.cells[index];
+        let guard = cell.shard.lock();
+        // Written under the lock only: no read-modify-write is needed.
+        cell.visits.store(cell.visits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        guard
+    }
+
+    /// Has the cells that a look-up reads first on their way into the cache.
+    #[inline]
+    pub fn prefetch_cells(&self, db: u16, position: Position) {
+        if let Some(table) = self.lock(position.shard()).db(db).table(position) {
+            table.prefetch_cells(position.hash);
+        }
+    }
+
+    /// Has the entry that a look-up will find on its way into the cache, once its cells are there.
+    #[inline]
+    pub fn prefetch_entry(&self, db: u16, position: Position) {
+        if let Some(table) = self.lock(position.shard()).db(db).table(position) {
+            table.prefetch_entry(position.hash);
+        }
+    }
+
+    /// How often each shard was visited since the start.
+    pub fn visits(&self) -> impl Iterator<Item = u64> + '_ {
+        self.cells.iter().map(|cell| cell.visits.load(Ordering::Relaxed))
+    }
+
+    /// When the shard's next key expires, in ms since 1970. A hint that may be read without the lock.
+    pub fn next_expiry(&self, shard: usize) -> i64 {
+        self.cells[shard].next_expiry.load(Ordering::SeqCst)
+    }
+
+    /// Says so; called with the shard locked.
+    pub fn set_next_expiry(&self, shard: usize, at: i64) {
+        self.cells[shard].next_expiry.store(at, Ordering::Relaxed);
+    }
+
+    /// A key of the shard expires at `at`, perhaps before all others.
+    pub fn expires_at(&self, shard: usize, at: i64) {
+        self.cells[shard].next_expiry.fetch_min(at, Ordering::SeqCst);
+    }
+
+    /// The sum of a figure over all shards, taken one shard after the other.
+    pub fn sum(&self, figure: impl Fn(&Shard) -> usize) -> usize {
+        (0..SHARD_COUNT).map(|index| figure(&self.lock(index))).sum()
+    }
+}
+
+/// The shards that a unit holds.
+pub enum Locked<'a> {
+    None,
+    One(usize, MutexGuard<'a, Shard>),
+    /// A bit for each shard, and their guards in ascending order.
+    Many(u64, SmallVec<[MutexGuard<'a, Shard>; 8]>),
+}
+
+impl Locked<'_> {
+    /// The shard with this index, which must be among those locked.
+    #[inline]
+    pub fn shard(&mut self, index: usize) -> &mut Shard {
+        match self {
+            Self::One(only, guard) if *only == index => guard,
+            Self::Many(set, guards) if *set >> index & 1 == 1 => {
+                let before = *set & ((1u64 << index) - 1);
+                &mut guards[before.count_ones() as usize]
+            }
+            _ => unreachable!("shard {index} is used without its lock: the command's key specs miss a key"),
+        }
+    }
+
+    /// All that are locked, with their indices.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
+        let (set, guards): (u64, &mut [MutexGuard<'_, Shard>]) = match self {
+            Self::None => (0, &mut []),
+            Self::One(index, guard) => (1 << *index, std::slice::from_mut(guard)),
+            Self::Many(set, guards) => (*set, guards),
+        };
+        let indices = (0..SHARD_COUNT).filter(move |index| set >> index & 1 == 1);
+        indices.zip(guards.iter_mut().map(|guard| &mut **guard))
+    }
+}

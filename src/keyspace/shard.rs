@@ -1,0 +1,123 @@
+//! What one lock covers: a part of every logical database, with its expiry index and its figures.
+//!
+//! Plain synchronous code. It keeps its parts consistent (tables, count, expiry index) and knows nothing of effects,
+//! events or the clock: those are the business of the doors.
+
+use crate::keyspace::effect::Lsn;
+use crate::keyspace::expiry::ExpiryIndex;
+use crate::keyspace::router::{Position, SLOTS_PER_SHARD};
+use dunlin_structures::{Entry, Table};
+
+/// One shard: its part of each logical database.
+pub struct Shard {
+    dbs: Box<[ShardDb]>,
+    /// The LSN behind the last effect on any key here: what a reader must not be told before it is durable.
+    pub last_lsn: Lsn,
+    /// Keys that expired here and were deleted, by access or by the clock.
+    pub expired: u64,
+}
+
+/// A shard's part of one logical database: a table for each of its cluster slots.
+#[derive(Default)]
+pub struct ShardDb {
+    /// Empty until the first key arrives: most of the logical databases are never used.
+    pub(super) tables: Box<[Table<Entry>]>,
+    pub(super) len: usize,
+    pub(super) expires: ExpiryIndex,
+}
+
+impl Shard {
+    pub fn new(databases: u16) -> Self {
+        Self {
+            dbs: (0..databases).map(|_| ShardDb::default()).collect(),
+            last_lsn: Lsn::default(),
+            expired: 0,
+        }
+    }
+
+    /// The part of database `db`, which must exist: sessions hold only numbers that do.
+    #[inline]
+    pub fn db(&mut self, db: u16) -> &mut ShardDb {
+        &mut self.dbs[db as usize]
+    }
+
+    pub fn db_ref(&self, db: u16) -> &ShardDb {
+        &self.dbs[db as usize]
+    }
+
+    pub fn dbs(&self) -> &[ShardDb] {
+        &self.dbs
+    }
+
+    /// When the first key of any database expires.
+    pub fn next_expiry(&self) -> i64 {
+        let firsts = self.dbs.iter().filter_map(|db| db.expires.first());
+        firsts.map(|(at, _)| at).min().unwrap_or(i64::MAX)
+    }
+
+    pub fn swap(&mut self, one: u16, other: u16) {
+        self.dbs.swap(one as usize, other as usize);
+    }
+}
+
+impl ShardDb {
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn expires(&self) -> &ExpiryIndex {
+        &self.expires
+    }
+
+    /// The tables of the shard's slots, in order of their index; empty if nothing was ever stored.
+    pub fn tables(&self) -> &[Table<Entry>] {
+        &self.tables
+    }
+
+    #[inline]
+    pub fn table(&self, position: Position) -> Option<&Table<Entry>> {
+        self.tables.get(position.table())
+    }
+
+    /// The table for a key that is about to be stored.
+    #[inline]
+    pub(super) fn table_mut(&mut self, position: Position) -> &mut Table<Entry> {
+        if self.tables.is_empty() {
+            self.tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
+        }
+        &mut self.tables[position.table()]
+    }
+
+    /// Removes a key with its record in the expiry index.
+    pub(super) fn remove(&mut self, position: Position, key: &[u8]) -> Option<Entry> {
+        let entry = self.tables.get_mut(position.table())?.remove(position.hash, key)?;
+        self.len -= 1;
+        if let Some(at) = entry.expire_at() {
+            self.expires.remove(at, position);
+        }
+        Some(entry)
+    }
+
+    /// The key of the record that is due first, if any is due at `now`.
+    pub(super) fn due(&mut self, now: i64) -> Option<(Position, Vec<u8>)> {
+        loop {
+            let (at, position) = self.expires.first().filter(|(at, _)| *at < now)?;
+            let table = self.tables.get(position.table())?;
+            let agrees = |entry: &Entry| entry.expire_at().is_some_and(|t| ExpiryIndex::agrees(t, at));
+            if let Some(entry) = table.find_by(position.hash, agrees) {
+                return Some((position, entry.key().to_vec()));
+            }
+            // Two keys with one full hash and one time share a record, and the other one is gone already.
+            self.expires.remove(at, position);
+        }
+    }
+
+    /// Takes everything out, for freeing it when no lock is held.
+    pub fn take(&mut self) -> ShardDb {
+        std::mem::take(self)
+    }
+}

@@ -1,0 +1,132 @@
+//! A batch: the requests that are wholly in a buffer, decoded, looked up and prefetched before the first one runs.
+//!
+//! At many millions of keys a request costs a cache miss or two. A pipeline's misses can overlap: first the cells of
+//! all keys are fetched, then their entries, and only then are the requests executed, in their order.
+
+use crate::command::table::{Commands, KeyPattern};
+use crate::keyspace::door::Known;
+use crate::keyspace::{Keyspace, Position};
+use crate::resp::Args;
+use crate::resp::decode::{Decoder, Found, Limits, Span};
+use crate::resp::error::ProtocolError;
+
+/// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
+const REQUESTS_MAX: usize = 64;
+/// Keys of one request that are worked out ahead.
+const KEYS_PER_REQUEST_MAX: usize = 128;
+
+/// One decoded request. Ranges refer to the batch's vectors.
+#[derive(Clone, Copy)]
+pub struct Request {
+    first_span: u32,
+    span_count: u32,
+    first_key: u32,
+    key_count: u32,
+    /// The id of its command, if there is one of its name.
+    pub command: Option<u32>,
+    /// Where the next request begins in the buffer.
+    pub end: usize,
+}
+
+/// Reused from batch to batch.
+#[derive(Default)]
+pub struct Batch {
+    requests: Vec<Request>,
+    spans: Vec<Span>,
+    keys: Vec<Known>,
+}
+
+impl Batch {
+    /// Decodes what is whole from `start` on. Returns where decoding stopped, and what was wrong there, if anything:
+    /// the requests before it still count.
+    pub fn decode(
+        &mut self,
+        decoder: &mut Decoder,
+        buffer: &mut [u8],
+        start: usize,
+        limits: Limits,
+        commands: &Commands,
+    ) -> (usize, Option<ProtocolError>) {
+        self.requests.clear();
+        self.spans.clear();
+        self.keys.clear();
+        let mut at = start;
+        while self.requests.len() < REQUESTS_MAX {
+            let first_span = self.spans.len();
+            match decoder.next(buffer, at, limits, &mut self.spans) {
+                Ok(Found::Request { end }) => {
+                    self.add(buffer, first_span, end, commands);
+                    at = end;
+                }
+                Ok(Found::Nothing { end }) => at = end,
+                Ok(Found::Incomplete) => break,
+                Err(error) => return (at, Some(error)),
+            }
+        }
+        (at, None)
+    }
+
+    #[inline]
+    fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands) {
+        let first_key = self.keys.len();
+        let args = Args::new(buffer, &self.spans[first_span..]);
+        let command = commands.find(args.at(0));
+        let (from, to, step) = match command.map_or(KeyPattern::None, |command| command.key_pattern) {
+            KeyPattern::One(index) => (index, args.len().min(index + 1), 1),
+            KeyPattern::Tail { first, back, step } => (first, args.len().saturating_sub(back), step),
+            KeyPattern::None | KeyPattern::General => (0, 0, 1),
+        };
+        if to.saturating_sub(from).div_ceil(step) <= KEYS_PER_REQUEST_MAX {
+            for index in (from..to).step_by(step) {
+                if let Some(key) = args.span(index) {
+                    self.keys.push(Known { key, position: Position::of(args.slice(key)) });
+                }
+            }
+        }
+        self.requests.push(Request {
+            first_span: first_span as u32,
+            span_count: (self.spans.len() - first_span) as u32,
+            first_key: first_key as u32,
+            key_count: (self.keys.len() - first_key) as u32,
+            command: command.map(|command| command.id as u32),
+            end,
+        });
+    }
+
+    /// Has the memory that the batch will touch on its way into the cache.
+    pub fn prefetch(&self, keyspace: &Keyspace, db: u16) {
+        if self.keys.len() < 2 {
+            return; // Nothing to overlap with.
+        }
+        for known in &self.keys {
+            keyspace.prefetch_cells(db, known.position);
+        }
+        for known in &self.keys {
+            keyspace.prefetch_entry(db, known.position);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    pub fn request(&self, index: usize) -> Option<Request> {
+        self.requests.get(index).copied()
+    }
+
+    #[inline]
+    pub fn args<'b>(&'b self, request: Request, buffer: &'b [u8]) -> Args<'b> {
+        let first = request.first_span as usize;
+        Args::new(buffer, &self.spans[first..first + request.span_count as usize])
+    }
+
+    #[inline]
+    pub fn known(&self, request: Request) -> &[Known] {
+        let first = request.first_key as usize;
+        &self.keys[first..first + request.key_count as usize]
+    }
+}

@@ -1,0 +1,406 @@
+//! The loop of one client: fill → decode a batch → dispatch → flush.
+//!
+//! One future drives both directions. Requests are executed straight out of the worker's read buffer; only what is
+//! left over (a request that is not whole, requests that must wait) moves to a buffer of the connection's own. An idle
+//! connection holds no buffers.
+
+use crate::command::context::ParkedOn;
+use crate::command::dispatch::{Outcome, Unit};
+use crate::keyspace::Lsn;
+use crate::net::stream::Stream;
+use crate::net::worker::{Scratch, Worker};
+use crate::resp::decode::{Decoder, Limits};
+use crate::resp::{Output, Reply};
+use crate::session::Session;
+use crate::state::clients::flag;
+use dunlin_structures::cycles;
+use std::io::IoSlice;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+
+/// While this much waits to be sent, no further request is executed: the client must read first.
+const OUTPUT_WAITING_MAX: usize = 1 << 20;
+/// Reads in a row before other connections get their turn.
+const READS_PER_TURN: usize = 4;
+const PIECES_PER_WRITE: usize = 32;
+
+/// Why a connection ends.
+enum End {
+    /// The client closed its side, or broke the connection.
+    Gone,
+    /// The server closes it: QUIT, CLIENT KILL, a protocol error, a limit.
+    Closed,
+}
+
+pub struct Connection {
+    stream: Stream,
+    session: Session,
+    decoder: Decoder,
+    /// What was read but not executed; `executed` bytes of it are done with.
+    input: Vec<u8>,
+    executed: usize,
+    /// Replies that wait: for the client to read, or for the log.
+    output: Output,
+    /// The output may leave once this is durable.
+    gate: Lsn,
+    parked: Option<ParkedOn>,
+    /// No more is read; the connection ends when the output has left.
+    finishing: bool,
+    /// The client has closed its sending side; what it sent is still answered.
+    input_ended: bool,
+    /// Since when the output is above its soft limit, in ms since 1970.
+    soft_limit_since: Option<i64>,
+}
+
+impl Connection {
+    pub fn new(stream: Stream, session: Session) -> Self {
+        Self {
+            stream,
+            session,
+            decoder: Decoder::default(),
+            input: Vec::new(),
+            executed: 0,
+            output: Output::default(),
+            gate: Lsn::default(),
+            parked: None,
+            finishing: false,
+            input_ended: false,
+            soft_limit_since: None,
+        }
+    }
+
+    /// Serves the client until the connection ends.
+    pub async fn run(&mut self, worker: &Worker) {
+        std::future::poll_fn(|cx| {
+            self.session.client.set_waker(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
+        let end = std::future::poll_fn(|cx| self.poll(cx, worker)).await;
+        if matches!(end, End::Closed) {
+            // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
+            std::future::poll_fn(|cx| {
+                let _ = self.stream.poll_shutdown(cx);
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<End> {
+        let mut reads = 0;
+        loop {
+            if self.session.client.is_killed() {
+                return Poll::Ready(End::Closed);
+            }
+            // Out first: room for replies decides whether more may be executed.
+            if !self.output.is_empty() {
+                match self.poll_flush(cx, worker) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(end)) => return Poll::Ready(end),
+                    Poll::Pending => {}
+                }
+                if let Some(end) = self.check_output_limit(worker) {
+                    return Poll::Ready(end);
+                }
+            }
+            if self.output.is_empty() && (self.finishing || self.input_ended && !self.has_input()) {
+                return self.stream.poll_flush(cx).map(|_| End::Closed);
+            }
+            if self.may_execute(worker) && self.has_input() && self.is_worth_decoding() {
+                let before = (self.executed, self.parked);
+                self.execute_buffered(cx, worker);
+                if (self.executed, self.parked) != before || self.finishing {
+                    continue;
+                }
+                if self.input_ended {
+                    // The rest of the last request will never come.
+                    self.finishing = true;
+                    continue;
+                }
+            }
+            if let Some(on) = self.parked
+                && self.poll_parked(cx, worker, on).is_ready()
+            {
+                continue;
+            }
+            if self.finishing || self.input_ended {
+                return Poll::Pending;
+            }
+            reads += 1;
+            if reads > READS_PER_TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match self.poll_fill(cx, worker) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        self.executed < self.input.len()
+    }
+
+    /// Whether the bytes that the decoder waits for have come: a long value is not looked at piece by piece.
+    fn is_worth_decoding(&self) -> bool {
+        self.decoder.needed().is_none_or(|needed| self.input.len() - self.executed >= needed)
+    }
+
+    fn may_execute(&self, worker: &Worker) -> bool {
+        self.parked.is_none()
+            && !self.finishing
+            && self.output.len() < OUTPUT_WAITING_MAX
+            && (self.output.is_empty() || worker.server.commit.may_leave(self.gate))
+    }
+
+    fn limits(&self, worker: &Worker) -> Limits {
+        Limits {
+            bulk_len_max: worker.server.hot.proto_max_bulk_len.load(Relaxed),
+            unauthenticated: self.session.needs_auth(),
+        }
+    }
+
+    /// Reads what is there. With nothing left over, it is executed right where it was read.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
+        let mut scratch = worker.scratch.borrow_mut();
+        let scratch = &mut *scratch;
+        let count = match self.stream.poll_read(cx, &mut scratch.input) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Gone)),
+            Poll::Ready(Ok(0)) => {
+                self.input_ended = true;
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Ok(count)) => count,
+        };
+        let stats = worker.stats();
+        stats.net_input.add(count as u64);
+        stats.reads_processed.add(1);
+        let client = &self.session.client;
+        client.net_input.store(client.net_input.load(Relaxed) + count as u64, Relaxed);
+
+        if self.has_input() || !self.may_execute(worker) {
+            return Poll::Ready(self.keep(&scratch.input[..count], worker));
+        }
+        let mut buffer = std::mem::take(&mut scratch.input);
+        let done = self.execute(cx, worker, scratch, &mut buffer[..count], 0);
+        let left = if self.finishing { &[][..] } else { &buffer[done..count] };
+        let kept = if left.is_empty() { Ok(()) } else { self.keep(left, worker) };
+        scratch.input = buffer;
+        Poll::Ready(kept)
+    }
+
+    /// Keeps bytes that can't be executed yet.
+    fn keep(&mut self, bytes: &[u8], worker: &Worker) -> Result<(), End> {
+        if self.executed > 0 {
+            self.input.drain(..self.executed);
+            self.executed = 0;
+        }
+        let limit = worker.server.hot.client_query_buffer_limit.load(Relaxed).min(u64::from(u32::MAX));
+        if (self.input.len() + bytes.len()) as u64 > limit {
+            worker.server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
+            tracing::warn!("closing client {} that reached the query buffer limit", self.session.client.id);
+            return Err(End::Closed);
+        }
+        // A long value's buffer grows by an eighth of what has really arrived, not by what the client announced.
+        if self.input.capacity() - self.input.len() < bytes.len() && self.input.len() > 1 << 20 {
+            self.input.reserve_exact(bytes.len().max(self.input.len() / 8));
+        }
+        self.input.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Executes what was kept.
+    fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) {
+        let mut scratch = worker.scratch.borrow_mut();
+        let mut buffer = std::mem::take(&mut self.input);
+        let start = self.executed;
+        let done = self.execute(cx, worker, &mut scratch, &mut buffer, start);
+        if done == buffer.len() {
+            buffer = Vec::new();
+            self.executed = 0;
+        } else {
+            self.executed = done;
+        }
+        self.input = buffer;
+    }
+
+    /// Executes the requests in `buffer[start..]`, batch by batch, and sends the replies. Returns where it stopped.
+    fn execute(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        scratch: &mut Scratch,
+        buffer: &mut [u8],
+        start: usize,
+    ) -> usize {
+        let server = &*worker.server;
+        let stats = worker.stats();
+        let mut at = start;
+        let mut commands = 0;
+        let mut last_command = u32::MAX;
+        let now = server.now();
+        loop {
+            let Scratch { output, batch, effects, .. } = scratch;
+            let limits = self.limits(worker);
+            let (end, error) = batch.decode(&mut self.decoder, buffer, at, limits, &server.commands);
+            batch.prefetch(&server.keyspace, self.session.db);
+            let mut unit = Unit { server, stats, effects, now, clock: cycles::now() };
+            for index in 0..batch.len() {
+                let Some(request) = batch.request(index) else { break };
+                let command = request.command.map(|id| &server.commands.all()[id as usize]);
+                let args = batch.args(request, buffer);
+                match unit.execute(&mut self.session, command, args, batch.known(request), output) {
+                    Outcome::Done(lsn) => self.gate = self.gate.max(lsn),
+                    Outcome::Parked(on) => {
+                        self.parked = Some(on);
+                        // It and those behind it are decoded again when it can run.
+                        self.decoder = Decoder::default();
+                        break;
+                    }
+                }
+                at = request.end;
+                commands += 1;
+                last_command = request.command.unwrap_or(last_command);
+                if self.session.closing {
+                    self.finishing = true;
+                    break;
+                }
+            }
+            if self.parked.is_some() || self.finishing {
+                break;
+            }
+            at = end;
+            if let Some(error) = error {
+                let line = error.line();
+                server.shared.count_error(&line);
+                Reply::new(output, self.session.protocol).error_line(&line);
+                self.finishing = true;
+                break;
+            }
+            if batch.is_empty() || output.len() >= OUTPUT_WAITING_MAX {
+                break;
+            }
+        }
+        stats.batches.add(1);
+        stats.requests.add(commands);
+        worker.publish_memory();
+        self.publish(now, commands, last_command);
+        self.send(cx, worker, scratch);
+        at
+    }
+
+    /// Lets others see what this client did.
+    fn publish(&self, now: i64, commands: u64, last_command: u32) {
+        let client = &self.session.client;
+        client.last_active.store(now, Relaxed);
+        client.commands.store(client.commands.load(Relaxed) + commands, Relaxed);
+        if last_command != u32::MAX {
+            client.last_command.store(last_command, Relaxed);
+        }
+        client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);
+        client.input_capacity.store(self.input.capacity() as u64, Relaxed);
+    }
+
+    /// Sends the batch's replies: at once if they may leave and the socket takes them, else they are kept.
+    fn send(&mut self, cx: &mut Context<'_>, worker: &Worker, scratch: &mut Scratch) {
+        if scratch.output.is_empty() {
+            return;
+        }
+        let at_once = self.output.is_empty() && worker.server.commit.may_leave(self.gate);
+        if at_once && !scratch.output.has_shared() {
+            match self.stream.poll_write(cx, &scratch.output.bytes) {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.count_output(worker, count);
+                    if count == scratch.output.bytes.len() {
+                        scratch.reset_output();
+                        return;
+                    }
+                    scratch.output.consume(count);
+                }
+                // A broken connection shows again when the rest is flushed.
+                Poll::Ready(_) | Poll::Pending => {}
+            }
+        }
+        self.output.append(&mut scratch.output);
+        scratch.reset_output();
+        self.session.client.output_bytes.store(self.output.len() as u64, Relaxed);
+    }
+
+    fn count_output(&self, worker: &Worker, count: usize) {
+        let stats = worker.stats();
+        stats.net_output.add(count as u64);
+        stats.writes_processed.add(1);
+        let client = &self.session.client;
+        client.net_output.store(client.net_output.load(Relaxed) + count as u64, Relaxed);
+    }
+
+    /// Writes as much of the waiting output as the log and the socket allow.
+    fn poll_flush(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
+        if !worker.server.commit.wait(self.gate, cx.waker()) {
+            return Poll::Pending;
+        }
+        while !self.output.is_empty() {
+            let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];
+            let filled = self.output.pieces(&mut pieces);
+            let written = match self.stream.poll_write_vectored(cx, &pieces[..filled]) {
+                Poll::Pending => {
+                    self.session.client.output_bytes.store(self.output.len() as u64, Relaxed);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(_) | Ok(0)) => return Poll::Ready(Err(End::Gone)),
+                Poll::Ready(Ok(written)) => written,
+            };
+            self.count_output(worker, written);
+            self.output.consume(written);
+        }
+        self.output = Output::default();
+        self.soft_limit_since = None;
+        self.session.client.output_bytes.store(0, Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    /// client-output-buffer-limit: a client that doesn't read is cut off at the hard limit, or after it was above the
+    /// soft limit for too long.
+    fn check_output_limit(&mut self, worker: &Worker) -> Option<End> {
+        let hot = &worker.server.hot;
+        let waiting = self.output.len() as u64;
+        let hard = hot.output_hard_limit.load(Relaxed);
+        let soft = hot.output_soft_limit.load(Relaxed);
+        let mut over = hard > 0 && waiting > hard;
+        if soft > 0 && waiting > soft {
+            let now = worker.server.now();
+            let since = *self.soft_limit_since.get_or_insert(now);
+            over |= now - since > hot.output_soft_seconds.load(Relaxed) as i64 * 1000;
+        } else {
+            self.soft_limit_since = None;
+        }
+        if !over {
+            return None;
+        }
+        worker.server.shared.output_buffer_disconnections.fetch_add(1, Relaxed);
+        tracing::warn!("closing client {} that does not read its replies", self.session.client.id);
+        Some(End::Closed)
+    }
+
+    /// Waits for what the parked request waits for; ready: try again.
+    fn poll_parked(&mut self, cx: &mut Context<'_>, worker: &Worker, on: ParkedOn) -> Poll<()> {
+        let client = &self.session.client;
+        match on {
+            ParkedOn::Gate { opened } => {
+                let gates = &worker.server.gates;
+                gates.wait(cx.waker());
+                if gates.opened() != opened {
+                    self.parked = None;
+                    client.set_flag(flag::BLOCKED, false);
+                    return Poll::Ready(());
+                }
+                client.set_flag(flag::BLOCKED, true);
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Accepts connections and hands each to the least loaded worker, where it stays.
+
+use crate::net::worker::{Accepted, Socket, WorkerHandle};
+use crate::state::Server;
+use crate::state::clients::Address;
+use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// After a failed accept (no descriptors left) it is tried again so much later.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Opens a listening TCP socket. IPv6 sockets don't also take IPv4, so that both can be bound.
+pub fn bind_tcp(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// Opens a listening Unix socket, in place of one that was left behind.
+pub fn bind_unix(path: &Path, permissions: Option<u32>, backlog: i32) -> io::Result<std::os::unix::net::UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    if let Some(mode) = permissions {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// Hands out accepted sockets.
+#[derive(Clone)]
+pub struct Acceptor {
+    pub server: Arc<Server>,
+    pub workers: Vec<WorkerHandle>,
+}
+
+impl Acceptor {
+    /// Accepts TCP clients for ever. `wrap` makes the socket of a plain or a TLS port.
+    pub async fn run_tcp(
+        self,
+        listener: std::net::TcpListener,
+        wrap: impl Fn(std::net::TcpStream) -> Option<Socket>,
+    ) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    back_off(&error).await;
+                    continue;
+                }
+            };
+            let Ok(mut stream) = stream.into_std() else { continue };
+            let local = stream.local_addr().map_or(Address::Unknown, Address::Tcp);
+            if let Err(refusal) = self.admit(Some(peer.ip())) {
+                refuse(&mut stream, &refusal);
+                continue;
+            }
+            let _ = stream.set_nodelay(true);
+            let keepalive = self.server.hot.tcp_keepalive.load(Relaxed);
+            if keepalive > 0 {
+                let probe = Duration::from_secs((keepalive / 3).max(1));
+                let keepalive =
+                    TcpKeepalive::new().with_time(Duration::from_secs(keepalive)).with_interval(probe).with_retries(3);
+                let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+            }
+            if let Some(socket) = wrap(stream) {
+                self.hand_over(Accepted { socket, address: Address::Tcp(peer), local_address: local });
+            }
+        }
+    }
+
+    /// Accepts clients of a Unix socket for ever.
+    pub async fn run_unix(self, listener: std::os::unix::net::UnixListener, path: std::path::PathBuf) -> io::Result<()> {
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    back_off(&error).await;
+                    continue;
+                }
+            };
+            let Ok(mut stream) = stream.into_std() else { continue };
+            if let Err(refusal) = self.admit(None) {
+                refuse(&mut stream, &refusal);
+                continue;
+            }
+            let address = Address::Unix(path.clone());
+            let socket = Socket::Unix(stream);
+            self.hand_over(Accepted { socket, address: address.clone(), local_address: address });
+        }
+    }
+
+    /// Whether another client may come in; if not, the error line that it is sent.
+    fn admit(&self, ip: Option<IpAddr>) -> Result<(), String> {
+        let server = &self.server;
+        let connected: u64 = server.workers.iter().map(|worker| worker.connections.load(Relaxed)).sum();
+        let outside = ip.is_some_and(|ip| !ip.to_canonical().is_loopback());
+        let hot = &server.hot;
+        let refusal = if connected >= hot.maxclients.load(Relaxed) {
+            "-ERR max number of clients reached\r\n".to_owned()
+        } else if outside && hot.protected_mode.load(Relaxed) && !hot.password_needed.load(Relaxed) {
+            PROTECTED_MODE.replace('\n', " ") + "\r\n"
+        } else {
+            server.shared.connections_received.fetch_add(1, Relaxed);
+            return Ok(());
+        };
+        server.shared.connections_rejected.fetch_add(1, Relaxed);
+        Err(refusal)
+    }
+
+    fn hand_over(&self, accepted: Accepted) {
+        let load = |worker: &&WorkerHandle| self.server.workers[worker.index].connections.load(Relaxed);
+        if let Some(worker) = self.workers.iter().min_by_key(load) {
+            self.server.workers[worker.index].connections.fetch_add(1, Relaxed);
+            // A worker that is gone takes its sockets with it: the server is shutting down.
+            let _ = worker.sockets.send(accepted);
+        }
+    }
+}
+
+fn refuse(stream: &mut impl Write, line: &str) {
+    // The socket's own buffer is empty, so this never waits.
+    let _ = stream.write_all(line.as_bytes());
+}
+
+async fn back_off(error: &io::Error) {
+    tracing::warn!("accepting a client connection failed: {error}");
+    tokio::time::sleep(BACK_OFF).await;
+}
+
+const PROTECTED_MODE: &str = "-DENIED Dunlin is running in protected mode because protected mode is enabled and no \
+password is set for the default user. In this mode connections are only accepted from the loopback interface. If you \
+want to connect from external computers, you may adopt one of the following solutions: 1) Disable protected mode by \
+sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting from the same host the \
+server is running on; make sure that it is not reachable from the internet before you do so. 2) Set protected-mode to \
+no in the configuration file and restart. 3) Start the server with '--protected-mode no'. 4) Set a password for the \
+default user with requirepass. You only need to do one of the above things to have the server accept connections from \
+the outside.";

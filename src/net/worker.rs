@@ -1,0 +1,165 @@
+//! A worker: a thread with a current-thread runtime that owns its connections for life.
+//!
+//! Its buffers are shared by all its connections, since only one of them runs at a time: an idle connection has none.
+
+use crate::keyspace::EffectBuffer;
+use crate::net::batch::Batch;
+use crate::net::connection::Connection;
+use crate::net::stream::Stream;
+use crate::resp::Output;
+use crate::session::Session;
+use crate::state::Server;
+use crate::state::clients::{Address, Client, flag};
+use crate::state::stats::WorkerStats;
+use std::cell::RefCell;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
+
+/// How much is read at once.
+pub const READ_BYTES: usize = 64 * 1024;
+/// Above this an output buffer's memory is given back when it is empty.
+const OUTPUT_KEPT_BYTES: usize = 256 * 1024;
+
+/// A socket on its way to its worker.
+pub struct Accepted {
+    pub socket: Socket,
+    pub address: Address,
+    pub local_address: Address,
+}
+
+/// Not yet bound to a runtime, so that it can change threads.
+pub enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(std::net::TcpStream, tokio_rustls::TlsAcceptor),
+}
+
+/// What the listener knows of a worker.
+#[derive(Clone)]
+pub struct WorkerHandle {
+    pub index: usize,
+    pub sockets: mpsc::UnboundedSender<Accepted>,
+}
+
+/// What all connections of a worker use in turn.
+pub struct Scratch {
+    pub input: Box<[u8]>,
+    pub output: Output,
+    pub batch: Batch,
+    pub effects: EffectBuffer,
+}
+
+pub struct Worker {
+    pub index: usize,
+    pub server: Arc<Server>,
+    pub scratch: RefCell<Scratch>,
+}
+
+impl Worker {
+    pub fn stats(&self) -> &WorkerStats {
+        &self.server.workers[self.index]
+    }
+
+    /// Publishes how much memory this thread holds.
+    pub fn publish_memory(&self) {
+        let bytes = dunlin_structures::alloc::thread_bytes();
+        self.stats().memory.store(bytes.allocated.wrapping_sub(bytes.deallocated) as i64, Ordering::Relaxed);
+    }
+}
+
+impl Scratch {
+    /// Empties the output, giving back what an unusually large reply took.
+    pub fn reset_output(&mut self) {
+        self.output.clear();
+        if self.output.bytes.capacity() > OUTPUT_KEPT_BYTES {
+            self.output.bytes = Vec::new();
+        }
+    }
+}
+
+/// Runs a worker until its channel closes. Called on the worker's own thread.
+pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("worker {index} can't start: {error}");
+            return;
+        }
+    };
+    let worker = Rc::new(Worker {
+        index,
+        server,
+        scratch: RefCell::new(Scratch {
+            input: vec![0; READ_BYTES].into_boxed_slice(),
+            output: Output::default(),
+            batch: Batch::default(),
+            effects: EffectBuffer::default(),
+        }),
+    });
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        while let Some(accepted) = sockets.recv().await {
+            let worker = Rc::clone(&worker);
+            tokio::task::spawn_local(async move { serve(worker, accepted).await });
+        }
+    });
+}
+
+/// Serves one client from its first byte to its last.
+async fn serve(worker: Rc<Worker>, accepted: Accepted) {
+    let server = Arc::clone(&worker.server);
+    let Accepted { socket, address, local_address } = accepted;
+    let mut flags = 0;
+    let (stream, fd) = match open(socket).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::debug!("a connection from {address} failed before it began: {error}");
+            worker.stats().connections.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+    };
+    match &stream {
+        Stream::Unix(_) => flags |= flag::UNIX_SOCKET,
+        #[cfg(feature = "tls")]
+        Stream::Tls(_) => flags |= flag::TLS,
+        Stream::Tcp(_) => {}
+    }
+    let now = server.now();
+    let id = server.clients.next_id();
+    let client =
+        Client::new(id, worker.index, fd, address, local_address, now, flags, Arc::from("default"));
+    let client = Arc::new(client);
+    server.clients.add(Arc::clone(&client));
+    let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
+    let mut connection = Box::new(Connection::new(stream, session));
+    connection.run(&worker).await;
+    server.clients.remove(id);
+    worker.stats().connections.fetch_sub(1, Ordering::Relaxed);
+}
+
+async fn open(socket: Socket) -> std::io::Result<(Stream, i32)> {
+    Ok(match socket {
+        Socket::Tcp(socket) => {
+            let fd = socket.as_raw_fd();
+            (Stream::Tcp(tokio::net::TcpStream::from_std(socket)?), fd)
+        }
+        Socket::Unix(socket) => {
+            let fd = socket.as_raw_fd();
+            (Stream::Unix(tokio::net::UnixStream::from_std(socket)?), fd)
+        }
+        #[cfg(feature = "tls")]
+        Socket::Tls(socket, acceptor) => {
+            let fd = socket.as_raw_fd();
+            let socket = tokio::net::TcpStream::from_std(socket)?;
+            let handshake = acceptor.accept(socket);
+            // A client that never finishes its handshake must not hold a place for ever.
+            let limit = std::time::Duration::from_secs(10);
+            let stream = tokio::time::timeout(limit, handshake).await.map_err(std::io::Error::other)??;
+            (Stream::Tls(Box::new(stream)), fd)
+        }
+    })
+}

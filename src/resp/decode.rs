@@ -1,0 +1,397 @@
+//! The incremental request parser: RESP arrays of bulk strings, and inline commands.
+//!
+//! It borrows and never copies: a request is a run of [`Span`]s into the buffer that the bytes were read into.
+//! A request that is not complete yet leaves its progress in the [`Decoder`], so that bytes are looked at once
+//! however small the pieces are in which they arrive. Nothing is allocated from a length that the client merely
+//! claims: a span is recorded when its bytes are there.
+
+use crate::resp::error::ProtocolError;
+
+/// One argument: a range of the buffer it was parsed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: u32,
+    pub len: u32,
+}
+
+impl Span {
+    #[inline]
+    pub fn of<'b>(&self, buffer: &'b [u8]) -> &'b [u8] {
+        let start = self.start as usize;
+        buffer.get(start..start + self.len as usize).unwrap_or(&[])
+    }
+}
+
+/// What the client may ask for; changes when it authenticates and by CONFIG SET.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// `proto-max-bulk-len`, in bytes.
+    pub bulk_len_max: u64,
+    /// Whether the client still has to authenticate: it gets few and short arguments only.
+    pub unauthenticated: bool,
+}
+
+const INLINE_LEN_MAX: usize = 64 * 1024;
+const MULTIBULK_LEN_MAX: i64 = i32::MAX as i64;
+const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
+const UNAUTHENTICATED_BULK_MAX: i64 = 16384;
+
+/// What [`Decoder::next`] found at the given place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A whole request: its spans were appended, and the next one begins at `end`.
+    Request { end: usize },
+    /// Nothing to execute (an empty line, `*0`); go on at `end`.
+    Nothing { end: usize },
+    /// The rest has not arrived.
+    Incomplete,
+}
+
+/// The progress within a request that is only partly there. Offsets count from the request's first byte.
+#[derive(Default, Debug)]
+pub struct Decoder {
+    partial: Option<Box<Partial>>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    /// Arguments still to come.
+    remaining: i64,
+    /// Where parsing goes on.
+    offset: usize,
+    /// The length of the bulk whose header was read last, if its bytes are outstanding.
+    bulk_len: Option<usize>,
+    spans: Vec<Span>,
+}
+
+impl Decoder {
+    /// Looks for one request at `buffer[start..]`, appending its arguments to `spans`.
+    ///
+    /// The buffer is mutable because the arguments of inline commands are unquoted in place.
+    /// After [`Found::Incomplete`] call again with the same request start and more bytes.
+    #[inline]
+    pub fn next(
+        &mut self,
+        buffer: &mut [u8],
+        start: usize,
+        limits: Limits,
+        spans: &mut Vec<Span>,
+    ) -> Result<Found, ProtocolError> {
+        if let Some(partial) = self.partial.take() {
+            return self.resume(partial, buffer, start, limits, spans);
+        }
+        match buffer.get(start) {
+            None => Ok(Found::Incomplete),
+            Some(b'*') => self.multibulk(buffer, start, limits, spans),
+            Some(_) => inline(buffer, start, spans),
+        }
+    }
+
+    /// How many bytes must arrive before it is worth calling [`Decoder::next`] again, counted from the request's start.
+    pub fn needed(&self) -> Option<usize> {
+        let partial = self.partial.as_ref()?;
+        partial.bulk_len.map(|len| partial.offset + len + 2)
+    }
+
+    #[inline]
+    fn multibulk(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        limits: Limits,
+        spans: &mut Vec<Span>,
+    ) -> Result<Found, ProtocolError> {
+        let Some((count, at)) = line_number(buffer, start + 1, ProtocolError::InvalidMultibulkLength)? else {
+            if buffer.len() - start > INLINE_LEN_MAX {
+                return Err(ProtocolError::TooBigMultibulkCount);
+            }
+            return Ok(Found::Incomplete);
+        };
+        if count > MULTIBULK_LEN_MAX {
+            return Err(ProtocolError::InvalidMultibulkLength);
+        }
+        if limits.unauthenticated && count > UNAUTHENTICATED_ARGS_MAX {
+            return Err(ProtocolError::UnauthenticatedMultibulkLength);
+        }
+        if count <= 0 {
+            return Ok(Found::Nothing { end: at });
+        }
+        let first_span = spans.len();
+        self.bulks(buffer, start, at, count, None, limits, spans, first_span)
+    }
+
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the whole state of the loop, shared with resume")]
+    fn bulks(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        mut at: usize,
+        mut remaining: i64,
+        mut bulk_len: Option<usize>,
+        limits: Limits,
+        spans: &mut Vec<Span>,
+        first_span: usize,
+    ) -> Result<Found, ProtocolError> {
+        while remaining > 0 {
+            let len = match bulk_len.take() {
+                Some(len) => len,
+                None => match bulk_header(buffer, at, limits)? {
+                    Some((len, after)) => {
+                        at = after;
+                        len
+                    }
+                    None => {
+                        self.suspend(start, at, remaining, None, spans, first_span);
+                        return Ok(Found::Incomplete);
+                    }
+                },
+            };
+            if buffer.len() < at + len + 2 {
+                self.suspend(start, at, remaining, Some(len), spans, first_span);
+                return Ok(Found::Incomplete);
+            }
+            // Like Redis, the two bytes after a bulk are skipped, not checked.
+            spans.push(Span { start: at as u32, len: len as u32 });
+            at += len + 2;
+            remaining -= 1;
+        }
+        Ok(Found::Request { end: at })
+    }
+
+    /// Puts the progress away, with offsets relative to the request's start.
+    #[cold]
+    fn suspend(
+        &mut self,
+        start: usize,
+        at: usize,
+        remaining: i64,
+        bulk_len: Option<usize>,
+        spans: &mut Vec<Span>,
+        first_span: usize,
+    ) {
+        let mut parked: Vec<Span> = spans.drain(first_span..).collect();
+        for span in &mut parked {
+            span.start -= start as u32;
+        }
+        self.partial = Some(Box::new(Partial { remaining, offset: at - start, bulk_len, spans: parked }));
+    }
+
+    #[cold]
+    fn resume(
+        &mut self,
+        mut partial: Box<Partial>,
+        buffer: &[u8],
+        start: usize,
+        limits: Limits,
+        spans: &mut Vec<Span>,
+    ) -> Result<Found, ProtocolError> {
+        let at = start + partial.offset;
+        if let Some(len) = partial.bulk_len
+            && buffer.len() < at + len + 2
+        {
+            self.partial = Some(partial); // Put back untouched: a long value costs one comparison a piece.
+            return Ok(Found::Incomplete);
+        }
+        let first_span = spans.len();
+        spans.extend(partial.spans.iter().map(|span| Span { start: span.start + start as u32, len: span.len }));
+        partial.spans.clear();
+        let before = spans.len();
+        let found =
+            self.bulks(buffer, start, at, partial.remaining, partial.bulk_len, limits, spans, before)?;
+        if found == Found::Incomplete {
+            // What was there before goes in front of what this call added.
+            if let Some(next) = self.partial.as_mut() {
+                let mut all: Vec<Span> = spans.drain(first_span..).collect();
+                for span in &mut all {
+                    span.start -= start as u32;
+                }
+                all.append(&mut next.spans);
+                next.spans = all;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The number between `from` and the next CRLF, and where the line after it begins.
+/// `None`: the line is not whole yet.
+#[inline]
+fn line_number(
+    buffer: &[u8],
+    from: usize,
+    invalid: ProtocolError,
+) -> Result<Option<(i64, usize)>, ProtocolError> {
+    // Nearly always one to three digits follow: read them by hand before looking for a line end.
+    let mut at = from;
+    let mut value: i64 = 0;
+    while let Some(digit) = buffer.get(at).map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 || at - from > 17 {
+            break;
+        }
+        value = value * 10 + i64::from(digit);
+        at += 1;
+    }
+    if at > from && buffer.get(at) == Some(&b'\r') {
+        if at + 1 < buffer.len() {
+            let canonical = buffer.get(from) != Some(&b'0') || at == from + 1;
+            return if canonical { Ok(Some((value, at + 2))) } else { Err(invalid) };
+        }
+        return Ok(None);
+    }
+    odd_line_number(buffer, from, invalid)
+}
+
+/// The slow twin of [`line_number`]: signs, errors, and lines that are not all there.
+#[cold]
+fn odd_line_number(
+    buffer: &[u8],
+    from: usize,
+    invalid: ProtocolError,
+) -> Result<Option<(i64, usize)>, ProtocolError> {
+    let rest = buffer.get(from..).unwrap_or(&[]);
+    let Some(end) = memchr::memchr(b'\r', rest) else { return Ok(None) };
+    if end + 1 >= rest.len() {
+        return Ok(None);
+    }
+    match dunlin_structures::number::parse_i64(&rest[..end]) {
+        Some(value) => Ok(Some((value, from + end + 2))),
+        None => Err(invalid),
+    }
+}
+
+#[inline]
+fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize, usize)>, ProtocolError> {
+    match buffer.get(at) {
+        None => return Ok(None),
+        Some(b'$') => {}
+        Some(&other) => {
+            // Redis waits for the whole line before it complains.
+            if memchr::memchr(b'\r', &buffer[at..]).is_none() {
+                return if buffer.len() - at > INLINE_LEN_MAX {
+                    Err(ProtocolError::TooBigBulkCount)
+                } else {
+                    Ok(None)
+                };
+            }
+            return Err(ProtocolError::ExpectedDollar(other));
+        }
+    }
+    let Some((len, after)) = line_number(buffer, at + 1, ProtocolError::InvalidBulkLength)? else {
+        return if buffer.len() - at > INLINE_LEN_MAX { Err(ProtocolError::TooBigBulkCount) } else { Ok(None) };
+    };
+    if len < 0 || len as u64 > limits.bulk_len_max {
+        return Err(ProtocolError::InvalidBulkLength);
+    }
+    if limits.unauthenticated && len > UNAUTHENTICATED_BULK_MAX {
+        return Err(ProtocolError::UnauthenticatedBulkLength);
+    }
+    Ok(Some((len as usize, after)))
+}
+
+/// An inline command: a line of words, quoted as in a shell.
+#[cold]
+fn inline(buffer: &mut [u8], start: usize, spans: &mut Vec<Span>) -> Result<Found, ProtocolError> {
+    let Some(newline) = memchr::memchr(b'\n', &buffer[start..]) else {
+        return if buffer.len() - start > INLINE_LEN_MAX {
+            Err(ProtocolError::TooBigInline)
+        } else {
+            Ok(Found::Incomplete)
+        };
+    };
+    let end = start + newline + 1;
+    let mut line_end = start + newline;
+    if line_end > start && buffer[line_end - 1] == b'\r' {
+        line_end -= 1;
+    }
+    let first_span = spans.len();
+    if split_words(&mut buffer[start..line_end], start, spans).is_none() {
+        spans.truncate(first_span);
+        return Err(ProtocolError::UnbalancedQuotes);
+    }
+    Ok(if spans.len() == first_span { Found::Nothing { end } } else { Found::Request { end } })
+}
+
+/// Splits a line as Redis' `sdssplitargs` does, unquoting in place (an unquoted word is never longer).
+/// `None` if quotes are not closed, or closed in the middle of a word.
+fn split_words(line: &mut [u8], base: usize, spans: &mut Vec<Span>) -> Option<()> {
+    let space = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0b;
+    let mut read = 0;
+    loop {
+        while read < line.len() && space(line[read]) {
+            read += 1;
+        }
+        if read >= line.len() {
+            return Some(());
+        }
+        let word_start = read;
+        let mut write = read;
+        while read < line.len() && !space(line[read]) {
+            match line[read] {
+                quote @ (b'"' | b'\'') => {
+                    (read, write) = unquote(line, read + 1, write, quote)?;
+                    // A closing quote must end the word.
+                    if read < line.len() && !space(line[read]) {
+                        return None;
+                    }
+                }
+                0 => {
+                    // sdssplitargs works on C strings: a NUL ends the line.
+                    spans.push(Span { start: (base + word_start) as u32, len: (write - word_start) as u32 });
+                    return Some(());
+                }
+                byte => {
+                    line[write] = byte;
+                    write += 1;
+                    read += 1;
+                }
+            }
+        }
+        spans.push(Span { start: (base + word_start) as u32, len: (write - word_start) as u32 });
+    }
+}
+
+/// Copies a quoted part that begins at `read` down to `write`; returns both places behind it.
+fn unquote(line: &mut [u8], mut read: usize, mut write: usize, quote: u8) -> Option<(usize, usize)> {
+    let hex = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
+    loop {
+        let byte = *line.get(read)?;
+        let out = match byte {
+            0 => return None,
+            _ if byte == quote => return Some((read + 1, write)),
+            b'\\' if quote == b'\'' && line.get(read + 1) == Some(&b'\'') => {
+                read += 2;
+                b'\''
+            }
+            b'\\' if quote == b'"' && line.get(read + 1).is_some_and(|&next| next != 0) => {
+                let next = line[read + 1];
+                let digits = (next == b'x')
+                    .then(|| Some((hex(*line.get(read + 2)?)?, hex(*line.get(read + 3)?)?)))
+                    .flatten();
+                if let Some((high, low)) = digits {
+                    read += 4;
+                    high * 16 + low
+                } else {
+                    read += 2;
+                    match next {
+                        b'n' => b'\n',
+                        b'r' => b'\r',
+                        b't' => b'\t',
+                        b'b' => 8,
+                        b'a' => 7,
+                        other => other,
+                    }
+                }
+            }
+            other => {
+                read += 1;
+                other
+            }
+        };
+        line[write] = out;
+        write += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The bytes on their way to a client: one growing buffer, and large values by reference between its parts.
+
+use bytes::Bytes;
+
+/// Values from this many bytes on leave by reference instead of being copied.
+pub const SHARED_LEN_MIN: usize = 16 * 1024;
+
+/// An output buffer. `shared` values stand between the bytes before and behind their offset.
+#[derive(Default, Debug)]
+pub struct Output {
+    pub bytes: Vec<u8>,
+    shared: Vec<(usize, Bytes)>,
+    shared_len: usize,
+}
+
+/// A place in an [`Output`], to cut back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    bytes: usize,
+    shared: usize,
+}
+
+impl Output {
+    /// Bytes that wait to be sent, those held by reference included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.bytes.len() + self.shared_len
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.shared.is_empty()
+    }
+
+    #[inline]
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), shared: self.shared.len() }
+    }
+
+    /// Forgets what was written since `mark`.
+    pub fn cut_back(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        for (_, value) in self.shared.drain(mark.shared..) {
+            self.shared_len -= value.len();
+        }
+    }
+
+    /// Appends a value without copying it.
+    pub fn push_shared(&mut self, value: Bytes) {
+        self.shared_len += value.len();
+        self.shared.push((self.bytes.len(), value));
+    }
+
+    pub fn has_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.shared.clear();
+        self.shared_len = 0;
+    }
+
+    /// Moves everything of `other` behind what is here, leaving `other` empty with its capacity.
+    pub fn append(&mut self, other: &mut Output) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.shared.extend(other.shared.drain(..).map(|(at, value)| (base + at, value)));
+        self.shared_len += other.shared_len;
+        other.clear();
+    }
+
+    /// The first pieces to send, in order: at most `pieces.len()`. Returns how many were filled in.
+    pub fn pieces<'a>(&'a self, pieces: &mut [std::io::IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        let mut from = 0;
+        for (at, value) in &self.shared {
+            for part in [&self.bytes[from..*at], &value[..]] {
+                if !part.is_empty() && filled < pieces.len() {
+                    pieces[filled] = std::io::IoSlice::new(part);
+                    filled += 1;
+                }
+            }
+            from = *at;
+            if filled == pieces.len() {
+                return filled;
+            }
+        }
+        if from < self.bytes.len() && filled < pieces.len() {
+            pieces[filled] = std::io::IoSlice::new(&self.bytes[from..]);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Drops the first `count` bytes, which were sent.
+    pub fn consume(&mut self, mut count: usize) {
+        let mut cut = 0;
+        while let Some((at, value)) = self.shared.first_mut() {
+            let before = *at - cut;
+            if count < before {
+                break;
+            }
+            count -= before;
+            cut = *at;
+            if count < value.len() {
+                self.shared_len -= count;
+                let _ = value.split_to(count);
+                count = 0;
+                break;
+            }
+            count -= value.len();
+            self.shared_len -= value.len();
+            self.shared.remove(0);
+        }
+        let cut = cut + count;
+        self.bytes.drain(..cut);
+        for (at, _) in &mut self.shared {
+            *at -= cut;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::IoSlice;
+
+    fn flatten(output: &Output) -> Vec<u8> {
+        let mut pieces = [IoSlice::new(&[]); 64];
+        let filled = output.pieces(&mut pieces);
+        pieces[..filled].iter().flat_map(|piece| piece.to_vec()).collect()
+    }
+
+    #[test]
+    fn any_split_of_the_sending_yields_the_same_bytes() {
+        let build = || {
+            let mut output = Output::default();
+            output.bytes.extend_from_slice(b"abc");
+            output.push_shared(Bytes::from_static(b"DEFG"));
+            output.push_shared(Bytes::from_static(b"H"));
+            output.bytes.extend_from_slice(b"ij");
+            output.push_shared(Bytes::from_static(b"KL"));
+            output
+        };
+        for first in 0..=12 {
+            for second in 0..=(12 - first) {
+                let mut output = build();
+                output.consume(first);
+                output.consume(second);
+                assert_eq!(flatten(&output), b"abcDEFGHijKL"[first + second..], "{first} {second}");
+                assert_eq!(output.len(), 12 - first - second);
+            }
+        }
+    }
+
+    #[test]
+    fn cutting_back_forgets_references_too() {
+        let mut output = Output::default();
+        output.bytes.extend_from_slice(b"a");
+        let mark = output.mark();
+        output.push_shared(Bytes::from_static(b"DEFG"));
+        output.bytes.extend_from_slice(b"x");
+        output.cut_back(mark);
+        assert_eq!((flatten(&output), output.len()), (b"a".to_vec(), 1));
+    }
+}

@@ -1,0 +1,299 @@
+//! Writes replies in the client's protocol straight into its output buffer.
+//!
+//! There is no reply value in between: a handler says what it answers, piece by piece, and the bytes are where they
+//! are sent from. Lengths come first in RESP, so an aggregate's count is said before its elements.
+
+use crate::resp::error::CommandError;
+use crate::resp::output::{Output, SHARED_LEN_MIN};
+use bytes::Bytes;
+
+/// The protocol version that a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    #[default]
+    Resp2,
+    Resp3,
+}
+
+/// Writes the reply of one command.
+pub struct Reply<'a> {
+    out: &'a mut Output,
+    protocol: Protocol,
+}
+
+impl<'a> Reply<'a> {
+    #[inline]
+    pub fn new(out: &'a mut Output, protocol: Protocol) -> Self {
+        Self { out, protocol }
+    }
+
+    /// The same writer for a shorter time, to hand it on.
+    pub fn reborrow(&mut self) -> Reply<'_> {
+        Reply { out: self.out, protocol: self.protocol }
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Replies after this one speak another version (HELLO).
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
+    pub fn is_resp3(&self) -> bool {
+        self.protocol == Protocol::Resp3
+    }
+
+    /// The buffer itself, for marks and cutting back.
+    pub fn output(&mut self) -> &mut Output {
+        self.out
+    }
+
+    #[inline]
+    pub fn ok(&mut self) {
+        self.out.bytes.extend_from_slice(b"+OK\r\n");
+    }
+
+    #[inline]
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    #[inline]
+    pub fn integer(&mut self, value: i64) {
+        self.header(b':', value);
+    }
+
+    /// 1 or 0: how commands answer yes and no in both protocols.
+    #[inline]
+    pub fn flag(&mut self, value: bool) {
+        self.out.bytes.extend_from_slice(if value { b":1\r\n" } else { b":0\r\n" });
+    }
+
+    #[inline]
+    pub fn bulk(&mut self, value: &[u8]) {
+        let out = &mut self.out.bytes;
+        out.reserve(value.len() + 32);
+        push_header(out, b'$', value.len() as i64);
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// A bulk that stays where it is when it is large, and is copied when it is small.
+    #[inline]
+    pub fn bulk_shared(&mut self, value: &Bytes) {
+        if value.len() < SHARED_LEN_MIN {
+            return self.bulk(value);
+        }
+        self.header(b'$', value.len() as i64);
+        self.out.push_shared(value.clone());
+        self.out.bytes.extend_from_slice(b"\r\n");
+    }
+
+    pub fn bulk_str(&mut self, value: &str) {
+        self.bulk(value.as_bytes());
+    }
+
+    /// An integer in the shape of a bulk string.
+    #[inline]
+    pub fn bulk_integer(&mut self, value: i64) {
+        let mut digits = itoa::Buffer::new();
+        self.bulk(digits.format(value).as_bytes());
+    }
+
+    /// Nothing there: `$-1` in RESP2, `_` in RESP3.
+    #[inline]
+    pub fn null(&mut self) {
+        self.out.bytes.extend_from_slice(match self.protocol {
+            Protocol::Resp2 => b"$-1\r\n",
+            Protocol::Resp3 => b"_\r\n",
+        });
+    }
+
+    /// No array: `*-1` in RESP2, `_` in RESP3.
+    pub fn null_array(&mut self) {
+        self.out.bytes.extend_from_slice(match self.protocol {
+            Protocol::Resp2 => b"*-1\r\n",
+            Protocol::Resp3 => b"_\r\n",
+        });
+    }
+
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len as i64);
+    }
+
+    /// A map of `pairs` pairs; in RESP2 a flat array.
+    pub fn map(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.header(b'*', 2 * pairs as i64),
+            Protocol::Resp3 => self.header(b'%', pairs as i64),
+        }
+    }
+
+    pub fn set(&mut self, len: usize) {
+        self.header(if self.is_resp3() { b'~' } else { b'*' }, len as i64);
+    }
+
+    /// An out-of-band message; in RESP2 a plain array.
+    pub fn push(&mut self, len: usize) {
+        self.header(if self.is_resp3() { b'>' } else { b'*' }, len as i64);
+    }
+
+    pub fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.is_resp3(), "RESP2 has no attributes");
+        self.header(b'|', pairs as i64);
+    }
+
+    /// A double; in RESP2 a bulk string with the same digits.
+    pub fn double(&mut self, value: f64) {
+        let mut digits = Vec::with_capacity(32);
+        dunlin_structures::number::format_f64(value, &mut digits);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(&digits),
+            Protocol::Resp3 => self.line(b',', &digits),
+        }
+    }
+
+    /// A long double that was formatted already: `,` in RESP3 and a bulk in RESP2.
+    pub fn double_text(&mut self, digits: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(digits),
+            Protocol::Resp3 => self.line(b',', digits),
+        }
+    }
+
+    pub fn boolean(&mut self, value: bool) {
+        match self.protocol {
+            Protocol::Resp2 => self.flag(value),
+            Protocol::Resp3 => self.out.bytes.extend_from_slice(if value { b"#t\r\n" } else { b"#f\r\n" }),
+        }
+    }
+
+    pub fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
+        }
+    }
+
+    /// Text with a three-letter format (`txt`, `mkd`); in RESP2 a bulk string.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        debug_assert_eq!(format.len(), 3);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                self.header(b'=', text.len() as i64 + 4);
+                let out = &mut self.out.bytes;
+                out.extend_from_slice(format.as_bytes());
+                out.push(b':');
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    pub fn error(&mut self, error: &CommandError) {
+        self.line(b'-', &error.line());
+    }
+
+    /// An error line given whole, without `-` and CRLF.
+    pub fn error_line(&mut self, line: &[u8]) {
+        self.line(b'-', line);
+    }
+
+    /// The lines of a HELP subcommand, framed as Redis frames them.
+    pub fn help(&mut self, container: &str, lines: &[&str]) {
+        let title = format!(
+            "{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+            container.to_uppercase()
+        );
+        self.array(lines.len() + 3);
+        self.simple(&title);
+        for line in lines {
+            self.simple(line);
+        }
+        self.simple("HELP");
+        self.simple("    Print this help.");
+    }
+
+    /// Bytes that are a reply already.
+    pub fn raw(&mut self, reply: &[u8]) {
+        self.out.bytes.extend_from_slice(reply);
+    }
+
+    fn line(&mut self, kind: u8, text: &[u8]) {
+        let out = &mut self.out.bytes;
+        out.reserve(text.len() + 3);
+        out.push(kind);
+        out.extend_from_slice(text);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    fn header(&mut self, kind: u8, value: i64) {
+        push_header(&mut self.out.bytes, kind, value);
+    }
+}
+
+/// `kind`, a number and CRLF. Numbers below 100 are nearly all there are, and have a path of their own.
+#[inline]
+pub fn push_header(out: &mut Vec<u8>, kind: u8, value: i64) {
+    match value {
+        0..=9 => out.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']),
+        10..=99 => {
+            let value = value as u8;
+            out.extend_from_slice(&[kind, b'0' + value / 10, b'0' + value % 10, b'\r', b'\n']);
+        }
+        _ => {
+            let mut digits = itoa::Buffer::new();
+            let digits = digits.format(value).as_bytes();
+            out.push(kind);
+            out.extend_from_slice(digits);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Encodes a command as clients and the log write it: an array of bulk strings.
+pub fn encode_command(out: &mut Vec<u8>, args: &[&[u8]]) {
+    push_header(out, b'*', args.len() as i64);
+    for arg in args {
+        push_header(out, b'$', arg.len() as i64);
+        out.extend_from_slice(arg);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(protocol: Protocol, write: impl Fn(&mut Reply<'_>), expect: &str) {
+        let mut output = Output::default();
+        write(&mut Reply::new(&mut output, protocol));
+        assert_eq!(String::from_utf8_lossy(&output.bytes), expect);
+    }
+
+    #[test]
+    fn every_type_in_both_protocols() {
+        use Protocol::{Resp2, Resp3};
+        check(Resp2, |r| r.bulk(b"abc"), "$3\r\nabc\r\n");
+        check(Resp2, |r| r.integer(-123), ":-123\r\n");
+        check(Resp2, Reply::null, "$-1\r\n");
+        check(Resp3, Reply::null, "_\r\n");
+        check(Resp2, |r| r.map(2), "*4\r\n");
+        check(Resp3, |r| r.map(12), "%12\r\n");
+        check(Resp3, |r| r.set(100), "~100\r\n");
+        check(Resp3, |r| r.push(3), ">3\r\n");
+        check(Resp2, |r| r.double(3.5), "$3\r\n3.5\r\n");
+        check(Resp3, |r| r.double(3.5), ",3.5\r\n");
+        check(Resp3, |r| r.boolean(true), "#t\r\n");
+        check(Resp2, |r| r.boolean(false), ":0\r\n");
+        check(Resp3, |r| r.big_number("123"), "(123\r\n");
+        check(Resp3, |r| r.verbatim("txt", b"hi"), "=6\r\ntxt:hi\r\n");
+        check(Resp2, |r| r.verbatim("txt", b"hi"), "$2\r\nhi\r\n");
+        check(Resp2, |r| r.error(&CommandError::text("a\r\nb")), "-ERR a  b\r\n");
+    }
+}

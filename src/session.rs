@@ -1,0 +1,66 @@
+//! What one client is to the server: its database, protocol, rights and modes.
+//!
+//! Owned by its connection. A leaf: knows nothing of sockets or commands.
+
+use crate::resp::Protocol;
+use crate::state::clients::Client;
+use std::sync::Arc;
+
+/// Why this client's requests are looked at more closely; zero for nearly every client.
+pub mod gate {
+    /// It must authenticate first.
+    pub const NEEDS_AUTH: u32 = 1 << 0;
+    /// CLIENT REPLY OFF or SKIP is in force.
+    pub const REPLY_MODE: u32 = 1 << 1;
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    #[default]
+    On,
+    Off,
+    /// The next command's reply is left out.
+    SkipNext,
+    /// This command's reply is left out.
+    Skip,
+}
+
+/// One client's state.
+pub struct Session {
+    pub client: Arc<Client>,
+    pub db: u16,
+    pub protocol: Protocol,
+    /// Bits of [`gate`].
+    pub gates: u32,
+    pub reply_mode: ReplyMode,
+    pub no_touch: bool,
+    /// Close once everything has been sent (QUIT).
+    pub closing: bool,
+}
+
+impl Session {
+    pub fn new(client: Arc<Client>, needs_auth: bool) -> Self {
+        Self {
+            client,
+            db: 0,
+            protocol: Protocol::Resp2,
+            gates: if needs_auth { gate::NEEDS_AUTH } else { 0 },
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            closing: false,
+        }
+    }
+
+    pub fn needs_auth(&self) -> bool {
+        self.gates & gate::NEEDS_AUTH != 0
+    }
+
+    pub fn set_reply_mode(&mut self, mode: ReplyMode) {
+        self.reply_mode = mode;
+        self.gates &= !gate::REPLY_MODE;
+        if mode != ReplyMode::On {
+            self.gates |= gate::REPLY_MODE;
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The registry of clients: what CLIENT LIST shows and CLIENT KILL needs, for all workers' connections.
+//!
+//! A connection owns its session; what others may see of it is here, in atomics that its worker updates once a batch.
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+/// Where a client, or the server's end of its connection, is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+    Unknown,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "{}:0", path.display()),
+            Self::Unknown => write!(f, "?:0"),
+        }
+    }
+}
+
+/// Bits of [`Client::flags`].
+pub mod flag {
+    pub const NO_EVICT: u32 = 1 << 0;
+    pub const NO_TOUCH: u32 = 1 << 1;
+    pub const UNIX_SOCKET: u32 = 1 << 2;
+    pub const BLOCKED: u32 = 1 << 3;
+    pub const CLOSING: u32 = 1 << 4;
+    pub const MULTI: u32 = 1 << 5;
+    pub const PUBSUB: u32 = 1 << 6;
+    pub const MONITOR: u32 = 1 << 7;
+    pub const TLS: u32 = 1 << 8;
+}
+
+/// What a client calls itself.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    pub name: Vec<u8>,
+    pub library_name: Vec<u8>,
+    pub library_version: Vec<u8>,
+}
+
+/// One client, as others see it.
+pub struct Client {
+    pub id: u64,
+    pub worker: usize,
+    pub fd: i32,
+    pub address: Address,
+    pub local_address: Address,
+    /// In ms since 1970.
+    pub connected_at: i64,
+    pub last_active: AtomicI64,
+    pub db: AtomicU16,
+    /// 2 or 3.
+    pub protocol: AtomicU8,
+    pub flags: AtomicU32,
+    /// The id of the command that ran last; `u32::MAX`: none yet.
+    pub last_command: AtomicU32,
+    pub input_bytes: AtomicU64,
+    pub input_capacity: AtomicU64,
+    pub output_bytes: AtomicU64,
+    pub net_input: AtomicU64,
+    pub net_output: AtomicU64,
+    pub commands: AtomicU64,
+    pub naming: Mutex<Naming>,
+    pub user: Mutex<Arc<str>>,
+    killed: AtomicBool,
+    /// Wakes the connection's task, from its first poll on.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Client {
+    #[expect(clippy::too_many_arguments, reason = "what a connection knows of itself when it is accepted")]
+    pub fn new(
+        id: u64,
+        worker: usize,
+        fd: i32,
+        address: Address,
+        local_address: Address,
+        now: i64,
+        flags: u32,
+        user: Arc<str>,
+    ) -> Self {
+        Self {
+            id,
+            worker,
+            fd,
+            address,
+            local_address,
+            connected_at: now,
+            last_active: AtomicI64::new(now),
+            db: AtomicU16::new(0),
+            protocol: AtomicU8::new(2),
+            flags: AtomicU32::new(flags),
+            last_command: AtomicU32::new(u32::MAX),
+            input_bytes: AtomicU64::new(0),
+            input_capacity: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            net_input: AtomicU64::new(0),
+            net_output: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            naming: Mutex::default(),
+            user: Mutex::new(user),
+            killed: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        }
+    }
+
+    /// Has the connection closed as soon as its worker comes to it.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    #[inline]
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
+    /// Has the connection's task look around.
+    pub fn wake(&self) {
+        if let Some(waker) = self.waker.lock().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub fn set_waker(&self, waker: &Waker) {
+        *self.waker.lock() = Some(waker.clone());
+    }
+
+    pub fn has_flag(&self, flag: u32) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    pub fn set_flag(&self, flag: u32, on: bool) {
+        if on {
+            self.flags.fetch_or(flag, Ordering::Relaxed);
+        } else {
+            self.flags.fetch_and(!flag, Ordering::Relaxed);
+        }
+    }
+}
+
+/// All clients, by id.
+#[derive(Default)]
+pub struct Registry {
+    clients: DashMap<u64, Arc<Client>>,
+    last_id: AtomicU64,
+}
+
+impl Registry {
+    /// The id for a new client: ids only ever grow.
+    pub fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub fn add(&self, client: Arc<Client>) {
+        self.clients.insert(client.id, client);
+    }
+
+    pub fn remove(&self, id: u64) {
+        self.clients.remove(&id);
+    }
+
+    pub fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.clients.get(&id).map(|client| Arc::clone(&client))
+    }
+
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// All clients, in order of their ids.
+    pub fn list(&self) -> Vec<Arc<Client>> {
+        let mut all: Vec<_> = self.clients.iter().map(|client| Arc::clone(&client)).collect();
+        all.sort_unstable_by_key(|client| client.id);
+        all
+    }
+}

@@ -1,0 +1,99 @@
+//! Reasons for which requests are looked at more closely, gathered in one word.
+//!
+//! While the word is zero, which is nearly always, dispatch lets a request through after one comparison.
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+/// The data is being loaded.
+pub const LOADING: u32 = 1 << 0;
+/// The log failed: writes are refused.
+pub const LOG_FAILED: u32 = 1 << 1;
+/// More memory is used than `maxmemory` allows.
+pub const OUT_OF_MEMORY: u32 = 1 << 2;
+/// CLIENT PAUSE WRITE.
+pub const PAUSED_WRITES: u32 = 1 << 3;
+/// CLIENT PAUSE ALL.
+pub const PAUSED_ALL: u32 = 1 << 4;
+/// The log's buffer is full: writers wait for room.
+pub const LOG_FULL: u32 = 1 << 5;
+/// The server is shutting down: no new unit starts.
+pub const SHUTTING_DOWN: u32 = 1 << 6;
+/// A `maxmemory` is set: memory is checked before a command that may need more.
+pub const MEMORY_LIMITED: u32 = 1 << 7;
+
+/// What holds requests back, and who waits for it to end.
+#[derive(Default)]
+pub struct Gates {
+    closed: AtomicU32,
+    /// When the pause ends, in ms since 1970.
+    pause_ends: AtomicI64,
+    waiting: Mutex<Vec<Waker>>,
+    /// How often a gate has opened: who waits compares it with what it was when it began to wait.
+    opened: AtomicU64,
+}
+
+impl Gates {
+    #[inline]
+    pub fn closed(&self) -> u32 {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    pub fn close(&self, gate: u32) {
+        self.closed.fetch_or(gate, Ordering::Relaxed);
+    }
+
+    /// Opens a gate and lets those who wait try again.
+    pub fn open(&self, gate: u32) {
+        if self.closed.fetch_and(!gate, Ordering::Relaxed) & gate != 0 {
+            self.opened.fetch_add(1, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    /// Pauses requests until `until` (ms since 1970). As in Redis a later end and the stronger pause win.
+    pub fn pause(&self, until: i64, all: bool) {
+        let running = self.closed() & (PAUSED_WRITES | PAUSED_ALL) != 0;
+        if !running || until > self.pause_ends.load(Ordering::Relaxed) {
+            self.pause_ends.store(until, Ordering::Relaxed);
+        }
+        self.close(if all { PAUSED_ALL | PAUSED_WRITES } else { PAUSED_WRITES });
+    }
+
+    pub fn unpause(&self) {
+        self.open(PAUSED_ALL | PAUSED_WRITES);
+    }
+
+    pub fn pause_ends(&self) -> i64 {
+        self.pause_ends.load(Ordering::Relaxed)
+    }
+
+    /// Ends a pause whose time has come.
+    pub fn tick(&self, now: i64) {
+        if self.closed() & (PAUSED_ALL | PAUSED_WRITES) != 0 && now >= self.pause_ends() {
+            self.unpause();
+        }
+    }
+
+    /// Has the waker called when a gate opens. The caller must look at the gates again after this.
+    pub fn wait(&self, waker: &Waker) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    fn wake(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.lock().len()
+    }
+}

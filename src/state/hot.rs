@@ -1,0 +1,57 @@
+//! Settings that the request path reads: copied out of the configuration into atomics when it changes.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+
+macro_rules! hot_settings {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $default:expr,)*) => {
+        /// See each field for its setting. Written by CONFIG SET, read with relaxed loads.
+        pub struct HotSettings { $($(#[$doc])* pub $name: $kind,)* }
+
+        impl Default for HotSettings {
+            fn default() -> Self {
+                Self { $($name: <$kind>::new($default),)* }
+            }
+        }
+    };
+}
+
+hot_settings! {
+    /// `proto-max-bulk-len`, in bytes.
+    proto_max_bulk_len: AtomicU64 = 512 << 20,
+    /// `client-query-buffer-limit`, in bytes.
+    client_query_buffer_limit: AtomicU64 = 1 << 30,
+    /// `client-output-buffer-limit normal`: hard limit in bytes; 0: none.
+    output_hard_limit: AtomicU64 = 0,
+    /// ... soft limit in bytes; 0: none.
+    output_soft_limit: AtomicU64 = 0,
+    /// ... for how many seconds the soft limit may be passed.
+    output_soft_seconds: AtomicU64 = 0,
+    /// `maxmemory`, in bytes; 0: none.
+    maxmemory: AtomicU64 = 0,
+    /// `maxclients`.
+    maxclients: AtomicU64 = 10_000,
+    /// `timeout`: seconds of idleness after which a client is disconnected; 0: never.
+    timeout: AtomicU64 = 0,
+    /// `tcp-keepalive`, in seconds; 0: off.
+    tcp_keepalive: AtomicU64 = 300,
+    /// `slowlog-log-slower-than`, in µs; negative: off.
+    slowlog_log_slower_than: AtomicI64 = 10_000,
+    /// The shorter of the slow log's and the latency monitor's thresholds, in ns.
+    attention_ns: AtomicU64 = 10_000_000,
+    /// `slowlog-max-len`.
+    slowlog_max_len: AtomicU64 = 128,
+    /// `latency-monitor-threshold`, in ms; 0: off.
+    latency_monitor_threshold: AtomicU64 = 0,
+    /// `latency-tracking`.
+    latency_tracking: AtomicBool = true,
+    /// Whether expired keys are removed without being asked for (DEBUG SET-ACTIVE-EXPIRE).
+    active_expire: AtomicBool = true,
+    /// `lazyfree-lazy-user-flush`.
+    lazy_user_flush: AtomicBool = false,
+    /// `protected-mode`.
+    protected_mode: AtomicBool = true,
+    /// Whether the default user needs a password (`requirepass`).
+    password_needed: AtomicBool = false,
+    /// `maxmemory-policy` is one of the LFU kind, so that the access clock counts.
+    lfu: AtomicBool = false,
+}

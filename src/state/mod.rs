@@ -1,0 +1,66 @@
+//! What all workers share: the keyspace, the commands, the registries and the figures.
+//!
+//! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
+
+pub mod clients;
+pub mod gates;
+pub mod hot;
+pub mod shutdown;
+pub mod stats;
+
+use crate::commit::Commit;
+use crate::command::table::Commands;
+use crate::keyspace::Keyspace;
+use crate::keyspace::event::EventListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// One running server.
+pub struct Server {
+    pub keyspace: Arc<Keyspace>,
+    pub commands: Commands,
+    pub commit: Arc<Commit>,
+    pub listener: Box<dyn EventListener>,
+    pub clients: clients::Registry,
+    pub gates: gates::Gates,
+    pub hot: hot::HotSettings,
+    /// Figures of each worker, in order.
+    pub workers: Box<[stats::WorkerStats]>,
+    pub shared: stats::SharedStats,
+    /// Wakes the clockwork when a key is due earlier than it knows.
+    pub alarm: crate::clock::Alarm,
+    pub shutdown: shutdown::Shutdown,
+    /// Forty hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// When the server started, in ms since 1970.
+    pub started_at: i64,
+    /// Added to every reading of the clock; zero but in tests of time.
+    pub clock_offset: AtomicI64,
+}
+
+impl Server {
+    /// The time in ms since 1970. One read a batch: everything in a batch happens at one time.
+    pub fn now(&self) -> i64 {
+        unix_ms() + self.clock_offset.load(Ordering::Relaxed)
+    }
+
+    /// The access clock for a time: 24 bits of seconds.
+    #[inline]
+    pub fn access_clock(now: i64) -> u32 {
+        (now / 1000) as u32 & 0x00ff_ffff
+    }
+}
+
+/// The system's clock in ms since 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock for the server")]
+pub fn unix_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// The system's clock in µs since 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock for the server")]
+pub fn unix_us() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as i64)
+}

@@ -1,0 +1,174 @@
+//! Figures: counted per worker without contention, added up when somebody asks.
+//!
+//! A worker's counters have one writer, so counting is a load and a store; readers may be an instant behind.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// A counter with one writer and any number of readers.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub fn add(&self, count: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets it, which CONFIG RESETSTAT does from another thread: a count of that instant may be lost.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+/// Buckets of the latency histogram: four to each power of two of nanoseconds, from 256 ns to over a minute.
+pub const LATENCY_BUCKETS: usize = 4 * 29;
+const FIRST_POWER: u32 = 8;
+
+/// The bucket of a duration.
+#[inline]
+pub fn latency_bucket(ns: u64) -> usize {
+    let ns = ns.max(1 << FIRST_POWER);
+    let power = 63 - ns.leading_zeros();
+    let quarter = (ns >> (power - 2)) as usize & 3;
+    (((power - FIRST_POWER) as usize) * 4 + quarter).min(LATENCY_BUCKETS - 1)
+}
+
+/// The upper end of a bucket, in ns (exclusive).
+pub fn latency_bucket_end(bucket: usize) -> u64 {
+    let (power, quarter) = (bucket as u32 / 4 + FIRST_POWER, bucket as u64 % 4);
+    (5 + quarter) << (power - 2)
+}
+
+/// What one worker counted of one command.
+#[derive(Default)]
+pub struct CommandStats {
+    pub calls: Counter,
+    /// Cycles of the cycle counter spent in it.
+    pub cycles: Counter,
+    /// Refused before it ran: arity, authentication, gates.
+    pub rejected: Counter,
+    /// Ran and answered an error.
+    pub failed: Counter,
+    latency: OnceLock<Box<[Counter; LATENCY_BUCKETS]>>,
+}
+
+impl CommandStats {
+    #[inline]
+    pub fn record_latency(&self, ns: u64) {
+        let buckets = self.latency.get_or_init(|| Box::new(std::array::from_fn(|_| Counter::default())));
+        buckets[latency_bucket(ns)].add(1);
+    }
+
+    pub fn latency(&self) -> Option<&[Counter; LATENCY_BUCKETS]> {
+        self.latency.get().map(|buckets| &**buckets)
+    }
+
+    pub fn reset(&self) {
+        for counter in [&self.calls, &self.cycles, &self.rejected, &self.failed] {
+            counter.set(0);
+        }
+        for bucket in self.latency().into_iter().flatten() {
+            bucket.set(0);
+        }
+    }
+}
+
+/// What one worker counted. Aligned, so that no two workers write to one cache line.
+#[repr(align(128))]
+pub struct WorkerStats {
+    /// By command id.
+    pub commands: Box<[CommandStats]>,
+    pub hits: Counter,
+    pub misses: Counter,
+    pub net_input: Counter,
+    pub net_output: Counter,
+    pub reads_processed: Counter,
+    pub writes_processed: Counter,
+    /// Changes to the dataset.
+    pub dirty: Counter,
+    /// Bytes this thread allocated less those it freed; the sum over threads is the memory in use.
+    pub memory: AtomicI64,
+    pub connections: AtomicU64,
+    pub batches: Counter,
+    pub requests: Counter,
+}
+
+impl WorkerStats {
+    pub fn new(commands: usize) -> Self {
+        Self {
+            commands: std::iter::repeat_with(CommandStats::default).take(commands).collect(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+            net_input: Counter::default(),
+            net_output: Counter::default(),
+            reads_processed: Counter::default(),
+            writes_processed: Counter::default(),
+            dirty: Counter::default(),
+            memory: AtomicI64::new(0),
+            connections: AtomicU64::new(0),
+            batches: Counter::default(),
+            requests: Counter::default(),
+        }
+    }
+}
+
+/// Figures that many threads count, rarely.
+#[derive(Default)]
+pub struct SharedStats {
+    pub connections_received: AtomicU64,
+    pub connections_rejected: AtomicU64,
+    pub query_buffer_disconnections: AtomicU64,
+    pub output_buffer_disconnections: AtomicU64,
+    pub unexpected_errors: AtomicU64,
+    /// Error replies by their code word.
+    pub errors: dashmap::DashMap<String, u64>,
+    pub error_replies: AtomicU64,
+    /// Bytes that threads other than workers allocated less those they freed.
+    pub other_memory: AtomicI64,
+    /// The most memory that was ever in use, in bytes.
+    pub peak_memory: AtomicU64,
+}
+
+impl SharedStats {
+    /// Counts an error reply, given its line without the leading `-`.
+    pub fn count_error(&self, line: &[u8]) {
+        self.error_replies.fetch_add(1, Ordering::Relaxed);
+        let end = memchr::memchr(b' ', line).unwrap_or(line.len());
+        let code = String::from_utf8_lossy(&line[..end]);
+        if let Some(mut count) = self.errors.get_mut(code.as_ref()) {
+            *count += 1;
+            return;
+        }
+        // Scripts may invent codes: the list must not grow with them.
+        if self.errors.len() < 128 {
+            *self.errors.entry(code.into_owned()).or_insert(0) += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_cover_all_durations_in_order() {
+        let mut last = 0;
+        for shift in 0..63 {
+            for step in 0..4u64 {
+                let ns = (4 + step) << shift;
+                let bucket = latency_bucket(ns);
+                assert!(bucket >= last && bucket < LATENCY_BUCKETS);
+                if bucket < LATENCY_BUCKETS - 1 {
+                    assert!(ns < latency_bucket_end(bucket), "{ns} in {bucket}");
+                }
+                last = bucket;
+            }
+        }
+    }
+}
