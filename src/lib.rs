@@ -1,1 +1,3 @@
 //! Dunlin.
+pub mod cli;
+pub mod config;
