@@ -3,10 +3,10 @@
 //! Later sources win: file, standard input, environment, command line. The first thing that is wrong stops the load,
 //! and [`LoadError`] says where it stands and what would be right. Reads files; has no other effect.
 
-use super::config::{Config, Machine};
 use super::file::{self, Directive, Origin, Source};
 use super::quote;
 use super::settings;
+use super::snapshot::{Config, Machine};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;

@@ -7,7 +7,6 @@
 //! Absent on purpose: no sockets, no tokio, no globals, no clock. A `Config` is a value; whoever runs the server
 //! holds it, swaps it whole, and copies what is hot to where it is read. Only `load` and `rewrite::save` touch files.
 
-pub mod config;
 mod events;
 pub mod file;
 mod glob;
@@ -16,13 +15,14 @@ pub mod quote;
 pub mod rewrite;
 pub mod setting;
 pub mod settings;
+pub mod snapshot;
 mod typed;
 pub mod value;
 
-pub use config::{Config, ConfigError, Machine};
 pub use file::{Origin, Source};
 pub use load::{LoadError, Loader, Renaming};
 pub use setting::{Class, Runtime, Setting};
+pub use snapshot::{Config, ConfigError, Machine};
 pub use typed::{
     AppendFsync, LocalAccess, LogFormat, LogLevel, ShutdownOnSignal, Supervision, TlsClientAuth,
 };

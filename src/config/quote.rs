@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn lines_split_as_redis_splits_them() {
-        let cases: &[(&str, Result<&[&[u8]], Unbalanced>)] = &[
+        type Case<'a> = (&'a str, Result<&'a [&'a [u8]], Unbalanced>);
+        let cases: &[Case] = &[
             ("", Ok(&[])),
             ("  \t ", Ok(&[])),
             ("port 6379", Ok(&[b"port", b"6379"])),

@@ -6,9 +6,9 @@
 //!
 //! [`rewrite`] is pure; [`save`] writes the file so that a crash leaves either the old or the new one.
 
-use super::config::Config;
 use super::file::{self, Line, read_line};
 use super::settings::{self, SettingId};
+use super::snapshot::Config;
 use super::value;
 use std::collections::HashMap;
 use std::fs;

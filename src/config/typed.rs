@@ -3,8 +3,8 @@
 //! Each look-up costs a hash of the name. Code that runs for each request keeps its own copy and takes a new one when
 //! the configuration changes.
 
-use super::config::Config;
 use super::settings::{self, SettingId};
+use super::snapshot::Config;
 use super::value::{BufferLimits, SavePoint, Value};
 use std::ffi::OsString;
 use std::net::SocketAddr;

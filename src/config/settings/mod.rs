@@ -1,5 +1,5 @@
 //! The one table of settings, a file per theme. Names, defaults and value formats are those of Redis 7.2, except
-//! `bind` and `io-threads` (see [`super::config::Machine`]) and the rows that are Dunlin's own.
+//! `bind` and `io-threads` (see [`super::snapshot::Machine`]) and the rows that are Dunlin's own.
 //!
 //! A new setting is one row; what reads it goes through [`super::Config`]. Directives that are not settings
 //! (`include`, `rename-command`, `user`, ...) live in [`super::load`].
@@ -76,19 +76,25 @@ pub fn nearest(name: &[u8], others: &[&'static str]) -> Option<&'static str> {
     (nearest.0 <= allowed).then_some(nearest.1)
 }
 
-/// Levenshtein distance. Quadratic, and called once, on the way out.
+/// Letters to insert, remove, replace, or swap with their neighbour. Quadratic, and called once, on the way out.
 fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut previous: Vec<usize> = (0..=to.len()).collect();
-    for (row, from_char) in from.chars().take(64).enumerate() {
-        let mut current = vec![row + 1];
-        for (column, to_char) in to.iter().enumerate() {
-            let replaced = previous[column] + usize::from(from_char != *to_char);
-            current.push(replaced.min(previous[column + 1] + 1).min(current[column] + 1));
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
+    for row in 1..=from.len() {
+        let mut current = vec![row];
+        for column in 1..=to.len() {
+            let replaced = rows[row - 1][column - 1] + usize::from(from[row - 1] != to[column - 1]);
+            let mut fewest = replaced.min(rows[row - 1][column] + 1).min(current[column - 1] + 1);
+            let swapped =
+                row > 1 && column > 1 && from[row - 1] == to[column - 2] && from[row - 2] == to[column - 1];
+            if swapped {
+                fewest = fewest.min(rows[row - 2][column - 2] + 1);
+            }
+            current.push(fewest);
         }
-        previous = current;
+        rows.push(current);
     }
-    previous[to.len()]
+    rows[from.len()][to.len()]
 }
 
 #[cfg(test)]
