@@ -11,13 +11,16 @@
 //! * [`state`]: what all workers share.
 //! * [`clock`]: what happens when time has passed.
 //! * [`observe`]: figures, slow log, memory.
+//! * [`config`], [`cli`]: what the operator asked for.
 //! * [`server`]: wires it all together.
 //!
 //! `docs/architecture.md` has the map and the life of a request.
 
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod commit;
+pub mod config;
 pub mod keyspace;
 pub mod net;
 pub mod observe;

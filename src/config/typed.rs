@@ -1,0 +1,448 @@
+//! What the server reads: each setting that is live, by name and in its own type.
+//!
+//! Each look-up costs a hash of the name. Code that runs for each request keeps its own copy and takes a new one when
+//! the configuration changes.
+
+use super::settings::{self, SettingId};
+use super::snapshot::Config;
+use super::value::{BufferLimits, SavePoint, Value};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `appendfsync`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendFsync {
+    EverySecond,
+    Always,
+    No,
+}
+
+/// `enable-debug-command`, `enable-protected-configs`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalAccess {
+    No,
+    Yes,
+    /// From this machine only.
+    Local,
+}
+
+impl LocalAccess {
+    /// May a client do it, that is on this machine or not?
+    pub fn allows(self, client_is_local: bool) -> bool {
+        match self {
+            LocalAccess::No => false,
+            LocalAccess::Yes => true,
+            LocalAccess::Local => client_is_local,
+        }
+    }
+}
+
+/// `loglevel`, from the most talkative on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Debug,
+    Verbose,
+    Notice,
+    Warning,
+    Nothing,
+}
+
+/// `log-format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// `supervised`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervision {
+    Upstart,
+    Systemd,
+    /// Whichever the environment shows.
+    Auto,
+    No,
+}
+
+/// `tls-auth-clients`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsClientAuth {
+    No,
+    Yes,
+    Optional,
+}
+
+/// `shutdown-on-sigint`, `shutdown-on-sigterm`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShutdownOnSignal {
+    pub save: bool,
+    pub nosave: bool,
+    pub now: bool,
+    pub force: bool,
+}
+
+/// A name in the code that the table does not have, or has with another kind: found by the test that calls every
+/// function of this file.
+const MISNAMED: &str = "settings named in this file are in the table with that kind, which a test checks";
+
+impl Config {
+    fn named(&self, name: &str) -> &Value {
+        let id: SettingId = settings::find(name.as_bytes()).expect(MISNAMED);
+        self.value(id)
+    }
+
+    /// A yes-or-no setting by name.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.named(name), Value::Flag(true))
+    }
+
+    /// A number by name.
+    pub fn int(&self, name: &str) -> i64 {
+        match self.named(name) {
+            Value::Int(number) => *number,
+            other => unreachable_kind(name, other),
+        }
+    }
+
+    fn unsigned<T: TryFrom<i64>>(&self, name: &str) -> T {
+        T::try_from(self.int(name)).ok().expect("the table's range of the setting fits the type")
+    }
+
+    fn bytes(&self, name: &str) -> u64 {
+        match self.named(name) {
+            Value::Bytes(bytes) => *bytes,
+            other => unreachable_kind(name, other),
+        }
+    }
+
+    /// A text by name; empty where none was given.
+    pub fn text(&self, name: &str) -> &[u8] {
+        match self.named(name) {
+            Value::Text(text) => text,
+            other => unreachable_kind(name, other),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let text = self.text(name);
+        (!text.is_empty()).then(|| PathBuf::from(OsString::from_vec(text.to_vec())))
+    }
+
+    /// The value that stands where the chosen word stands in the table.
+    fn choice<T: Copy>(&self, name: &str, values: &[T]) -> T {
+        match self.named(name) {
+            Value::Choice(index) => *values.get(*index).expect(MISNAMED),
+            other => unreachable_kind(name, other),
+        }
+    }
+
+    fn on_signal(&self, name: &str) -> ShutdownOnSignal {
+        match self.named(name) {
+            Value::Flags(bits) => ShutdownOnSignal {
+                save: bits & 1 != 0,
+                nosave: bits & 2 != 0,
+                now: bits & 4 != 0,
+                force: bits & 8 != 0,
+            },
+            other => unreachable_kind(name, other),
+        }
+    }
+
+    fn allowed(&self, name: &str) -> LocalAccess {
+        self.choice(name, &[LocalAccess::No, LocalAccess::Yes, LocalAccess::Local])
+    }
+
+    // Network.
+
+    /// Addresses to listen on, as written: `*` for all, a leading `-` where it may be missing.
+    pub fn bind(&self) -> Vec<String> {
+        match self.named("bind") {
+            Value::Words(words) => {
+                words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+            }
+            other => unreachable_kind("bind", other),
+        }
+    }
+
+    /// 0 for none.
+    pub fn port(&self) -> u16 {
+        self.unsigned("port")
+    }
+
+    /// 0 for none.
+    pub fn tls_port(&self) -> u16 {
+        self.unsigned("tls-port")
+    }
+
+    pub fn tcp_backlog(&self) -> u32 {
+        self.unsigned("tcp-backlog")
+    }
+
+    pub fn unix_socket(&self) -> Option<PathBuf> {
+        self.path("unixsocket")
+    }
+
+    /// 0 for what the umask gives.
+    pub fn unix_socket_permissions(&self) -> u32 {
+        match self.named("unixsocketperm") {
+            Value::Octal(bits) => *bits,
+            other => unreachable_kind("unixsocketperm", other),
+        }
+    }
+
+    pub fn protected_mode(&self) -> bool {
+        self.flag("protected-mode")
+    }
+
+    pub fn require_pass(&self) -> Option<&[u8]> {
+        Some(self.text("requirepass")).filter(|password| !password.is_empty())
+    }
+
+    pub fn max_clients(&self) -> u32 {
+        self.unsigned("maxclients")
+    }
+
+    /// Idle clients are closed after it; `None` for never.
+    pub fn timeout(&self) -> Option<Duration> {
+        Some(Duration::from_secs(self.unsigned("timeout"))).filter(|timeout| !timeout.is_zero())
+    }
+
+    pub fn tcp_keepalive(&self) -> Option<Duration> {
+        Some(Duration::from_secs(self.unsigned("tcp-keepalive"))).filter(|interval| !interval.is_zero())
+    }
+
+    pub fn client_query_buffer_limit_bytes(&self) -> u64 {
+        self.bytes("client-query-buffer-limit")
+    }
+
+    pub fn client_output_buffer_limits(&self) -> BufferLimits {
+        match self.named("client-output-buffer-limit") {
+            Value::BufferLimits(limits) => *limits,
+            other => unreachable_kind("client-output-buffer-limit", other),
+        }
+    }
+
+    pub fn proto_max_bulk_len_bytes(&self) -> u64 {
+        self.bytes("proto-max-bulk-len")
+    }
+
+    pub fn metrics_bind(&self) -> Option<SocketAddr> {
+        std::str::from_utf8(self.text("metrics-bind")).ok()?.parse().ok()
+    }
+
+    // TLS.
+
+    pub fn tls_cert_file(&self) -> Option<PathBuf> {
+        self.path("tls-cert-file")
+    }
+
+    pub fn tls_key_file(&self) -> Option<PathBuf> {
+        self.path("tls-key-file")
+    }
+
+    pub fn tls_ca_cert_file(&self) -> Option<PathBuf> {
+        self.path("tls-ca-cert-file")
+    }
+
+    pub fn tls_auth_clients(&self) -> TlsClientAuth {
+        self.choice("tls-auth-clients", &[TlsClientAuth::No, TlsClientAuth::Yes, TlsClientAuth::Optional])
+    }
+
+    // Process.
+
+    pub fn daemonize(&self) -> bool {
+        self.flag("daemonize")
+    }
+
+    pub fn pid_file(&self) -> Option<PathBuf> {
+        self.path("pidfile")
+    }
+
+    pub fn supervised(&self) -> Supervision {
+        use Supervision::{Auto, No, Systemd, Upstart};
+        self.choice("supervised", &[Upstart, Systemd, Auto, No])
+    }
+
+    pub fn databases(&self) -> usize {
+        self.unsigned("databases")
+    }
+
+    /// Workers, at least one.
+    pub fn io_threads(&self) -> usize {
+        self.unsigned("io-threads")
+    }
+
+    pub fn enable_debug_command(&self) -> LocalAccess {
+        self.allowed("enable-debug-command")
+    }
+
+    pub fn enable_protected_configs(&self) -> LocalAccess {
+        self.allowed("enable-protected-configs")
+    }
+
+    pub fn shutdown_on_sigint(&self) -> ShutdownOnSignal {
+        self.on_signal("shutdown-on-sigint")
+    }
+
+    pub fn shutdown_on_sigterm(&self) -> ShutdownOnSignal {
+        self.on_signal("shutdown-on-sigterm")
+    }
+
+    // What the server says about itself.
+
+    pub fn log_level(&self) -> LogLevel {
+        use LogLevel::{Debug, Nothing, Notice, Verbose, Warning};
+        self.choice("loglevel", &[Debug, Verbose, Notice, Warning, Nothing])
+    }
+
+    pub fn log_file(&self) -> Option<PathBuf> {
+        self.path("logfile")
+    }
+
+    pub fn log_format(&self) -> LogFormat {
+        self.choice("log-format", &[LogFormat::Human, LogFormat::Json])
+    }
+
+    /// Microseconds; negative for none.
+    pub fn slowlog_log_slower_than_us(&self) -> i64 {
+        self.int("slowlog-log-slower-than")
+    }
+
+    pub fn slowlog_max_len(&self) -> usize {
+        self.unsigned("slowlog-max-len")
+    }
+
+    /// Milliseconds; 0 for none.
+    pub fn latency_monitor_threshold_ms(&self) -> u64 {
+        self.unsigned("latency-monitor-threshold")
+    }
+
+    pub fn latency_tracking(&self) -> bool {
+        self.flag("latency-tracking")
+    }
+
+    pub fn latency_tracking_info_percentiles(&self) -> &[f64] {
+        match self.named("latency-tracking-info-percentiles") {
+            Value::Percentiles(percentiles) => percentiles,
+            other => unreachable_kind("latency-tracking-info-percentiles", other),
+        }
+    }
+
+    // Data.
+
+    /// The data directory, as given: absolute unless a file or flag says otherwise.
+    pub fn dir(&self) -> PathBuf {
+        self.path("dir").unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    pub fn append_only(&self) -> bool {
+        self.flag("appendonly")
+    }
+
+    pub fn append_fsync(&self) -> AppendFsync {
+        self.choice("appendfsync", &[AppendFsync::EverySecond, AppendFsync::Always, AppendFsync::No])
+    }
+
+    pub fn append_file_name(&self) -> PathBuf {
+        self.path("appendfilename").unwrap_or_default()
+    }
+
+    pub fn append_dir_name(&self) -> PathBuf {
+        self.path("appenddirname").unwrap_or_default()
+    }
+
+    pub fn aof_load_truncated(&self) -> bool {
+        self.flag("aof-load-truncated")
+    }
+
+    pub fn auto_aof_rewrite_percentage(&self) -> u32 {
+        self.unsigned("auto-aof-rewrite-percentage")
+    }
+
+    pub fn auto_aof_rewrite_min_size_bytes(&self) -> u64 {
+        self.bytes("auto-aof-rewrite-min-size")
+    }
+
+    pub fn save_points(&self) -> &[SavePoint] {
+        match self.named("save") {
+            Value::Save(points) => points,
+            other => unreachable_kind("save", other),
+        }
+    }
+
+    /// 0 for no limit.
+    pub fn max_memory_bytes(&self) -> u64 {
+        self.bytes("maxmemory")
+    }
+}
+
+/// The table gives a name another kind than the code here does: our mistake, found by a test.
+fn unreachable_kind(name: &str, value: &Value) -> ! {
+    unreachable!("{MISNAMED}: {name} holds {value:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Machine;
+
+    #[test]
+    fn every_setting_that_the_code_reads_is_in_the_table() {
+        let machine = Machine { cores: 3, directory: "/data".into() };
+        let config = Config::new(&machine);
+        assert_eq!(config.bind(), ["127.0.0.1"]);
+        assert_eq!((config.port(), config.tls_port(), config.tcp_backlog()), (6379, 0, 511));
+        assert_eq!((config.unix_socket(), config.unix_socket_permissions()), (None, 0));
+        assert!(config.protected_mode());
+        assert_eq!((config.require_pass(), config.max_clients()), (None, 10_000));
+        assert_eq!((config.timeout(), config.tcp_keepalive()), (None, Some(Duration::from_secs(300))));
+        assert_eq!(config.client_query_buffer_limit_bytes(), 1 << 30);
+        assert_eq!(config.client_output_buffer_limits().pubsub.soft_seconds, 60);
+        assert_eq!(config.proto_max_bulk_len_bytes(), 512 << 20);
+        assert_eq!(config.metrics_bind(), "127.0.0.1:9121".parse().ok());
+        let tls = (config.tls_cert_file(), config.tls_key_file(), config.tls_ca_cert_file());
+        assert_eq!((tls, config.tls_auth_clients()), ((None, None, None), TlsClientAuth::Yes));
+        assert_eq!((config.daemonize(), config.pid_file()), (false, None));
+        assert_eq!(config.supervised(), Supervision::No);
+        assert_eq!((config.databases(), config.io_threads()), (16, 3));
+        assert_eq!(config.enable_debug_command(), LocalAccess::No);
+        assert_eq!(config.enable_protected_configs(), LocalAccess::No);
+        assert_eq!(config.shutdown_on_sigint(), ShutdownOnSignal::default());
+        assert_eq!(config.shutdown_on_sigterm(), ShutdownOnSignal::default());
+        assert_eq!((config.log_level(), config.log_format()), (LogLevel::Notice, LogFormat::Human));
+        assert_eq!(config.log_file(), None);
+        assert_eq!((config.slowlog_log_slower_than_us(), config.slowlog_max_len()), (10_000, 128));
+        assert_eq!((config.latency_monitor_threshold_ms(), config.latency_tracking()), (0, true));
+        assert_eq!(config.latency_tracking_info_percentiles(), [50.0, 99.0, 99.9]);
+        assert_eq!((config.dir(), config.append_only()), ("/data".into(), false));
+        assert_eq!(config.append_fsync(), AppendFsync::EverySecond);
+        assert_eq!(config.append_file_name(), PathBuf::from("appendonly.aof"));
+        assert_eq!(config.append_dir_name(), PathBuf::from("appendonlydir"));
+        assert!(config.aof_load_truncated());
+        assert_eq!(config.auto_aof_rewrite_percentage(), 100);
+        assert_eq!(config.auto_aof_rewrite_min_size_bytes(), 64 << 20);
+        assert_eq!(config.save_points().len(), 3);
+        assert_eq!(config.max_memory_bytes(), 0);
+    }
+
+    #[test]
+    fn words_of_choices_mean_what_they_say() {
+        let machine = Machine { cores: 1, directory: "/".into() };
+        let mut loader = crate::config::Loader::new(&machine);
+        let text = b"appendfsync always\nloglevel warning\nlog-format json\nsupervised auto\n\
+            tls-auth-clients optional\nenable-debug-command local\nshutdown-on-sigint nosave now force\n";
+        loader.text(crate::config::Source::StandardInput, text).expect("all of it is right");
+        let config = loader.finish();
+        assert_eq!(config.append_fsync(), AppendFsync::Always);
+        assert_eq!((config.log_level(), config.log_format()), (LogLevel::Warning, LogFormat::Json));
+        assert_eq!(config.supervised(), Supervision::Auto);
+        assert_eq!(config.tls_auth_clients(), TlsClientAuth::Optional);
+        assert_eq!(config.enable_debug_command(), LocalAccess::Local);
+        assert!(LocalAccess::Local.allows(true) && !LocalAccess::Local.allows(false));
+        let expect = ShutdownOnSignal { save: false, nosave: true, now: true, force: true };
+        assert_eq!(config.shutdown_on_sigint(), expect);
+    }
+}
