@@ -1,0 +1,62 @@
+//! What goes into an entry and what comes out of it.
+
+use std::any::Any;
+use std::fmt::Debug;
+
+use bytes::Bytes;
+
+use super::header::Encoding;
+
+/// The longest string that is named `embstr`, as in Redis.
+pub const EMBSTR_LEN_MAX: usize = 44;
+/// The longest string that is stored inside its entry.
+pub const INLINE_LEN_MAX: usize = 512;
+
+/// A string to be stored.
+#[derive(Clone, Debug)]
+pub enum StringValue<'a> {
+    /// An integer: the caller has found that the string is the shortest decimal form of one.
+    Int(i64),
+    /// A string set as a whole: named `embstr` up to 44 bytes, else `raw`.
+    Text(&'a [u8]),
+    /// A string named `raw` whatever its length, as one that was changed in place.
+    Raw(&'a [u8]),
+    /// As `Text`, from a buffer that becomes the value's own if it is longer than 512 bytes. The buffer should hold
+    /// nothing else: a slice keeps the whole alive.
+    Buffer(Bytes),
+}
+
+impl StringValue<'_> {
+    /// The encoding that this value is stored in.
+    pub fn encoding(&self) -> Encoding {
+        let by_len = |len: usize, short: Encoding| match len {
+            0..=EMBSTR_LEN_MAX => short,
+            0..=INLINE_LEN_MAX => Encoding::Raw,
+            _ => Encoding::Buffer,
+        };
+        match self {
+            Self::Int(_) => Encoding::Int,
+            Self::Text(text) => by_len(text.len(), Encoding::Embstr),
+            Self::Raw(text) => by_len(text.len(), Encoding::Raw),
+            Self::Buffer(buffer) => by_len(buffer.len(), Encoding::Embstr),
+        }
+    }
+}
+
+/// A value in an entry, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub enum ValueRef<'a> {
+    Int(i64),
+    Inline(&'a [u8]),
+    Buffer(&'a Bytes),
+    Boxed(&'a dyn Payload),
+}
+
+/// An owned value that is neither a string nor short: a collection. The entry owns it and drops it.
+pub trait Payload: Any + Debug + Send + Sync {
+    /// The name that OBJECT ENCODING answers.
+    fn encoding_name(&self) -> &'static str;
+
+    /// Bytes that the value takes outside of the entry.
+    fn memory_bytes(&self) -> usize;
+}

@@ -1,0 +1,67 @@
+//! What a table asks of the things it holds.
+
+#![expect(unsafe_code, reason = "the contract of thin pointers cannot be checked by the compiler")]
+
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+use super::word::ADDRESS_MASK;
+
+/// An owned thin pointer with a key, hashed by [`Element::hash`].
+///
+/// # Safety
+///
+/// `into_raw` gives an address that is a multiple of 8 and below 2^48 (user space on x86-64 and AArch64), exposes its
+/// provenance or owns memory whose provenance is exposed, and `from_raw` of that address gives the same element back.
+pub unsafe trait Element: Sized {
+    /// Gives up the element for its address. Whoever holds the address owns the element.
+    fn into_raw(self) -> NonNull<u8>;
+
+    /// Takes an element back from its address.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from `into_raw` of this type, and at most one of all elements made from it is ever dropped or
+    /// mutated.
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self;
+
+    /// The key that the element is found by. It never changes while the element is in a table.
+    fn key(&self) -> &[u8];
+
+    /// The hash of the key: what callers of the table pass beside that key.
+    #[inline]
+    fn hash(&self) -> u64 {
+        crate::hash::hash_key(self.key())
+    }
+}
+
+/// The element of a cell or raw word, borrowed: never dropped here.
+///
+/// # Safety
+///
+/// The address bits of `cell` are those of a live element, which outlives the result and is not mutated meanwhile.
+#[inline(always)]
+pub(super) unsafe fn borrow<E: Element>(cell: u64) -> ManuallyDrop<E> {
+    // SAFETY: the address is that of a live element, hence not null; ManuallyDrop keeps the table its owner.
+    unsafe { ManuallyDrop::new(E::from_raw(address_of(cell))) }
+}
+
+/// The address in a cell, as a pointer.
+///
+/// # Safety
+///
+/// The address bits of `cell` are not 0.
+#[inline(always)]
+pub(super) unsafe fn address_of(cell: u64) -> NonNull<u8> {
+    let address = std::ptr::with_exposed_provenance_mut::<u8>((cell & ADDRESS_MASK) as usize);
+    // SAFETY: not 0, says the caller.
+    unsafe { NonNull::new_unchecked(address) }
+}
+
+/// The address of an element, as the low 48 bits of a cell.
+#[inline(always)]
+pub(super) fn address_bits<E: Element>(element: E) -> u64 {
+    let address = element.into_raw().as_ptr().expose_provenance() as u64;
+    debug_assert!(address & !ADDRESS_MASK == 0 && address & 7 == 0 && address != 0);
+    address & ADDRESS_MASK
+}
