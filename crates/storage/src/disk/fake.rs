@@ -106,7 +106,7 @@ impl FakeDisk {
         let mut names = state.durable_names.clone();
         let mut dirs = state.durable_dirs.clone();
         for change in &state.unsynced {
-            if next(&mut random) % 2 == 0 {
+            if next(&mut random).is_multiple_of(2) {
                 apply(change, &mut names, &mut dirs);
             }
         }
@@ -188,7 +188,7 @@ impl Inode {
                 }
                 _ => {}
             }
-        } else if next(random) % 2 == 0 {
+        } else if next(random).is_multiple_of(2) {
             // A truncation that wasn't synced, and what was written after it: all or nothing.
             bytes = self.bytes.clone();
         }
@@ -220,7 +220,7 @@ impl State {
     fn enter_whole(&mut self) -> io::Result<bool> {
         match self.enter()? {
             Some(Fault::NoSpace) => Err(no_space()),
-            Some(Fault::PowerLoss) => Ok(next(&mut self.random) % 2 == 0),
+            Some(Fault::PowerLoss) => Ok(next(&mut self.random).is_multiple_of(2)),
             _ => Ok(true),
         }
     }
@@ -259,7 +259,10 @@ impl Disk for FakeDisk {
         let file = known.unwrap_or(state.files.len());
         if goes_on {
             match known {
-                Some(file) => state.files[file].bytes.clear(),
+                Some(file) => {
+                    state.files[file].bytes.clear();
+                    state.files[file].lost_from = None;
+                }
                 None => {
                     state.files.push(Inode::default());
                     state.names.insert(path.to_owned(), file);

@@ -213,13 +213,11 @@ impl<D: Disk> Loader<D> {
         let offset = reader.good_end();
         if let Some(fault) = fault {
             let Fault::Damage { damage, at } = fault else { return Err(failure(path, fault, offset)) };
-            let forgiven = match (reader.open_run(), reader.segment()) {
-                (Some(false), Some(segment)) => {
-                    !synced_beyond(open()?, offset, *len, segment, reader.good_lsn())
-                        .map_err(io_error("read", path))?
-                }
-                (Some(_), _) => false,
-                (None, _) => {
+            let forgiven = match reader.segment().filter(|_| reader.ends_ours()) {
+                _ if reader.in_base() => false,
+                Some(segment) => !synced_beyond(open()?, offset, *len, segment, reader.good_lsn())
+                    .map_err(io_error("read", path))?,
+                None => {
                     matches!(damage, Damage::EndOfFile | Damage::OpenGroup)
                         || is_zero_from(open()?, at, *len).map_err(io_error("read", path))?
                 }

@@ -83,7 +83,7 @@ pub(super) struct SegmentReader<F> {
     good_lsn: u64,
     good_end: u64,
     in_group: bool,
-    /// Whether the last good bytes were a line or block of ours.
+    /// Whether the last good bytes were a line or block of ours, with nothing of Redis' after them.
     good_is_ours: bool,
     found: Step,
     spans: Vec<Range<usize>>,
@@ -167,15 +167,12 @@ impl<F: DiskFile> SegmentReader<F> {
         self.segment
     }
 
-    /// Whether a run of ours is open here, and is one of a base.
-    pub(super) fn open_run(&self) -> Option<bool> {
-        match self.frame {
-            Frame::Foreign => None,
-            Frame::Run { base } | Frame::Block { base, .. } => Some(base),
-        }
+    /// Whether this is in a base of ours.
+    pub(super) fn in_base(&self) -> bool {
+        matches!(self.frame, Frame::Run { base: true } | Frame::Block { base: true, .. })
     }
 
-    /// Whether the good part ends with something that we wrote, and not Redis.
+    /// Whether the good part ends with something that we wrote, and isn't followed by what Redis did.
     pub(super) fn ends_ours(&self) -> bool {
         self.good_is_ours
     }
@@ -205,6 +202,7 @@ impl<F: DiskFile> SegmentReader<F> {
             b'*' => {
                 // Redis has appended here: a run that wasn't closed ends.
                 self.frame = Frame::Foreign;
+                self.good_is_ours = false;
                 self.command(None)
             }
             _ => Err(self.damage(Damage::Format)),
@@ -219,7 +217,8 @@ impl<F: DiskFile> SegmentReader<F> {
                 break place + 1;
             }
             if looked_at == LINE_BYTES_MAX {
-                return Err(self.damage(Damage::Annotation));
+                let zero = window.iter().position(|&byte| byte == 0);
+                return Err(self.damage_at(Damage::Annotation, zero.unwrap_or(0)));
             }
             if !self.input.fill(None)? {
                 return Err(self.damage(Damage::EndOfFile));

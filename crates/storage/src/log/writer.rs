@@ -106,7 +106,9 @@ impl<D: Disk> LogWriter<D> {
         let lsn = loader.lsn();
         let Loader { directory, manifest, last, .. } = loader;
         let mut writer = Self::detached_with(directory, manifest, lsn, seed);
+        // The names that were loaded from may be in the page cache only, if the last process failed to sync them.
         writer.directory.create()?;
+        writer.directory.sync()?;
         writer.directory.remove_temporaries()?;
         writer.directory.remove_history(&mut writer.manifest)?;
         writer.segment = Some(match last {
@@ -211,7 +213,9 @@ impl<D: Disk> LogWriter<D> {
         self.write_from(buffer)?;
         // Durable first, said second: a line that outlives what it speaks of would turn a torn end into damage.
         self.sync()?;
-        self.put_line(Kind::End)?;
+        if !self.segment.as_ref().is_some_and(|segment| segment.closed) {
+            self.put_line(Kind::End)?;
+        }
         self.sync()
     }
 
