@@ -1,0 +1,114 @@
+//! Writes the base of a rewrite: commands that make the whole state at one LSN, in checked blocks.
+//!
+//! It has its own file and may be used on any thread while the log goes on. Nobody reads the file before
+//! [`super::LogWriter::finish_rewrite`] has synced it and named it in the manifest.
+
+use std::io::IoSlice;
+use std::path::PathBuf;
+
+use super::annotation::{Annotation, Kind};
+use super::directory::io_error;
+use super::error::LogError;
+use super::lsn::Lsn;
+use super::resp;
+use crate::disk::{DiskFile, append_all};
+
+/// A block is written once it is this large.
+const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// A base that is being written.
+#[derive(Debug)]
+pub struct BaseWriter<F> {
+    file: F,
+    path: PathBuf,
+    sequence: u64,
+    segment: u64,
+    lsn: Lsn,
+    db: Option<u16>,
+    block: Vec<u8>,
+    written_bytes: u64,
+}
+
+impl<F: DiskFile> BaseWriter<F> {
+    pub(super) fn new(
+        file: F,
+        path: PathBuf,
+        sequence: u64,
+        segment: u64,
+        lsn: Lsn,
+    ) -> Result<Self, LogError> {
+        let mut base =
+            Self { file, path, sequence, segment, lsn, db: None, block: Vec::new(), written_bytes: 0 };
+        let line = base.line(Kind::Base);
+        base.put(&[line.as_bytes()])?;
+        Ok(base)
+    }
+
+    /// The LSN whose state the base holds.
+    pub fn lsn(&self) -> Lsn {
+        self.lsn
+    }
+
+    /// Adds a command in wire form, on database `db`.
+    ///
+    /// # Errors
+    /// The disk refused; the base can't be finished any more.
+    pub fn command(&mut self, db: u16, command: &[u8]) -> Result<(), LogError> {
+        if self.db != Some(db) {
+            self.db = Some(db);
+            resp::encode_command(&[b"SELECT", db.to_string().as_bytes()], &mut self.block);
+        }
+        self.block.extend_from_slice(command);
+        if self.block.len() >= BLOCK_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds a command given as arguments.
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub fn command_args(&mut self, db: u16, args: &[&[u8]]) -> Result<(), LogError> {
+        self.command(db, &[])?;
+        resp::encode_command(args, &mut self.block);
+        self.command(db, &[])
+    }
+
+    /// Closes and syncs the file.
+    pub(super) fn finish(mut self) -> Result<(PathBuf, u64), LogError> {
+        self.flush()?;
+        let line = self.line(Kind::End);
+        self.put(&[line.as_bytes()])?;
+        self.file.sync_data().map_err(io_error("sync", &self.path))?;
+        Ok((self.path, self.written_bytes))
+    }
+
+    /// The sequence number that the base will have in the manifest.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    fn flush(&mut self) -> Result<(), LogError> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let block = std::mem::take(&mut self.block);
+        let kind = Kind::Block { len_bytes: block.len() as u64, crc: crc32fast::hash(&block) };
+        let line = self.line(kind);
+        self.put(&[line.as_bytes(), &block])?;
+        self.block = block;
+        self.block.clear();
+        self.block.shrink_to(2 * BLOCK_BYTES);
+        Ok(())
+    }
+
+    fn line(&self, kind: Kind) -> String {
+        let lsn = self.lsn.get();
+        Annotation { kind, segment: self.segment, lsn, synced: lsn }.to_line()
+    }
+
+    fn put(&mut self, parts: &[&[u8]]) -> Result<(), LogError> {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        append_all(&mut self.file, &mut slices).map_err(io_error("write", &self.path))?;
+        self.written_bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        Ok(())
+    }
+}

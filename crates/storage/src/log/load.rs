@@ -1,0 +1,248 @@
+//! Reads a whole log back: the base, then the incr files, command by command, in bounded memory.
+//!
+//! Before the first command is handed out the last file is looked through, because only it may be torn and nothing
+//! of a torn end may be applied. What is torn and what is damaged:
+//!
+//! - In a run of ours, bytes that don't check are a torn end if nothing in the file says that they were ever durable
+//!   (see `synced` in [`super::annotation`]): a crash took writes back that nobody had been promised. Otherwise they
+//!   are damage.
+//! - Outside of our runs Redis' rule holds: a file that ends in the middle of a command or group is torn, whatever
+//!   else is wrong is damage; but a rest of zeros, which some file systems leave, counts as torn.
+//! - A base of ours and every file but the last were synced before they were named, so there all of it is damage.
+
+use std::path::{Path, PathBuf};
+
+use super::directory::{LogDirectory, io_error, refuse_rdb};
+use super::error::{Damage, LogError};
+use super::lsn::Lsn;
+use super::manifest::Manifest;
+use super::resp::Args;
+use super::segment::{Depth, Fault, Item, SegmentReader, is_zero_from, synced_beyond};
+use crate::disk::Disk;
+
+/// How forgiving the reader is.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// `aof-load-truncated`: cut a torn end instead of refusing it.
+    pub cut_torn_tail: bool,
+    /// A longer argument counts as damage. Bytes; Redis' default for requests is 512 MiB.
+    pub bulk_bytes_max: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { cut_torn_tail: true, bulk_bytes_max: 512 * 1024 * 1024 }
+    }
+}
+
+/// A torn end that is cut, or would have to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    pub path: PathBuf,
+    /// Where the good part ends.
+    pub offset: u64,
+    /// How much comes after it.
+    pub dropped_bytes: u64,
+    pub damage: Damage,
+}
+
+/// What the log says next.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// An effect on a database.
+    Command {
+        db: u16,
+        args: Args<'a>,
+    },
+    /// The effects up to the end of the group are one unit. The group is there whole.
+    GroupBegin,
+    GroupEnd,
+}
+
+/// What is known of the last file: where its good part ends and what it was written by.
+#[derive(Clone, Debug)]
+pub(super) struct LastFile {
+    pub(super) name: String,
+    /// The `seg` of the run that ends the file; `None` if Redis wrote its end.
+    pub(super) segment: Option<u64>,
+    pub(super) is_incr: bool,
+    pub(super) good_end: u64,
+}
+
+/// Reads a log from its beginning to its end.
+pub struct Loader<D: Disk> {
+    pub(super) directory: LogDirectory<D>,
+    pub(super) manifest: Manifest,
+    pub(super) last: Option<LastFile>,
+    options: LoadOptions,
+    files: Vec<(PathBuf, u64)>,
+    next_file: usize,
+    reader: Option<SegmentReader<D::File>>,
+    lsn: u64,
+    finished_bytes: u64,
+    torn: Option<TornTail>,
+}
+
+impl<D: Disk> Loader<D> {
+    /// Finds the files and checks the end of the last one. A single file of a Redis before version 7 is moved into
+    /// the directory first. Changes nothing else; a torn end is cut by [`super::LogWriter::resume`].
+    ///
+    /// # Errors
+    /// Whatever keeps the log from being loaded whole, as far as it can be seen now: a missing file, an RDB base, a
+    /// torn end that must not be cut, damage in the last file.
+    pub fn open(directory: LogDirectory<D>, options: LoadOptions) -> Result<Self, LogError> {
+        let mut manifest = directory.read_manifest()?;
+        directory.upgrade_single_file(&mut manifest)?;
+        let mut files = Vec::new();
+        for file in manifest.files() {
+            let path = directory.path(&file.name);
+            let len = directory.disk.file_len(&path).map_err(io_error("look at", &path))?;
+            let Some(len) = len else { return Err(LogError::Missing { path }) };
+            files.push((path, len));
+        }
+        let mut loader = Self {
+            directory,
+            manifest,
+            last: None,
+            options,
+            files,
+            next_file: 0,
+            reader: None,
+            lsn: 0,
+            finished_bytes: 0,
+            torn: None,
+        };
+        loader.check_last_file()?;
+        Ok(loader)
+    }
+
+    /// Whether there is no file to load from at all.
+    pub fn is_new(&self) -> bool {
+        self.manifest.is_empty()
+    }
+
+    /// The torn end that is left out, if there is one.
+    pub fn torn_tail(&self) -> Option<&TornTail> {
+        self.torn.as_ref()
+    }
+
+    /// Bytes read so far, and in all.
+    pub fn progress_bytes(&self) -> (u64, u64) {
+        let total = self.files.iter().map(|(_, len)| len).sum();
+        (self.finished_bytes + self.reader.as_ref().map_or(0, SegmentReader::offset), total)
+    }
+
+    /// The LSN after what was read: the position of the next effect once all is read.
+    pub fn lsn(&self) -> Lsn {
+        Lsn::new(self.lsn)
+    }
+
+    /// The file that is read now, or was read last.
+    pub fn path(&self) -> Option<&PathBuf> {
+        self.files.get(self.next_file.saturating_sub(1)).map(|(path, _)| path)
+    }
+
+    /// The next record, or `None` at the end of the log.
+    ///
+    /// # Errors
+    /// Damage, naming file and offset. What was loaded before it must not be served, because it is not the state of
+    /// any time; the loader must not be asked again.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a record borrows from the loader, an iterator's item can't"
+    )]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, LogError> {
+        // Found first and lent after the loop: a borrow lent from within would last for all of it.
+        loop {
+            let Some(reader) = &mut self.reader else {
+                if self.next_file == self.files.len() {
+                    return Ok(None);
+                }
+                self.open_next_file()?;
+                continue;
+            };
+            match reader.advance() {
+                Ok(true) => break,
+                Ok(false) => {
+                    self.lsn = reader.good_lsn();
+                    self.finished_bytes += reader.offset();
+                    self.reader = None;
+                }
+                Err(fault) => {
+                    let offset = reader.good_end();
+                    return Err(failure(&self.files[self.next_file - 1].0, fault, offset));
+                }
+            }
+        }
+        Ok(self.reader.as_ref().and_then(SegmentReader::item).map(|item| match item {
+            Item::Command { db, args } => Record::Command { db, args },
+            Item::GroupBegin => Record::GroupBegin,
+            Item::GroupEnd => Record::GroupEnd,
+        }))
+    }
+
+    fn open_next_file(&mut self) -> Result<(), LogError> {
+        let (path, len) = &self.files[self.next_file];
+        let file = self.directory.disk.open_read(path).map_err(io_error("open", path))?;
+        refuse_rdb(&file, path)?;
+        self.reader =
+            Some(SegmentReader::new(file, *len, Depth::Commands, self.options.bulk_bytes_max, self.lsn));
+        self.next_file += 1;
+        Ok(())
+    }
+
+    /// Finds out where the good part of the last file ends, and sees to it that no more is read.
+    fn check_last_file(&mut self) -> Result<(), LogError> {
+        let last = self.manifest.incr.last().map(|file| (file, true));
+        let Some((file, is_incr)) = last.or(self.manifest.base.as_ref().map(|file| (file, false))) else {
+            return Ok(());
+        };
+        let name = file.name.clone();
+        let Some((path, len)) = self.files.last_mut() else { return Ok(()) };
+        let open = || self.directory.disk.open_read(path).map_err(io_error("open", path));
+        let file = open()?;
+        refuse_rdb(&file, path)?;
+        let mut reader = SegmentReader::new(file, *len, Depth::Sums, self.options.bulk_bytes_max, 0);
+        let fault = loop {
+            match reader.advance() {
+                Ok(true) => {}
+                Ok(false) => break None,
+                Err(fault) => break Some(fault),
+            }
+        };
+        let offset = reader.good_end();
+        if let Some(fault) = fault {
+            let Fault::Damage { damage, at } = fault else { return Err(failure(path, fault, offset)) };
+            let forgiven = match reader.segment().filter(|_| reader.ends_ours()) {
+                _ if reader.in_base() => false,
+                Some(segment) => !synced_beyond(open()?, offset, *len, segment, reader.good_lsn())
+                    .map_err(io_error("read", path))?,
+                None => {
+                    matches!(damage, Damage::EndOfFile | Damage::OpenGroup)
+                        || is_zero_from(open()?, at, *len).map_err(io_error("read", path))?
+                }
+            };
+            let (path, dropped_bytes) = (path.clone(), *len - offset);
+            if !forgiven {
+                return Err(LogError::Damaged { path, offset, damage });
+            }
+            if !self.options.cut_torn_tail {
+                return Err(LogError::Torn { path, offset, dropped_bytes, damage });
+            }
+            self.torn = Some(TornTail { path, offset, dropped_bytes, damage });
+        }
+        *len = offset;
+        let ours = reader.ends_ours();
+        self.last =
+            Some(LastFile { name, segment: reader.segment().filter(|_| ours), is_incr, good_end: offset });
+        Ok(())
+    }
+}
+
+/// The error for a fault after the good end of a file.
+fn failure(path: &Path, fault: Fault, offset: u64) -> LogError {
+    match fault {
+        Fault::Io(source) => io_error("read", path)(source),
+        Fault::Damage { damage, .. } => LogError::Damaged { path: path.to_owned(), offset, damage },
+    }
+}

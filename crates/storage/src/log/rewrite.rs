@@ -1,0 +1,236 @@
+//! Replacing the log by a base, and getting out of a failure.
+//!
+//! ```text
+//! begin:   manifest  base.1 incr.1          ─►  base.1 incr.1 incr.2      effects go to incr.2 from here on
+//! (the caller writes temp-base.2, the state at begin)
+//! finish:  manifest  base.1 incr.1 incr.2   ─►  base.2 incr.2             one rename: before it the old files
+//!                                                                         count, after it the new ones
+//! ```
+//!
+//! If the log has failed or was off, the old files lack effects that the new ones follow on, so incr.2 isn't named
+//! before base.2 is: until then the old files count and nothing is reported durable.
+
+use std::io::IoSlice;
+use std::mem;
+use std::path::Path;
+
+use super::base::BaseWriter;
+use super::buffer::LogBuffer;
+use super::directory::io_error;
+use super::error::{Damage, LogError};
+use super::lsn::Lsn;
+use super::manifest::{LogFile, Manifest};
+use super::segment::{Depth, Fault, SegmentReader};
+use super::writer::{LogWriter, Poison, Rewrite};
+use crate::disk::{Disk, DiskFile, append_all};
+
+impl<D: Disk> LogWriter<D> {
+    /// Begins a rewrite: later effects go to a new file, and the base is to hold the state as it is now. Nothing may
+    /// be appended to the buffer during the call, nor change the state before the base has seen it.
+    ///
+    /// If the log had failed or was off, what the buffer holds is dropped, since the base will have it.
+    ///
+    /// # Errors
+    /// If the new file can't be made, the log goes on in the old one. If the old one can't be finished or the
+    /// manifest not be replaced, the writer is poisoned.
+    pub fn begin_rewrite(&mut self, buffer: &LogBuffer) -> Result<BaseWriter<D::File>, LogError> {
+        if self.rewrite.is_some() {
+            return Err(LogError::RewriteRunning);
+        }
+        let joined = self.poison.is_none() && self.segment.is_some();
+        if joined {
+            self.begin_joined(buffer)?
+        } else {
+            self.begin_fresh(buffer)?
+        }
+        let base = self.create_base();
+        if base.is_err() {
+            self.abort_rewrite();
+        }
+        base
+    }
+
+    fn begin_joined(&mut self, buffer: &LogBuffer) -> Result<(), LogError> {
+        self.write_from(buffer)?;
+        self.sync()?;
+        let (next, sequence) = self.create_segment()?;
+        self.close(buffer)?;
+        let mut manifest = self.manifest.clone();
+        manifest.incr.push(LogFile { name: next.name.clone(), sequence });
+        if let Err(error) = self.directory.write_manifest(&manifest) {
+            // The manifest on disk may name the new file, which must not be followed by effects in the old one.
+            self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: false });
+            return Err(error);
+        }
+        self.manifest = manifest;
+        self.earlier_incr_bytes += self.segment.as_ref().map_or(0, |segment| segment.good_end);
+        self.segment = Some(next);
+        self.rewrite = Some(Rewrite::Joined);
+        Ok(())
+    }
+
+    fn begin_fresh(&mut self, buffer: &LogBuffer) -> Result<(), LogError> {
+        self.directory.create()?;
+        let (written, durable) = (self.written, self.durable);
+        // The new file's first line carries its LSN.
+        self.written = buffer.appended_lsn();
+        self.durable = self.written;
+        let (next, _) = match self.create_segment() {
+            Ok(created) => created,
+            Err(error) => {
+                (self.written, self.durable) = (written, durable);
+                return Err(error);
+            }
+        };
+        for dropped in self.unwritten.take().into_iter().chain(buffer.take()) {
+            buffer.recycle(dropped);
+        }
+        let segment = self.segment.replace(next);
+        self.rewrite = Some(Rewrite::Fresh { segment, poison: self.poison.take(), written, durable });
+        Ok(())
+    }
+
+    fn create_base(&mut self) -> Result<BaseWriter<D::File>, LogError> {
+        let sequence = self.next_base_sequence;
+        self.next_base_sequence += 1;
+        let path = self.directory.temp_path(&self.directory.base_name(sequence));
+        let file = self.directory.disk.create(&path).map_err(io_error("create", &path))?;
+        BaseWriter::new(file, path, sequence, self.seed, self.written)
+    }
+
+    /// Ends a rewrite: the base and what was written since it began are the log now. The files that they replace are
+    /// removed; those that can't be are removed by the next rewrite or start.
+    ///
+    /// # Errors
+    /// The rewrite is aborted, see [`Self::abort_rewrite`].
+    pub fn finish_rewrite(&mut self, base: BaseWriter<D::File>) -> Result<(), LogError> {
+        if self.rewrite.is_none() {
+            return Err(LogError::NoRewrite);
+        }
+        let switched = self.switch_to(base);
+        if switched.is_err() {
+            self.abort_rewrite();
+        }
+        switched
+    }
+
+    fn switch_to(&mut self, base: BaseWriter<D::File>) -> Result<(), LogError> {
+        if matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
+            self.sync()?;
+        }
+        let sequence = base.sequence();
+        let name = self.directory.base_name(sequence);
+        let (temp, base_bytes) = base.finish()?;
+        let path = self.directory.path(&name);
+        self.directory.disk.rename(&temp, &path).map_err(io_error("rename", &temp))?;
+        let manifest = self.manifest_with_base(LogFile { name, sequence });
+        self.directory.write_manifest(&manifest)?;
+        self.manifest = manifest;
+        (self.base_bytes, self.earlier_incr_bytes) = (base_bytes, 0);
+        self.rewrite = None;
+        self.publish();
+        // The log is whole without this; what stays is tried again.
+        let _removed = self.directory.remove_history(&mut self.manifest);
+        Ok(())
+    }
+
+    /// The manifest in which `base` and the current file replace everything else.
+    fn manifest_with_base(&self, base: LogFile) -> Manifest {
+        let current = self.segment.as_ref().map_or("", |segment| &segment.name);
+        let mut manifest = self.manifest.clone();
+        manifest.history.extend(manifest.base.replace(base));
+        let (kept, replaced): (Vec<_>, Vec<_>) =
+            mem::take(&mut manifest.incr).into_iter().partition(|file| file.name == current);
+        manifest.history.extend(replaced);
+        manifest.incr = kept;
+        if manifest.incr.is_empty() {
+            let sequence = self.next_incr_sequence - 1;
+            manifest.incr.push(LogFile { name: current.to_owned(), sequence });
+        }
+        manifest
+    }
+
+    /// Gives a rewrite up. The old files stay; what was begun for the new ones goes at the next start. A log that had
+    /// failed or was off is so again, and only another rewrite helps, since effects were left out of it.
+    pub fn abort_rewrite(&mut self) {
+        let Some(Rewrite::Fresh { segment, poison, written, durable }) = self.rewrite.take() else { return };
+        self.segment = segment;
+        (self.written, self.durable) = (written, durable);
+        self.poison = poison.map(|poison| Poison { needs_rewrite: true, ..poison });
+    }
+
+    /// Takes up writing after a failure, in a new file: cuts the failed file back to what is surely durable, writes
+    /// what follows anew, syncs both, and names the new file. Nothing that was appended is lost.
+    ///
+    /// # Errors
+    /// The disk still refuses, or the effects can't be read back: the writer stays poisoned. `LogError::Poisoned`
+    /// if only a rewrite helps.
+    pub fn recover_after_error(&mut self) -> Result<(), LogError> {
+        let Some(poison) = self.poison.clone() else { return self.check_writable() };
+        if poison.needs_rewrite || self.rewrite.is_some() {
+            return Err(LogError::Poisoned { cause: poison.cause });
+        }
+        let written = self.written;
+        // The new file begins with what the old one may have lost.
+        self.written = self.durable;
+        let created = self.create_segment();
+        self.written = written;
+        let (mut next, sequence) = created?;
+        let next_path = self.directory.path(&next.name);
+        let Some(old) = &mut self.segment else { return Err(LogError::Detached) };
+        let path = self.directory.path(&old.name);
+        let copied = copy_range(&old.file, old.durable_end, old.good_end, &mut next.file)
+            .map_err(io_error("copy to", &next_path))?;
+        next.file.sync_data().map_err(io_error("sync", &next_path))?;
+        next.good_end += copied;
+        next.durable_end = next.good_end;
+        let file = self.directory.disk.open_read(&next_path).map_err(io_error("open", &next_path))?;
+        check_copy(file, next.good_end, written, &next_path)?;
+        old.file
+            .truncate(old.durable_end)
+            .and_then(|()| old.file.sync_data())
+            .map_err(io_error("cut and sync", &path))?;
+        old.good_end = old.durable_end;
+        let mut manifest = self.manifest.clone();
+        manifest.incr.push(LogFile { name: next.name.clone(), sequence });
+        // From the cut on the old file lacks effects that only the new one has.
+        self.poison = Some(Poison { needs_rewrite: true, ..poison });
+        self.directory.write_manifest(&manifest)?;
+        self.manifest = manifest;
+        self.earlier_incr_bytes += old.good_end;
+        self.segment = Some(next);
+        self.poison = None;
+        self.durable = self.written;
+        self.publish();
+        Ok(())
+    }
+}
+
+/// Copies the bytes of a file from one offset to another to the end of another file.
+fn copy_range<F: DiskFile>(from: &F, mut offset: u64, end: u64, to: &mut F) -> std::io::Result<u64> {
+    let mut copied = 0;
+    let mut buffer = vec![0u8; 256 * 1024];
+    while offset < end {
+        let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(buffer.len());
+        let read = from.read_at(offset, &mut buffer[..wanted])?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        append_all(to, &mut [IoSlice::new(&buffer[..read])])?;
+        offset += read as u64;
+        copied += read as u64;
+    }
+    Ok(copied)
+}
+
+/// Checks that a file holds whole blocks up to `lsn`: after a failed sync the kernel may show us older bytes.
+fn check_copy<F: DiskFile>(file: F, len: u64, lsn: Lsn, path: &Path) -> Result<(), LogError> {
+    let mut reader = SegmentReader::new(file, len, Depth::Sums, u64::MAX, 0);
+    let damage = match reader.advance() {
+        Ok(_) if reader.good_end() == len && reader.good_lsn() == lsn.get() => return Ok(()),
+        Ok(_) => Damage::Sequence,
+        Err(Fault::Damage { damage, .. }) => damage,
+        Err(Fault::Io(source)) => return Err(io_error("read", path)(source)),
+    };
+    Err(LogError::Damaged { path: path.to_owned(), offset: reader.good_end(), damage })
+}

@@ -1,0 +1,436 @@
+//! Reads one file of the log: commands, groups, and the annotations that frame and check them.
+//!
+//! Bytes in a block of ours are checked against the block's sum. Bytes outside of blocks are what Redis appended,
+//! and are taken as Redis takes them. Which bytes are good so far is known after each whole block and each whole
+//! command or group outside of blocks: that place is where a torn end is cut.
+//!
+//! The reader says what is wrong and where; whether it is forgiven is for the loader to say.
+
+use std::io;
+use std::ops::Range;
+
+use super::annotation::{self, Annotation, Kind};
+use super::error::Damage;
+use super::input::Input;
+use super::resp::{Args, Parsed, parse_command};
+use crate::disk::DiskFile;
+
+/// Redis reads annotations and headers in lines shorter than this.
+const LINE_BYTES_MAX: usize = 1024;
+
+/// Why reading stopped.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Io(io::Error),
+    /// The bytes from the reader's good end on are not what they should be; `at` is where that showed.
+    Damage {
+        damage: Damage,
+        at: u64,
+    },
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Fault::Io(error)
+    }
+}
+
+/// What the file holds next.
+#[derive(Debug)]
+pub(super) enum Item<'a> {
+    Command { db: u16, args: Args<'a> },
+    GroupBegin,
+    GroupEnd,
+}
+
+/// How much of a file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Every command.
+    Commands,
+    /// Blocks are only checked against their sums, their commands are not yielded.
+    Sums,
+}
+
+/// Where the reader stands.
+#[derive(Debug)]
+enum Frame {
+    /// Outside of any run of ours: bytes that Redis wrote.
+    Foreign,
+    /// In a run, between blocks.
+    Run {
+        base: bool,
+    },
+    Block {
+        base: bool,
+        left_bytes: u64,
+        hasher: crc32fast::Hasher,
+        crc: u32,
+    },
+}
+
+/// Reads one file from its beginning.
+pub(super) struct SegmentReader<F> {
+    input: Input<F>,
+    depth: Depth,
+    bulk_bytes_max: u64,
+    frame: Frame,
+    /// The `seg` of the run that was opened last, open or not.
+    segment: Option<u64>,
+    db: u16,
+    /// LSN at the place that is read, and at the good end.
+    lsn: u64,
+    good_lsn: u64,
+    good_end: u64,
+    in_group: bool,
+    /// Whether the last good bytes were a line or block of ours, with nothing of Redis' after them.
+    good_is_ours: bool,
+    found: Step,
+    spans: Vec<Range<usize>>,
+}
+
+/// What one step found.
+#[derive(Clone, Copy)]
+enum Step {
+    Command { len: usize },
+    GroupBegin,
+    GroupEnd,
+    Nothing,
+    End,
+}
+
+impl<F: DiskFile> SegmentReader<F> {
+    /// `lsn` is the LSN at the file's beginning as far as the file itself doesn't say; bytes from `limit` on don't
+    /// count.
+    pub(super) fn new(file: F, limit: u64, depth: Depth, bulk_bytes_max: u64, lsn: u64) -> Self {
+        Self {
+            input: Input::new(file, limit),
+            depth,
+            bulk_bytes_max,
+            frame: Frame::Foreign,
+            segment: None,
+            db: 0,
+            lsn,
+            good_lsn: lsn,
+            good_end: 0,
+            in_group: false,
+            good_is_ours: false,
+            found: Step::Nothing,
+            spans: Vec::new(),
+        }
+    }
+
+    /// Goes on to the next item; `false` at a good end of the file.
+    ///
+    /// # Errors
+    /// The reader has stopped and must not be asked again.
+    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        loop {
+            self.found = self.step()?;
+            match self.found {
+                Step::Nothing => {}
+                Step::End => return Ok(false),
+                Step::GroupBegin | Step::GroupEnd | Step::Command { .. } => return Ok(true),
+            }
+        }
+    }
+
+    /// What the last [`Self::advance`] went to; `None` if that wasn't an item.
+    pub(super) fn item(&self) -> Option<Item<'_>> {
+        match self.found {
+            Step::Command { len } => {
+                let args = Args::new(self.input.consumed(len), &self.spans);
+                Some(Item::Command { db: self.db, args })
+            }
+            Step::GroupBegin => Some(Item::GroupBegin),
+            Step::GroupEnd => Some(Item::GroupEnd),
+            Step::Nothing | Step::End => None,
+        }
+    }
+
+    /// The offset after the last byte that is known to be good.
+    pub(super) fn good_end(&self) -> u64 {
+        self.good_end
+    }
+
+    pub(super) fn good_lsn(&self) -> u64 {
+        self.good_lsn
+    }
+
+    /// What is read so far, in bytes.
+    pub(super) fn offset(&self) -> u64 {
+        self.input.offset()
+    }
+
+    /// The `seg` of the last run in the file.
+    pub(super) fn segment(&self) -> Option<u64> {
+        self.segment
+    }
+
+    /// Whether this is in a base of ours.
+    pub(super) fn in_base(&self) -> bool {
+        matches!(self.frame, Frame::Run { base: true } | Frame::Block { base: true, .. })
+    }
+
+    /// Whether the good part ends with something that we wrote, and isn't followed by what Redis did.
+    pub(super) fn ends_ours(&self) -> bool {
+        self.good_is_ours
+    }
+
+    fn step(&mut self) -> Result<Step, Fault> {
+        match self.frame {
+            Frame::Block { left_bytes: 0, .. } => self.close_block(),
+            Frame::Block { .. } if self.depth == Depth::Sums => self.skip_block_bytes(),
+            Frame::Block { left_bytes, .. } => self.command(Some(left_bytes)),
+            Frame::Run { .. } | Frame::Foreign => self.outside(),
+        }
+    }
+
+    /// Reads what stands between blocks.
+    fn outside(&mut self) -> Result<Step, Fault> {
+        if self.input.window().is_empty() && !self.input.fill(None)? {
+            return if self.in_group {
+                Err(self.damage(Damage::OpenGroup))
+            } else if matches!(self.frame, Frame::Run { base: true }) {
+                Err(self.damage(Damage::EndOfFile))
+            } else {
+                Ok(Step::End)
+            };
+        }
+        match self.input.window()[0] {
+            b'#' => self.line(),
+            b'*' => {
+                // Redis has appended here: a run that wasn't closed ends.
+                self.frame = Frame::Foreign;
+                self.good_is_ours = false;
+                self.command(None)
+            }
+            _ => Err(self.damage(Damage::Format)),
+        }
+    }
+
+    fn line(&mut self) -> Result<Step, Fault> {
+        let len = loop {
+            let window = self.input.window();
+            let looked_at = window.len().min(LINE_BYTES_MAX);
+            if let Some(place) = window[..looked_at].iter().position(|&byte| byte == b'\n') {
+                break place + 1;
+            }
+            if looked_at == LINE_BYTES_MAX {
+                let zero = window.iter().position(|&byte| byte == 0);
+                return Err(self.damage_at(Damage::Annotation, zero.unwrap_or(0)));
+            }
+            if !self.input.fill(None)? {
+                return Err(self.damage(Damage::EndOfFile));
+            }
+        };
+        let line = &self.input.window()[..len];
+        let ours = line.starts_with(annotation::PREFIX);
+        let found = if ours { Annotation::parse(line) } else { None };
+        match (ours, found) {
+            (true, Some(annotation)) => self.apply(annotation)?,
+            (true, None) => return Err(self.damage(Damage::Annotation)),
+            (false, _) => {}
+        }
+        self.input.consume(len);
+        if !self.in_group && !matches!(self.frame, Frame::Block { .. }) {
+            self.mark_good(ours);
+        }
+        Ok(Step::Nothing)
+    }
+
+    fn apply(&mut self, annotation: Annotation) -> Result<(), Fault> {
+        if self.in_group {
+            return Err(self.damage(Damage::Group));
+        }
+        let Annotation { kind, segment, lsn, .. } = annotation;
+        if let Kind::Run | Kind::Base = kind {
+            if lsn < self.lsn {
+                return Err(self.damage(Damage::Sequence));
+            }
+            self.lsn = lsn;
+            self.segment = Some(segment);
+            self.frame = Frame::Run { base: kind == Kind::Base };
+            return Ok(());
+        }
+        let Frame::Run { base } = self.frame else { return Err(self.damage(Damage::Annotation)) };
+        if self.segment != Some(segment) || self.lsn != lsn {
+            return Err(self.damage(Damage::Sequence));
+        }
+        self.frame = match kind {
+            Kind::Block { len_bytes, crc } => {
+                Frame::Block { base, left_bytes: len_bytes, hasher: crc32fast::Hasher::new(), crc }
+            }
+            Kind::Run | Kind::Base | Kind::End => Frame::Foreign,
+        };
+        Ok(())
+    }
+
+    fn close_block(&mut self) -> Result<Step, Fault> {
+        let Frame::Block { base, hasher, crc, .. } = &self.frame else { return Ok(Step::Nothing) };
+        if hasher.clone().finalize() != *crc {
+            return Err(self.damage(Damage::Checksum));
+        }
+        if self.in_group {
+            return Err(self.damage(Damage::Group));
+        }
+        self.frame = Frame::Run { base: *base };
+        self.mark_good(true);
+        Ok(Step::Nothing)
+    }
+
+    fn skip_block_bytes(&mut self) -> Result<Step, Fault> {
+        if self.input.window().is_empty() && !self.input.fill(None)? {
+            return Err(self.damage(Damage::EndOfFile));
+        }
+        let Frame::Block { left_bytes, .. } = self.frame else { return Ok(Step::Nothing) };
+        let len = self.input.window().len().min(usize::try_from(left_bytes).unwrap_or(usize::MAX));
+        self.consume(len);
+        Ok(Step::Nothing)
+    }
+
+    /// Reads one command; in a block it must lie in the `left_bytes` of the block.
+    fn command(&mut self, left_bytes: Option<u64>) -> Result<Step, Fault> {
+        let left = left_bytes.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let len = loop {
+            let window = self.input.window();
+            let visible = &window[..window.len().min(left)];
+            match parse_command(visible, self.bulk_bytes_max, &mut self.spans) {
+                Parsed::Whole(len) => break len,
+                Parsed::Malformed { at } => return Err(self.damage_at(Damage::Format, at)),
+                Parsed::TooLong { at } => return Err(self.damage_at(Damage::Length, at)),
+                Parsed::Incomplete { need } => {
+                    if visible.len() == left || need.is_some_and(|need| need > left) {
+                        // The sum isn't checked yet, but the block can't be what was written.
+                        return Err(self.damage(Damage::Length));
+                    }
+                    if !self.input.fill(need)? {
+                        return Err(self.damage(Damage::EndOfFile));
+                    }
+                }
+            }
+        };
+        self.consume(len);
+        self.interpret(len)
+    }
+
+    fn interpret(&mut self, len: usize) -> Result<Step, Fault> {
+        let args = Args::new(self.input.consumed(len), &self.spans);
+        let step = if args.is("SELECT", 2) {
+            let db = args.get(1).and_then(|db| std::str::from_utf8(db).ok()).and_then(|db| db.parse().ok());
+            match db {
+                Some(db) => self.db = db,
+                None => return Err(self.damage(Damage::Group)),
+            }
+            Step::Nothing
+        } else if args.is("MULTI", 1) || args.is("EXEC", 1) {
+            let begins = args.is("MULTI", 1);
+            if begins == self.in_group {
+                return Err(self.damage(Damage::Group));
+            }
+            self.in_group = begins;
+            if begins { Step::GroupBegin } else { Step::GroupEnd }
+        } else {
+            Step::Command { len }
+        };
+        if !self.in_group && !matches!(self.frame, Frame::Block { .. }) {
+            self.mark_good(false);
+        }
+        Ok(step)
+    }
+
+    /// Consumes effect bytes: they count for the LSN and, in a block, for its sum.
+    fn consume(&mut self, len: usize) {
+        if let Frame::Block { left_bytes, hasher, .. } = &mut self.frame {
+            hasher.update(&self.input.window()[..len]);
+            *left_bytes -= len as u64;
+        }
+        // The bytes of a base aren't part of the stream of effects.
+        if !matches!(self.frame, Frame::Block { base: true, .. }) {
+            self.lsn += len as u64;
+        }
+        self.input.consume(len);
+    }
+
+    fn mark_good(&mut self, ours: bool) {
+        self.good_is_ours = ours;
+        self.good_end = self.input.offset();
+        self.good_lsn = self.lsn;
+    }
+
+    fn damage(&self, damage: Damage) -> Fault {
+        self.damage_at(damage, 0)
+    }
+
+    fn damage_at(&self, damage: Damage, ahead: usize) -> Fault {
+        Fault::Damage { damage, at: self.input.offset() + ahead as u64 }
+    }
+}
+
+/// Whether a line of ours at or after offset `from` says that something beyond `lsn` was durable. Only asked after
+/// damage, O(bytes that remain).
+pub(super) fn synced_beyond<F: DiskFile>(
+    file: F,
+    from: u64,
+    limit: u64,
+    segment: u64,
+    lsn: u64,
+) -> io::Result<bool> {
+    let mut input = Input::new(file, limit);
+    skip(&mut input, from)?;
+    loop {
+        let window = input.window();
+        let Some(place) =
+            window.windows(annotation::PREFIX.len()).position(|bytes| bytes == annotation::PREFIX)
+        else {
+            let passed = window.len().saturating_sub(annotation::PREFIX.len());
+            input.consume(passed);
+            if !input.fill(None)? {
+                return Ok(false);
+            }
+            continue;
+        };
+        input.consume(place);
+        let more = input.window().len() < annotation::LINE_BYTES_MAX
+            && input.fill(Some(annotation::LINE_BYTES_MAX))?;
+        if more {
+            continue;
+        }
+        let window = input.window();
+        let line = window.iter().take(annotation::LINE_BYTES_MAX).position(|&byte| byte == b'\n');
+        let found = line.and_then(|end| Annotation::parse(&window[..=end]));
+        if found.is_some_and(|found| found.segment == segment && found.synced > lsn) {
+            return Ok(true);
+        }
+        input.consume(1);
+    }
+}
+
+/// Whether all bytes from offset `from` on are zero. O(bytes that remain).
+pub(super) fn is_zero_from<F: DiskFile>(file: F, from: u64, limit: u64) -> io::Result<bool> {
+    let mut input = Input::new(file, limit);
+    skip(&mut input, from)?;
+    loop {
+        let window = input.window();
+        if window.iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        let len = window.len();
+        input.consume(len);
+        if !input.fill(None)? {
+            return Ok(true);
+        }
+    }
+}
+
+fn skip<F: DiskFile>(input: &mut Input<F>, bytes: u64) -> io::Result<()> {
+    while input.offset() < bytes {
+        if input.window().is_empty() && !input.fill(None)? {
+            break;
+        }
+        let ahead = usize::try_from(bytes - input.offset()).unwrap_or(usize::MAX);
+        let len = input.window().len().min(ahead);
+        input.consume(len);
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Tests of the log as a whole: what went in comes out, on good disks and bad ones.
+
+mod crash;
+mod damage;
+mod rewrite;
+
+use super::{LoadOptions, Loader, LogBuffer, LogDirectory, LogError, LogNames, LogWriter, Lsn, Record, resp};
+use crate::disk::Disk;
+use crate::disk::fake::FakeDisk;
+
+const INCR: &str = "appendonlydir/appendonly.aof.1.incr.aof";
+const MANIFEST: &str = "appendonlydir/appendonly.aof.manifest";
+const SEED: u64 = 0x5eed;
+
+fn directory<D: Disk>(disk: &D) -> LogDirectory<D> {
+    LogDirectory::new(disk.clone(), LogNames::default())
+}
+
+fn command(args: &[&str]) -> Vec<u8> {
+    let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
+    let mut out = Vec::new();
+    resp::encode_command(&args, &mut out);
+    out
+}
+
+/// A loaded log as lines: `<db> <args>` for a command, `{` and `}` for a group.
+fn drain<D: Disk>(loader: &mut Loader<D>) -> Result<Vec<String>, LogError> {
+    let mut lines = Vec::new();
+    while let Some(record) = loader.next()? {
+        lines.push(match record {
+            Record::GroupBegin => "{".to_owned(),
+            Record::GroupEnd => "}".to_owned(),
+            Record::Command { db, args } => {
+                let args: Vec<_> = args.iter().map(|arg| arg.escape_ascii().to_string()).collect();
+                format!("{db} {}", args.join(" "))
+            }
+        });
+    }
+    Ok(lines)
+}
+
+fn load<D: Disk>(disk: &D) -> Result<Vec<String>, LogError> {
+    drain(&mut Loader::open(directory(disk), LoadOptions::default())?)
+}
+
+/// Loads all and opens the log for writing behind it.
+fn resume<D: Disk>(disk: &D) -> Result<(Vec<String>, LogWriter<D>, LogBuffer), LogError> {
+    let mut loader = Loader::open(directory(disk), LoadOptions::default())?;
+    let lines = drain(&mut loader)?;
+    let buffer = LogBuffer::new(loader.lsn(), 1 << 20);
+    Ok((lines, LogWriter::resume(loader, SEED)?, buffer))
+}
+
+#[test]
+fn what_is_appended_is_loaded() {
+    let disk = FakeDisk::new(0);
+    let (lines, mut writer, buffer) = resume(&disk).expect("a new log");
+    assert!(lines.is_empty());
+    let positions = writer.positions();
+    buffer.append(0, &command(&["SET", "a", "1"]));
+    buffer.append(3, &command(&["SET", "b", "x\r\ny"]));
+    let two = buffer.append_group(&[(3, &command(&["DEL", "a"])), (0, &command(&["DEL", "b"]))]).lsn;
+    assert_eq!(writer.write_from(&buffer).expect("written"), two);
+    assert_eq!((positions.written(), positions.durable()), (two, Lsn::ZERO));
+    assert_eq!(writer.sync().expect("synced"), two);
+    assert_eq!(positions.durable(), two);
+    let three = buffer.append(3, &command(&["SET", "c", ""])).lsn;
+    writer.close(&buffer).expect("closed");
+    let expected = ["0 SET a 1", "3 SET b x\\r\\ny", "{", "3 DEL a", "0 DEL b", "}", "3 SET c "];
+    let (lines, mut writer, buffer) = resume(&disk).expect("loads");
+    assert_eq!(lines, expected);
+    assert_eq!(buffer.appended_lsn(), three);
+    // The writer goes on in the same file, and a closed writer goes on too.
+    for n in 0..3 {
+        buffer.append(1, &command(&["INCR", &n.to_string()]));
+        writer.close(&buffer).expect("closed");
+    }
+    let expected = [&expected[..], &["1 INCR 0", "1 INCR 1", "1 INCR 2"]].concat();
+    assert_eq!(load(&disk).expect("loads"), expected);
+    assert_eq!(disk.list("appendonlydir".as_ref()).expect("a directory").len(), 2);
+    let size = disk.bytes(INCR).expect("a file").len() as u64;
+    assert_eq!(writer.size_bytes(), (0, size));
+}
+
+#[test]
+fn the_text_on_disk_is_documented() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    buffer.append(0, &command(&["SET", "a", "1"]));
+    writer.close(&buffer).expect("closed");
+    let expected = "#DL run v=1 seg=0000000000005eed lsn=0 synced=0 sum=X\r\n\
+                    #DL block seg=0000000000005eed lsn=0 synced=0 len=50 crc=X sum=X\r\n\
+                    *2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n\
+                    #DL end seg=0000000000005eed lsn=50 synced=50 sum=X\r\n";
+    let mut text = String::from_utf8(disk.bytes(INCR).expect("a file")).expect("text");
+    for name in ["crc=", "sum="] {
+        let parts: Vec<&str> = text.split(name).collect();
+        text = parts[..1]
+            .iter()
+            .map(|part| (*part).to_owned())
+            .chain(parts[1..].iter().map(|part| format!("X{}", &part[8..])))
+            .collect::<Vec<_>>()
+            .join(name);
+    }
+    assert_eq!(text, expected);
+    let manifest = disk.bytes(MANIFEST).expect("a manifest");
+    assert_eq!(manifest, b"file appendonly.aof.1.incr.aof seq 1 type i\n");
+}
+
+#[test]
+fn a_second_server_is_refused() {
+    let disk = FakeDisk::new(0);
+    let directory = directory(&disk);
+    let lock = directory.lock("pid 7").expect("free");
+    let error = directory.lock("pid 8").expect_err("taken").to_string();
+    assert_eq!(error, "another server (pid 7) has its log in this directory: dunlin.lock is locked");
+    drop(lock);
+    assert!(directory.lock("pid 8").is_ok());
+}

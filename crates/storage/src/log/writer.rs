@@ -1,0 +1,368 @@
+//! The disk side of the log: one thread owns the writer and decides when to write and when to sync.
+//!
+//! A failed write or sync is never taken for a success later: the writer is poisoned, its two positions stand still,
+//! and every further call fails until [`LogWriter::recover_after_error`] or a rewrite has put a new file in place.
+//! What could not be written is kept, so no effect is skipped.
+//!
+//! | state | file | listed in the manifest | takes writes |
+//! |---|---|---|---|
+//! | healthy | yes | yes | yes |
+//! | poisoned | the failed one | yes | no |
+//! | detached (log off) | none | - | no |
+//! | fresh (rewrite begun while poisoned or detached) | a new one | with the base, at the end | yes |
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::annotation::{Annotation, Kind};
+use super::buffer::{LogBuffer, Taken};
+use super::directory::{LogDirectory, io_error};
+use super::error::LogError;
+use super::load::{LastFile, Loader};
+use super::lsn::Lsn;
+use super::manifest::{LogFile, Manifest};
+use crate::disk::{Disk, DiskFile, append_all};
+
+/// How far the log has got, for everybody to read: one atomic load each.
+#[derive(Debug, Default)]
+pub struct LogPositions {
+    written: AtomicU64,
+    durable: AtomicU64,
+}
+
+impl LogPositions {
+    /// Everything before this is in the file: the end of the process can't take it back.
+    pub fn written(&self) -> Lsn {
+        Lsn::new(self.written.load(Ordering::Acquire))
+    }
+
+    /// Everything before this is on the disk: a loss of power can't take it back.
+    pub fn durable(&self) -> Lsn {
+        Lsn::new(self.durable.load(Ordering::Acquire))
+    }
+}
+
+/// Writes the log.
+pub struct LogWriter<D: Disk> {
+    pub(super) directory: LogDirectory<D>,
+    pub(super) manifest: Manifest,
+    positions: Arc<LogPositions>,
+    /// The random number in our lines.
+    pub(super) seed: u64,
+    pub(super) segment: Option<Segment<D::File>>,
+    pub(super) poison: Option<Poison>,
+    /// What was taken from the buffer and isn't in the file.
+    pub(super) unwritten: Option<Taken>,
+    pub(super) rewrite: Option<Rewrite<D::File>>,
+    pub(super) written: Lsn,
+    pub(super) durable: Lsn,
+    /// Sequence numbers are used once, whatever became of the file: a manifest on disk may name it.
+    pub(super) next_base_sequence: u64,
+    pub(super) next_incr_sequence: u64,
+    /// Sizes of the files in the manifest but for the one that is appended to.
+    pub(super) base_bytes: u64,
+    pub(super) earlier_incr_bytes: u64,
+}
+
+/// The file that is appended to.
+#[derive(Debug)]
+pub(super) struct Segment<F> {
+    pub(super) file: F,
+    pub(super) name: String,
+    /// The file's length at the end of its last whole block.
+    pub(super) good_end: u64,
+    /// The same when it was synced last.
+    pub(super) durable_end: u64,
+    /// Whether its last line is an `end`, so that a block needs a new `run` first.
+    pub(super) closed: bool,
+}
+
+/// Why nothing is written any more.
+#[derive(Clone, Debug)]
+pub(super) struct Poison {
+    pub(super) cause: String,
+    /// Effects are lost to the log, which only a new base makes good.
+    pub(super) needs_rewrite: bool,
+}
+
+/// A rewrite between its beginning and its end.
+#[derive(Debug)]
+pub(super) enum Rewrite<F> {
+    /// The new file is in the manifest and in use; the old ones go when the base is there.
+    Joined,
+    /// The new file isn't in the manifest before the base is. This is what was there before.
+    Fresh { segment: Option<Segment<F>>, poison: Option<Poison>, written: Lsn, durable: Lsn },
+}
+
+impl<D: Disk> LogWriter<D> {
+    /// Goes on where a loader has ended: cuts the torn end, makes durable what was loaded, removes what an
+    /// interrupted rewrite left, and opens the last file or a new one. `seed` should be random: it keeps values from
+    /// passing for our annotations.
+    ///
+    /// # Errors
+    /// The disk refused. The log loads as before.
+    pub fn resume(loader: Loader<D>, seed: u64) -> Result<Self, LogError> {
+        let lsn = loader.lsn();
+        let Loader { directory, manifest, last, .. } = loader;
+        let mut writer = Self::detached_with(directory, manifest, lsn, seed);
+        // The names that were loaded from may be in the page cache only, if the last process failed to sync them.
+        writer.directory.create()?;
+        writer.directory.sync()?;
+        writer.directory.remove_temporaries()?;
+        writer.directory.remove_history(&mut writer.manifest)?;
+        writer.segment = Some(match last {
+            Some(last) => writer.resume_after(last)?,
+            None => writer.create_listed_segment()?,
+        });
+        writer.measure()?;
+        writer.publish();
+        Ok(writer)
+    }
+
+    /// A writer of a log that is off: it takes writes once a rewrite was begun. What the directory holds stays
+    /// until that rewrite is finished. `lsn` is where effects will begin.
+    ///
+    /// # Errors
+    /// The manifest can't be read.
+    pub fn detached(directory: LogDirectory<D>, lsn: Lsn, seed: u64) -> Result<Self, LogError> {
+        let manifest = directory.read_manifest()?;
+        Ok(Self::detached_with(directory, manifest, lsn, seed))
+    }
+
+    fn detached_with(directory: LogDirectory<D>, manifest: Manifest, lsn: Lsn, seed: u64) -> Self {
+        Self {
+            next_base_sequence: manifest.next_base_sequence(),
+            next_incr_sequence: manifest.next_incr_sequence(),
+            directory,
+            manifest,
+            positions: Arc::default(),
+            seed,
+            segment: None,
+            poison: None,
+            unwritten: None,
+            rewrite: None,
+            written: lsn,
+            durable: lsn,
+            base_bytes: 0,
+            earlier_incr_bytes: 0,
+        }
+    }
+
+    /// Where others read how far the log has got.
+    pub fn positions(&self) -> Arc<LogPositions> {
+        Arc::clone(&self.positions)
+    }
+
+    /// Why the log takes no writes, if a failure is the reason.
+    pub fn failure(&self) -> Option<&str> {
+        self.poison.as_ref().map(|poison| poison.cause.as_str())
+    }
+
+    /// Whether only a rewrite can make the log take writes again.
+    pub fn needs_rewrite(&self) -> bool {
+        self.poison.as_ref().is_some_and(|poison| poison.needs_rewrite)
+    }
+
+    /// The size of the base, and of all files together; bytes.
+    pub fn size_bytes(&self) -> (u64, u64) {
+        let segment = self.segment.as_ref().map_or(0, |segment| segment.good_end);
+        (self.base_bytes, self.base_bytes + self.earlier_incr_bytes + segment)
+    }
+
+    /// Writes what the buffer holds as one block and returns the position it reaches to. Nothing there: no write.
+    ///
+    /// # Errors
+    /// The writer is poisoned, now or before. The file is cut back to its last whole block if the disk lets us; what
+    /// wasn't written is kept.
+    pub fn write_from(&mut self, buffer: &LogBuffer) -> Result<Lsn, LogError> {
+        self.check_writable()?;
+        if let Some(kept) = self.unwritten.take() {
+            self.write_taken(kept, buffer)?;
+        }
+        if let Some(taken) = buffer.take() {
+            self.write_taken(taken, buffer)?;
+        }
+        Ok(self.written)
+    }
+
+    /// Makes everything written durable and returns the position it reaches to. Nothing new: no sync.
+    ///
+    /// # Errors
+    /// The writer is poisoned, now or before.
+    pub fn sync(&mut self) -> Result<Lsn, LogError> {
+        self.check_writable()?;
+        let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
+        if segment.durable_end < segment.good_end {
+            if let Err(source) = segment.file.sync_data() {
+                return Err(self.fail("sync", source));
+            }
+            segment.durable_end = segment.good_end;
+        }
+        self.durable = self.written;
+        self.publish();
+        Ok(self.durable)
+    }
+
+    /// Writes and syncs everything and closes the file's run, so that the next start knows that all of it was
+    /// durable. The writer can be used on.
+    ///
+    /// # Errors
+    /// As [`Self::write_from`] and [`Self::sync`].
+    pub fn close(&mut self, buffer: &LogBuffer) -> Result<Lsn, LogError> {
+        self.write_from(buffer)?;
+        // Durable first, said second: a line that outlives what it speaks of would turn a torn end into damage.
+        self.sync()?;
+        if !self.segment.as_ref().is_some_and(|segment| segment.closed) {
+            self.put_line(Kind::End)?;
+        }
+        self.sync()
+    }
+
+    fn write_taken(&mut self, taken: Taken, buffer: &LogBuffer) -> Result<(), LogError> {
+        debug_assert_eq!(taken.start, self.written, "effects are written in order and without gaps");
+        match self.write_block(&taken.chunks, taken.len_bytes()) {
+            Ok(()) => {
+                self.written = taken.end;
+                buffer.recycle(taken);
+                self.publish();
+                Ok(())
+            }
+            Err(error) => {
+                self.unwritten = Some(taken);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_block(&mut self, chunks: &[Vec<u8>], len_bytes: u64) -> Result<(), LogError> {
+        if self.segment.as_ref().is_some_and(|segment| segment.closed) {
+            self.put_line(Kind::Run)?;
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        chunks.iter().for_each(|chunk| hasher.update(chunk));
+        let line = self.line(Kind::Block { len_bytes, crc: hasher.finalize() });
+        let mut parts = Vec::with_capacity(chunks.len() + 1);
+        parts.push(IoSlice::new(line.as_bytes()));
+        parts.extend(chunks.iter().map(|chunk| IoSlice::new(chunk)));
+        self.put(&mut parts)
+    }
+
+    fn put_line(&mut self, kind: Kind) -> Result<(), LogError> {
+        let line = self.line(kind);
+        self.put(&mut [IoSlice::new(line.as_bytes())])?;
+        if let Some(segment) = &mut self.segment {
+            segment.closed = kind == Kind::End;
+        }
+        Ok(())
+    }
+
+    /// Appends to the file, or poisons the writer and cuts off what got there.
+    fn put(&mut self, parts: &mut [IoSlice<'_>]) -> Result<(), LogError> {
+        let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
+        let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        match append_all(&mut segment.file, parts) {
+            Ok(()) => {
+                segment.good_end += bytes;
+                Ok(())
+            }
+            Err(source) => {
+                // If this fails too, the next start takes the rest for a torn end, and recovery tries it again.
+                let _cut = segment.file.truncate(segment.good_end);
+                Err(self.fail("write", source))
+            }
+        }
+    }
+
+    pub(super) fn line(&self, kind: Kind) -> String {
+        let (lsn, synced) = (self.written.get(), self.durable.get());
+        Annotation { kind, segment: self.seed, lsn, synced }.to_line()
+    }
+
+    fn fail(&mut self, action: &'static str, source: io::Error) -> LogError {
+        let name = self.segment.as_ref().map_or("", |segment| &segment.name);
+        let error = LogError::Io { action, path: self.directory.path(name), source };
+        self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: false });
+        error
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), LogError> {
+        match (&self.poison, &self.segment) {
+            (Some(poison), _) => Err(LogError::Poisoned { cause: poison.cause.clone() }),
+            (None, None) => Err(LogError::Detached),
+            (None, Some(_)) => Ok(()),
+        }
+    }
+
+    /// Tells the positions, but not those of a file that no manifest names yet.
+    pub(super) fn publish(&self) {
+        if !matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
+            self.positions.written.store(self.written.get(), Ordering::Release);
+            self.positions.durable.store(self.durable.get(), Ordering::Release);
+        }
+    }
+
+    /// Appends to the last file if we wrote its end, else begins a new one.
+    fn resume_after(&mut self, last: LastFile) -> Result<Segment<D::File>, LogError> {
+        let path = self.directory.path(&last.name);
+        let mut file = self.directory.disk.open_append(&path).map_err(io_error("open", &path))?;
+        // What was loaded may still be in the page cache only.
+        cut(&mut file, last.good_end)
+            .and_then(|()| file.sync_data())
+            .map_err(io_error("cut and sync", &path))?;
+        let Some(seed) = last.segment.filter(|_| last.is_incr) else { return self.create_listed_segment() };
+        self.seed = seed;
+        let line = self.line(Kind::Run);
+        append_all(&mut file, &mut [IoSlice::new(line.as_bytes())])
+            .and_then(|()| file.sync_data())
+            .map_err(io_error("write", &path))?;
+        let end = last.good_end + line.len() as u64;
+        Ok(Segment { file, name: last.name, good_end: end, durable_end: end, closed: false })
+    }
+
+    /// Begins a new file and names it in the manifest.
+    pub(super) fn create_listed_segment(&mut self) -> Result<Segment<D::File>, LogError> {
+        let (segment, sequence) = self.create_segment()?;
+        let mut manifest = self.manifest.clone();
+        manifest.incr.push(LogFile { name: segment.name.clone(), sequence });
+        self.directory.write_manifest(&manifest)?;
+        self.manifest = manifest;
+        Ok(segment)
+    }
+
+    /// Begins a new file, synced, that no manifest names yet.
+    pub(super) fn create_segment(&mut self) -> Result<(Segment<D::File>, u64), LogError> {
+        let sequence = self.next_incr_sequence;
+        self.next_incr_sequence += 1;
+        let name = self.directory.incr_name(sequence);
+        let path = self.directory.path(&name);
+        let mut file = self.directory.disk.create(&path).map_err(io_error("create", &path))?;
+        let line = self.line(Kind::Run);
+        append_all(&mut file, &mut [IoSlice::new(line.as_bytes())])
+            .and_then(|()| file.sync_data())
+            .map_err(io_error("write", &path))?;
+        let end = line.len() as u64;
+        Ok((Segment { file, name, good_end: end, durable_end: end, closed: false }, sequence))
+    }
+
+    /// Finds the sizes of the files in the manifest.
+    pub(super) fn measure(&mut self) -> Result<(), LogError> {
+        let len = |file: &LogFile| {
+            let path = self.directory.path(&file.name);
+            Ok(self.directory.disk.file_len(&path).map_err(io_error("look at", &path))?.unwrap_or(0))
+        };
+        let current = self.segment.as_ref().map(|segment| segment.name.clone());
+        let base_bytes = self.manifest.base.as_ref().map_or(Ok(0), len)?;
+        let mut incr_bytes = 0;
+        for file in self.manifest.incr.iter().filter(|file| Some(&file.name) != current.as_ref()) {
+            incr_bytes += len(file)?;
+        }
+        (self.base_bytes, self.earlier_incr_bytes) = (base_bytes, incr_bytes);
+        Ok(())
+    }
+}
+
+/// Shortens a file that is longer.
+fn cut<F: DiskFile>(file: &mut F, len_bytes: u64) -> io::Result<()> {
+    if file.len()? > len_bytes { file.truncate(len_bytes) } else { Ok(()) }
+}
