@@ -75,7 +75,7 @@ pub fn run(server: Arc<Server>) {
         if now >= rounds_at || now + REST_MS < rounds_at {
             rounds_at = now + REST_MS;
             let bytes = dunlin_structures::alloc::thread_bytes();
-            let held = bytes.allocated.wrapping_sub(bytes.deallocated) as i64;
+            let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
             crate::observe::memory::used(&server);
         }

@@ -92,8 +92,8 @@ pub fn start(server: Arc<Server>, options: &Options) -> io::Result<Running> {
     let unix = match &options.unix_socket {
         Some(path) => {
             let bound = listener::bind_unix(path, options.unix_permissions, options.backlog);
-            let bound =
-                bound.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let bound = bound
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             Some((bound, path.clone()))
         }
         None => None,

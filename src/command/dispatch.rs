@@ -92,13 +92,13 @@ impl Unit<'_> {
             self.effects,
             &*server.listener,
         );
-        let reply = Reply::new(out, session.protocol);
-        let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
-        let result = handler(&mut cx, &mut args);
-        let Context { keys, parked, .. } = cx;
-        let finished = keys.finish();
-        let lsn = append_effects(server, finished, Some(self.stats));
-
+        let (result, parked, lsn) = {
+            let reply = Reply::new(out, session.protocol);
+            let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
+            let result = handler(&mut cx, &mut args);
+            let Context { keys, parked, .. } = cx;
+            (result, parked, append_effects(server, keys.finish(), Some(self.stats)))
+        };
         if let Some(on) = parked {
             out.cut_back(mark);
             return Outcome::Parked(on);
@@ -200,7 +200,10 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     if session.needs_auth() && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
     }
-    if closed & gates::MEMORY_LIMITED != 0 && flags.has(spec::DENYOOM) && observe::memory::is_over_limit(server) {
+    if closed & gates::MEMORY_LIMITED != 0
+        && flags.has(spec::DENYOOM)
+        && observe::memory::is_over_limit(server)
+    {
         return Gate::Refused(CommandError::OutOfMemory);
     }
     if closed & gates::LOG_FAILED != 0 && is_write {

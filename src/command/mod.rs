@@ -17,6 +17,8 @@ pub mod server;
 pub mod spec;
 pub mod string;
 pub mod table;
+#[cfg(test)]
+pub mod testing;
 
 pub use context::Context;
 pub use spec::CommandSpec;

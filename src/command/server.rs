@@ -29,7 +29,10 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Removes all keys from all databases.",
         complexity: "O(N) where N is the total number of keys in all databases",
         syntax: "[ASYNC | SYNC]",
-        history: &[("4.0.0", "Added the `ASYNC` flushing mode modifier."), ("6.2.0", "Added the `SYNC` flushing mode modifier.")],
+        history: &[
+            ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+            ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+        ],
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         run: Run::OnAll(flushall),
         ..CommandSpec::BLANK
@@ -44,7 +47,10 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Remove all keys from the current database.",
         complexity: "O(N) where N is the number of keys in the selected database",
         syntax: "[ASYNC | SYNC]",
-        history: &[("4.0.0", "Added the `ASYNC` flushing mode modifier."), ("6.2.0", "Added the `SYNC` flushing mode modifier.")],
+        history: &[
+            ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+            ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+        ],
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         run: Run::OnAll(flushdb),
         ..CommandSpec::BLANK
@@ -60,7 +66,10 @@ fn dbsize(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 fn flushall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let in_background = flush_mode(cx, args)?;
     let databases = cx.server.keyspace.databases();
-    let taken = cx.keys.shards().flat_map(|(_, shard)| (0..databases).map(|db| shard.db(db).take()).collect::<Vec<_>>());
+    let taken = cx
+        .keys
+        .shards()
+        .flat_map(|(_, shard)| (0..databases).map(|db| shard.db(db).take()).collect::<Vec<_>>());
     let taken: Vec<_> = taken.collect();
     cx.keys.announce_all(Effect::Request);
     drop_tables(taken, in_background);

@@ -1,7 +1,7 @@
 //! What a command's spec says of it, in the words of COMMAND INFO and COMMAND DOCS.
 
-use crate::command::context::Context;
 use crate::command::CommandResult;
+use crate::command::context::Context;
 use crate::resp::Args;
 
 /// A command or subcommand. `CommandSpec { name: .., ..CommandSpec::BLANK }` spares what does not apply.
@@ -220,9 +220,17 @@ pub enum Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Find {
     /// `last` counts from the beginning, or from the end if negative; `limit` 2 means the first half, and so on.
-    Range { last: i16, step: u16, limit: u16 },
+    Range {
+        last: i16,
+        step: u16,
+        limit: u16,
+    },
     /// A count stands at `count`, the first key at `first` (both from the beginning).
-    Counted { count: u16, first: u16, step: u16 },
+    Counted {
+        count: u16,
+        first: u16,
+        step: u16,
+    },
     Unknown,
 }
 

@@ -55,7 +55,20 @@ fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, value) = (args.at(1), args.at(2));
     let change = Change::request(EventClass::String, "set");
-    cx.keys.write(key).put_string(StringValue::of(value), Expiry::Clear, change);
+    cx.keys.write(key).put_string(StringValue::Text(value), Expiry::Clear, change);
     cx.reply.ok();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::{check, check_effects};
+
+    #[test]
+    fn set_and_get() {
+        check(&[("GET a", "$-1"), ("SET a b", "+OK"), ("get a", "$1|b"), ("ECHO", ERR_ECHO)]);
+        check_effects(&[("SET a b", "0: SET a b"), ("GET a", ""), ("FLUSHALL", "0: FLUSHALL")]);
+    }
+
+    const ERR_ECHO: &str = "-ERR wrong number of arguments for 'echo' command";
 }

@@ -1,6 +1,6 @@
 //! Finds commands by name: built once from the specs, read by every worker.
 
-use crate::command::spec::{self, Begin, Categories, CommandSpec, Find, Flags, Run, acl};
+use crate::command::spec::{self, Begin, Categories, CommandSpec, Find, Flags, acl};
 use crate::command::{FAMILIES, keys};
 use crate::resp::Args;
 use std::collections::HashMap;
@@ -25,7 +25,11 @@ pub enum KeyPattern {
     /// One key, at this index.
     One(usize),
     /// From `first` to the end, less `back`, each `step`th.
-    Tail { first: usize, back: usize, step: usize },
+    Tail {
+        first: usize,
+        back: usize,
+        step: usize,
+    },
     General,
 }
 

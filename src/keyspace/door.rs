@@ -13,9 +13,9 @@ use crate::keyspace::router::{Keyspace, Locked, Position};
 use crate::keyspace::shard::{Shard, ShardDb};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
-use dunlin_structures::entry::{Kind, StringValue};
-use dunlin_structures::table::{self, Ref};
 use dunlin_structures::Entry;
+use dunlin_structures::entry::{Kind, StringValue};
+use dunlin_structures::table::{self, Ref, RefMut};
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -100,7 +100,16 @@ impl<'a> Keys<'a> {
         listener: &'a dyn EventListener,
     ) -> Self {
         let wanted_events = listener.wanted();
-        let out = Outbox { db, effects, listener, wanted_events, request, written: 0, changes: 0, soonest: i64::MAX };
+        let out = Outbox {
+            db,
+            effects,
+            listener,
+            wanted_events,
+            request,
+            written: 0,
+            changes: 0,
+            soonest: i64::MAX,
+        };
         Self { keyspace, locked, known, cursor: 0, now, out, access, hits: 0, misses: 0 }
     }
 
@@ -143,7 +152,7 @@ impl<'a> Keys<'a> {
 
     /// The read door: the key's entry, if it is there.
     #[inline]
-    pub fn read(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
+    pub fn read(&mut self, key: &[u8]) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
         let access = self.access;
         if self.drop_if_expired(position, key) {
@@ -162,12 +171,12 @@ impl<'a> Keys<'a> {
         if !access.no_touch && entry.clock() != access.clock {
             entry.set_clock(access.clock);
         }
-        Some(entry.into_ref())
+        Some(entry)
     }
 
     /// The read door for commands on strings.
     #[inline]
-    pub fn read_string(&mut self, key: &[u8]) -> Result<Option<Ref<'_, Entry>>, CommandError> {
+    pub fn read_string(&mut self, key: &[u8]) -> Result<Option<RefMut<'_, Entry>>, CommandError> {
         match self.read(key) {
             Some(entry) if entry.kind() != Kind::String => Err(CommandError::WrongType),
             found => Ok(found),
@@ -288,7 +297,7 @@ impl Outbox<'_> {
 
 /// The place of one key, taken or free. Every change says what it was.
 pub struct KeySlot<'k, 'a> {
-    place: table::Slot<'k, Entry>,
+    place: table::Place<'k, Entry>,
     len: &'k mut usize,
     expires: &'k mut ExpiryIndex,
     position: Position,
@@ -300,15 +309,15 @@ pub struct KeySlot<'k, 'a> {
 impl KeySlot<'_, '_> {
     #[inline]
     pub fn exists(&self) -> bool {
-        matches!(self.place, table::Slot::Occupied(_))
+        matches!(self.place, table::Place::Occupied(_))
     }
 
     /// What is stored.
     #[inline]
     pub fn entry(&self) -> Option<&Entry> {
         match &self.place {
-            table::Slot::Occupied(entry) => Some(entry),
-            table::Slot::Vacant(_) => None,
+            table::Place::Occupied(entry) => Some(entry),
+            table::Place::Vacant(_) => None,
         }
     }
 
@@ -326,7 +335,7 @@ impl KeySlot<'_, '_> {
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
         let Self { place, len, expires, position, key, clock, out } = self;
         match place {
-            table::Slot::Occupied(mut entry) => {
+            table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
                 let new = match expiry {
                     Expiry::Keep => old,
@@ -346,7 +355,7 @@ impl KeySlot<'_, '_> {
                 }
                 entry.set_clock(clock);
             }
-            table::Slot::Vacant(place) => {
+            table::Place::Vacant(place) => {
                 let at = if let Expiry::At(at) = expiry { Some(at) } else { None };
                 let mut entry = Entry::string(key, value, at);
                 entry.set_clock(clock);
@@ -366,11 +375,11 @@ impl KeySlot<'_, '_> {
         entry.set_clock(clock);
         let new = entry.expire_at();
         match place {
-            table::Slot::Occupied(mut old) => {
+            table::Place::Occupied(mut old) => {
                 reindex(expires, position, old.expire_at(), new, out);
                 *old = entry;
             }
-            table::Slot::Vacant(place) => {
+            table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
                 *len += 1;
                 place.insert(entry);
@@ -383,7 +392,7 @@ impl KeySlot<'_, '_> {
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.
     #[inline]
     pub fn update<R>(&mut self, change: Change<'_>, edit: impl FnOnce(&mut Entry) -> R) -> Option<R> {
-        let table::Slot::Occupied(entry) = &mut self.place else { return None };
+        let table::Place::Occupied(entry) = &mut self.place else { return None };
         let before = entry.expire_at();
         let result = edit(entry);
         entry.set_clock(self.clock);
@@ -394,7 +403,7 @@ impl KeySlot<'_, '_> {
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
     pub fn set_expiry(&mut self, at: Option<i64>, change: Change<'_>) {
-        if let table::Slot::Occupied(entry) = &mut self.place {
+        if let table::Place::Occupied(entry) = &mut self.place {
             reindex(self.expires, self.position, entry.expire_at(), at, self.out);
             entry.set_expire_at(at);
             self.out.changed(self.position, self.key, change);
@@ -404,7 +413,7 @@ impl KeySlot<'_, '_> {
     /// Deletes the key and returns what was stored.
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
         let Self { place, len, expires, position, key, out, .. } = self;
-        let table::Slot::Occupied(entry) = place else { return None };
+        let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
         *len -= 1;
         reindex(expires, position, entry.expire_at(), None, out);

@@ -73,7 +73,10 @@ mod tests {
             index.remove(at, place);
             order.push((at, place));
         }
-        assert_eq!(order, [(0, position(4)), (20, position(9000)), (50, position(1)), (TIME_MAX, position(3))]);
+        assert_eq!(
+            order,
+            [(0, position(4)), (20, position(9000)), (50, position(1)), (TIME_MAX, position(3))]
+        );
         assert!(ExpiryIndex::agrees(i64::MAX, TIME_MAX) && !ExpiryIndex::agrees(50, 20));
     }
 }

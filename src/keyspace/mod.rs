@@ -15,7 +15,7 @@ pub mod expiry;
 pub mod router;
 pub mod shard;
 
-pub use door::{Keys, KeySlot};
+pub use door::{KeySlot, Keys};
 pub use effect::{Change, EffectBuffer, EffectLog, Lsn};
 pub use router::{Keyspace, Locked, Position, SHARD_COUNT};
 pub use shard::{Shard, ShardDb};

@@ -71,10 +71,7 @@ impl Keyspace {
             next_expiry: AtomicI64::new(i64::MAX),
             visits: AtomicU64::new(0),
         };
-        Self {
-            cells: std::iter::repeat_with(cell).take(SHARD_COUNT).collect(),
-            databases,
-        }
+        Self { cells: std::iter::repeat_with(cell).take(SHARD_COUNT).collect(), databases }
     }
 
     pub fn databases(&self) -> u16 {

@@ -29,7 +29,11 @@ pub fn bind_tcp(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpLi
 }
 
 /// Opens a listening Unix socket, in place of one that was left behind.
-pub fn bind_unix(path: &Path, permissions: Option<u32>, backlog: i32) -> io::Result<std::os::unix::net::UnixListener> {
+pub fn bind_unix(
+    path: &Path,
+    permissions: Option<u32>,
+    backlog: i32,
+) -> io::Result<std::os::unix::net::UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -77,8 +81,10 @@ impl Acceptor {
             let keepalive = self.server.hot.tcp_keepalive.load(Relaxed);
             if keepalive > 0 {
                 let probe = Duration::from_secs((keepalive / 3).max(1));
-                let keepalive =
-                    TcpKeepalive::new().with_time(Duration::from_secs(keepalive)).with_interval(probe).with_retries(3);
+                let keepalive = TcpKeepalive::new()
+                    .with_time(Duration::from_secs(keepalive))
+                    .with_interval(probe)
+                    .with_retries(3);
                 let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
             }
             if let Some(socket) = wrap(stream) {
@@ -88,7 +94,11 @@ impl Acceptor {
     }
 
     /// Accepts clients of a Unix socket for ever.
-    pub async fn run_unix(self, listener: std::os::unix::net::UnixListener, path: std::path::PathBuf) -> io::Result<()> {
+    pub async fn run_unix(
+        self,
+        listener: std::os::unix::net::UnixListener,
+        path: std::path::PathBuf,
+    ) -> io::Result<()> {
         let listener = tokio::net::UnixListener::from_std(listener)?;
         loop {
             let stream = match listener.accept().await {

@@ -67,7 +67,7 @@ impl Worker {
     /// Publishes how much memory this thread holds.
     pub fn publish_memory(&self) {
         let bytes = dunlin_structures::alloc::thread_bytes();
-        self.stats().memory.store(bytes.allocated.wrapping_sub(bytes.deallocated) as i64, Ordering::Relaxed);
+        self.stats().memory.store(bytes.allocated.wrapping_sub(bytes.freed) as i64, Ordering::Relaxed);
     }
 }
 
@@ -130,8 +130,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     }
     let now = server.now();
     let id = server.clients.next_id();
-    let client =
-        Client::new(id, worker.index, fd, address, local_address, now, flags, Arc::from("default"));
+    let client = Client::new(id, worker.index, fd, address, local_address, now, flags, Arc::from("default"));
     let client = Arc::new(client);
     server.clients.add(Arc::clone(&client));
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));

@@ -52,7 +52,10 @@ impl<'a> Args<'a> {
 
     /// The next unread argument.
     #[inline]
-    #[expect(clippy::should_implement_trait, reason = "a cursor, not an iterator: commands look back and ahead")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a cursor, not an iterator: commands look back and ahead"
+    )]
     pub fn next(&mut self) -> Option<&'a [u8]> {
         let arg = self.get(self.next)?;
         self.next += 1;

@@ -194,7 +194,9 @@ impl Decoder {
             return Ok(Found::Incomplete);
         }
         let first_span = spans.len();
-        spans.extend(partial.spans.iter().map(|span| Span { start: span.start + start as u32, len: span.len }));
+        spans.extend(
+            partial.spans.iter().map(|span| Span { start: span.start + start as u32, len: span.len }),
+        );
         partial.spans.clear();
         let before = spans.len();
         let found =
@@ -278,7 +280,11 @@ fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize
         }
     }
     let Some((len, after)) = line_number(buffer, at + 1, ProtocolError::InvalidBulkLength)? else {
-        return if buffer.len() - at > INLINE_LEN_MAX { Err(ProtocolError::TooBigBulkCount) } else { Ok(None) };
+        return if buffer.len() - at > INLINE_LEN_MAX {
+            Err(ProtocolError::TooBigBulkCount)
+        } else {
+            Ok(None)
+        };
     };
     if len < 0 || len as u64 > limits.bulk_len_max {
         return Err(ProtocolError::InvalidBulkLength);

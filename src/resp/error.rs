@@ -18,7 +18,10 @@ pub enum CommandError {
     InvalidExpire(&'static str),
     WrongArity(&'static str),
     UnknownCommand(Box<[u8]>),
-    UnknownSubcommand { container: &'static str, given: Box<[u8]> },
+    UnknownSubcommand {
+        container: &'static str,
+        given: Box<[u8]>,
+    },
     StringTooLong,
     NoAuth,
     WrongPass,
@@ -34,7 +37,10 @@ pub enum CommandError {
     /// A whole error line with its own prefix (`BUSYKEY ...`), without the leading `-`.
     Coded(Cow<'static, str>),
     /// The arguments of an unknown subcommand or bad arity of one, as Redis words it for containers.
-    TryHelp { given: Box<[u8]>, container: &'static str },
+    TryHelp {
+        given: Box<[u8]>,
+        container: &'static str,
+    },
 }
 
 impl CommandError {
@@ -92,9 +98,7 @@ impl CommandError {
                 return sanitized(format!("NOPERM {text}").as_bytes());
             }
             Self::LogFailed(cause) => {
-                return sanitized(
-                    format!("MISCONF Errors writing to the AOF file: {cause}").as_bytes(),
-                );
+                return sanitized(format!("MISCONF Errors writing to the AOF file: {cause}").as_bytes());
             }
             Self::Plain(text) => return sanitized(format!("ERR {text}").as_bytes()),
             Self::Coded(line) => return sanitized(line.as_bytes()),

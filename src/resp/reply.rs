@@ -148,12 +148,8 @@ impl<'a> Reply<'a> {
 
     /// A double; in RESP2 a bulk string with the same digits.
     pub fn double(&mut self, value: f64) {
-        let mut digits = Vec::with_capacity(32);
-        dunlin_structures::number::format_f64(value, &mut digits);
-        match self.protocol {
-            Protocol::Resp2 => self.bulk(&digits),
-            Protocol::Resp3 => self.line(b',', &digits),
-        }
+        let mut buffer = dunlin_structures::number::DoubleBuffer::new();
+        self.double_text(buffer.format(value));
     }
 
     /// A long double that was formatted already: `,` in RESP3 and a bulk in RESP2.
@@ -205,10 +201,8 @@ impl<'a> Reply<'a> {
 
     /// The lines of a HELP subcommand, framed as Redis frames them.
     pub fn help(&mut self, container: &str, lines: &[&str]) {
-        let title = format!(
-            "{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-            container.to_uppercase()
-        );
+        let title =
+            format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.to_uppercase());
         self.array(lines.len() + 3);
         self.simple(&title);
         for line in lines {
@@ -281,8 +275,8 @@ mod tests {
         use Protocol::{Resp2, Resp3};
         check(Resp2, |r| r.bulk(b"abc"), "$3\r\nabc\r\n");
         check(Resp2, |r| r.integer(-123), ":-123\r\n");
-        check(Resp2, Reply::null, "$-1\r\n");
-        check(Resp3, Reply::null, "_\r\n");
+        check(Resp2, |r| r.null(), "$-1\r\n");
+        check(Resp3, |r| r.null(), "_\r\n");
         check(Resp2, |r| r.map(2), "*4\r\n");
         check(Resp3, |r| r.map(12), "%12\r\n");
         check(Resp3, |r| r.set(100), "~100\r\n");

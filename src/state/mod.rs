@@ -8,8 +8,8 @@ pub mod hot;
 pub mod shutdown;
 pub mod stats;
 
-use crate::commit::Commit;
 use crate::command::table::Commands;
+use crate::commit::Commit;
 use crate::keyspace::Keyspace;
 use crate::keyspace::event::EventListener;
 use std::sync::Arc;

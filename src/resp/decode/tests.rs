@@ -69,9 +69,8 @@ fn malformed_requests() {
 #[test]
 fn before_authentication_requests_are_small() {
     let limits = Limits { unauthenticated: true, ..LIMITS };
-    let find = |text: &str| {
-        Decoder::default().next(&mut text.as_bytes().to_vec(), 0, limits, &mut Vec::new())
-    };
+    let find =
+        |text: &str| Decoder::default().next(&mut text.as_bytes().to_vec(), 0, limits, &mut Vec::new());
     assert_eq!(find("*11\r\n"), Err(ProtocolError::UnauthenticatedMultibulkLength));
     assert_eq!(find("*2\r\n$16385\r\n"), Err(ProtocolError::UnauthenticatedBulkLength));
 }

@@ -31,6 +31,7 @@
 
 mod directory;
 mod element;
+mod find_by;
 mod guard;
 mod leaf;
 mod root;

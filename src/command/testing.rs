@@ -1,0 +1,126 @@
+//! A client without a socket, for tests of handlers: requests as words, replies as the bytes that would be sent.
+
+use crate::command::dispatch::{Outcome, Unit};
+use crate::commit::LogSink;
+use crate::keyspace::{EffectBuffer, Lsn};
+use crate::resp::decode::Span;
+use crate::resp::{Args, Output};
+use crate::server::{Options, build};
+use crate::session::Session;
+use crate::state::Server;
+use crate::state::clients::{Address, Client};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// One client of a server of its own. The clock stands still until [`TestClient::pass`] moves it.
+pub struct TestClient {
+    pub server: Arc<Server>,
+    pub session: Session,
+    pub now: i64,
+    effects: EffectBuffer,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+struct RecordingLog(Arc<Mutex<Vec<String>>>);
+
+impl LogSink for RecordingLog {
+    fn append(&self, unit: &EffectBuffer) -> Lsn {
+        let mut log = self.0.lock();
+        for (db, effect) in unit.parts() {
+            log.push(format!("{db}: {}", words(effect)));
+        }
+        Lsn(log.len() as u64)
+    }
+}
+
+/// A command's RESP array as words.
+fn words(command: &[u8]) -> String {
+    let text = String::from_utf8_lossy(command).into_owned();
+    text.split("\r\n").skip(2).step_by(2).collect::<Vec<_>>().join(" ")
+}
+
+impl Default for TestClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestClient {
+    pub fn new() -> Self {
+        let server = build(&Options { workers: 1, ..Options::default() });
+        let log = Arc::new(Mutex::new(Vec::new()));
+        server.commit.set_log(Some(Box::new(RecordingLog(Arc::clone(&log)))));
+        let now = 1_700_000_000_000;
+        let id = server.clients.next_id();
+        let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, now, 0, Arc::from("default"));
+        let client = Arc::new(client);
+        server.clients.add(Arc::clone(&client));
+        let session = Session::new(client, false);
+        Self { server, session, now, effects: EffectBuffer::default(), log }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, ms: i64) {
+        self.now += ms;
+    }
+
+    /// Runs a request given as arguments and returns the reply's bytes; `None` if it was parked.
+    pub fn run(&mut self, args: &[&[u8]]) -> Option<Vec<u8>> {
+        let mut buffer = Vec::new();
+        let mut spans = Vec::new();
+        for arg in args {
+            spans.push(Span { start: buffer.len() as u32, len: arg.len() as u32 });
+            buffer.extend_from_slice(arg);
+        }
+        let server = Arc::clone(&self.server);
+        let args = Args::new(&buffer, &spans);
+        let mut unit = Unit {
+            server: &server,
+            stats: &server.workers[0],
+            effects: &mut self.effects,
+            now: self.now,
+            clock: 0,
+        };
+        let mut output = Output::default();
+        let command = server.commands.find(args.at(0));
+        match unit.execute(&mut self.session, command, args, &[], &mut output) {
+            Outcome::Done(_) => {
+                let mut pieces = vec![std::io::IoSlice::new(&[]); 1024];
+                let filled = output.pieces(&mut pieces);
+                Some(pieces[..filled].iter().flat_map(|piece| piece.to_vec()).collect())
+            }
+            Outcome::Parked(_) => None,
+        }
+    }
+
+    /// Runs a line of words (no quoting; `""` is an empty argument) and returns the reply as text.
+    pub fn say(&mut self, line: &str) -> String {
+        let words = line.split_ascii_whitespace().map(|word| if word == "\"\"" { "" } else { word });
+        let args: Vec<&[u8]> = words.map(str::as_bytes).collect();
+        self.run(&args).map_or("(parked)".into(), |reply| String::from_utf8_lossy(&reply).into_owned())
+    }
+
+    /// The effects since the last call, as `db: words`.
+    pub fn effects(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock())
+    }
+}
+
+/// Runs exchanges on one new client: each line must be answered by its reply. In replies `|` stands for CRLF.
+pub fn check(exchanges: &[(&str, &str)]) {
+    let mut client = TestClient::new();
+    for (line, expect) in exchanges {
+        let reply = client.say(line);
+        assert_eq!(reply.trim_end().replace("\r\n", "|"), *expect, "{line}");
+    }
+}
+
+/// Like [`check`], with the effects that each line must log instead of its reply, separated by `; `.
+pub fn check_effects(exchanges: &[(&str, &str)]) {
+    let mut client = TestClient::new();
+    for (line, expect) in exchanges {
+        let reply = client.say(line);
+        let effects = client.effects().join("; ");
+        assert_eq!(effects, *expect, "{line} answered {reply}");
+    }
+}
