@@ -28,6 +28,13 @@ pub struct Request {
     pub end: usize,
 }
 
+/// Where a batch looks ahead. A SELECT within the batch makes it look in vain, which costs little.
+#[derive(Clone, Copy)]
+pub struct Ahead<'k> {
+    pub keyspace: &'k Keyspace,
+    pub db: u16,
+}
+
 /// Reused from batch to batch.
 #[derive(Default)]
 pub struct Batch {
@@ -46,6 +53,7 @@ impl Batch {
         start: usize,
         limits: Limits,
         commands: &Commands,
+        ahead: Ahead<'_>,
     ) -> (usize, Option<ProtocolError>) {
         self.requests.clear();
         self.spans.clear();
@@ -55,7 +63,7 @@ impl Batch {
             let first_span = self.spans.len();
             match decoder.next(buffer, at, limits, &mut self.spans) {
                 Ok(Found::Request { end }) => {
-                    self.add(buffer, first_span, end, commands);
+                    self.add(buffer, first_span, end, commands, ahead);
                     at = end;
                 }
                 Ok(Found::Nothing { end }) => at = end,
@@ -67,7 +75,7 @@ impl Batch {
     }
 
     #[inline]
-    fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands) {
+    fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands, ahead: Ahead<'_>) {
         let first_key = self.keys.len();
         let args = Args::new(buffer, &self.spans[first_span..]);
         let command = commands.find(args.at(0));
@@ -79,7 +87,10 @@ impl Batch {
         if to.saturating_sub(from).div_ceil(step) <= KEYS_PER_REQUEST_MAX {
             for index in (from..to).step_by(step) {
                 if let Some(key) = args.span(index) {
-                    self.keys.push(Known { key, position: Position::of(args.slice(key)) });
+                    let position = Position::of(args.slice(key));
+                    // The cells arrive while the next requests are decoded.
+                    ahead.keyspace.prefetch_cells(ahead.db, position);
+                    self.keys.push(Known { key, position });
                 }
             }
         }
@@ -93,16 +104,13 @@ impl Batch {
         });
     }
 
-    /// Has the memory that the batch will touch on its way into the cache.
-    pub fn prefetch(&self, keyspace: &Keyspace, db: u16) {
+    /// Has the entries that the batch will touch on their way into the cache: their cells are there by now.
+    pub fn prefetch_entries(&self, ahead: Ahead<'_>) {
         if self.keys.len() < 2 {
             return; // Nothing to overlap with.
         }
         for known in &self.keys {
-            keyspace.prefetch_cells(db, known.position);
-        }
-        for known in &self.keys {
-            keyspace.prefetch_entry(db, known.position);
+            ahead.keyspace.prefetch_entry(ahead.db, known.position);
         }
     }
 

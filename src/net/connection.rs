@@ -7,6 +7,7 @@
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Outcome, Unit};
 use crate::keyspace::Lsn;
+use crate::net::batch::Ahead;
 use crate::net::stream::Stream;
 use crate::net::worker::{Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
@@ -246,8 +247,9 @@ impl Connection {
         loop {
             let Scratch { output, batch, effects, .. } = scratch;
             let limits = self.limits(worker);
-            let (end, error) = batch.decode(&mut self.decoder, buffer, at, limits, &server.commands);
-            batch.prefetch(&server.keyspace, self.session.db);
+            let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };
+            let (end, error) = batch.decode(&mut self.decoder, buffer, at, limits, &server.commands, ahead);
+            batch.prefetch_entries(ahead);
             let mut unit = Unit { server, stats, effects, now, clock: cycles::now() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
