@@ -1,0 +1,248 @@
+"""Runs units of Redis' own Tcl suite, one process a unit, in two modes.
+
+`external` points the suite at a running server (`--host --port --durable`). `spawned` lets the suite start
+servers itself, through a wrapper that exec's the server under test: that is how the tests tagged external:skip
+(all of unit/info and unit/limits, a third of unit/introspection) can run at all.
+
+Each unit meets a fresh server and has a time-out, so that one failure hides nothing of the next. What Redis
+7.0.15 itself passes in this mode is recorded in `baseline.txt`; every test of that list must pass, except those
+in `not_yet_passed.txt`, which may only get shorter: a listed test that passes fails the run until it is removed.
+The suite itself comes from Debian's source package (scripts/test fetches it); nothing of it is in this folder.
+"""
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from compat.results import Results
+from compat.servers import REFERENCE, REFERENCE_VERSION, STATE, StartFailed, reference, under_test
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BASELINE = os.path.join(HERE, "baseline.txt")
+NOT_YET = os.path.join(HERE, "not_yet_passed.txt")
+SOURCE = os.path.join(STATE, "redis-source")
+UNITS = [
+    "unit/type/string",
+    "unit/type/incr",
+    "unit/keyspace",
+    "unit/expire",
+    "unit/scan",
+    "unit/info",
+    "unit/info-command",
+    "unit/introspection",
+    "unit/limits",
+    "unit/protocol",
+    "unit/quit",
+    "unit/latency-monitor",
+    "unit/slowlog",
+    "unit/violations",
+    "integration/redis-cli",
+]
+SPAWNED_UNITS = [
+    "unit/type/string",
+    "unit/keyspace",
+    "unit/expire",
+    "unit/info",
+    "unit/introspection",
+    "unit/limits",
+    "integration/redis-cli",
+]
+ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
+UNIT_TIMEOUT_SECONDS = 240
+OUTCOME = re.compile(r"^\[(ok|err|exception|ignore|skip|TIMEOUT)\]: ?(.*)$")
+NOT_YET_HEADER = """\
+# Tests of the official suite that Redis 7.0.15 passes and Dunlin does not yet: mode | unit | test | reason.
+# This list only gets shorter: `redis-compat-tests/run official --update` removes what passes now.
+"""
+
+
+class Unit:
+    """What one run of a unit said: `passed` test names, `failed` name -> details, `crash` text or None."""
+
+    def __init__(self, name):
+        self.name, self.passed, self.failed, self.ignored, self.crash = name, [], {}, [], None
+        self.seconds = 0.0
+
+
+def unnumbered(names, name):
+    """Names that come several times in a unit are told apart by a count."""
+    count = names.get(name, 0) + 1
+    names[name] = count
+    return name if count == 1 else f"{name} #{count}"
+
+
+def parse(unit, text):
+    """Reads the suite's output into `unit`."""
+    seen, last = {}, None
+    for line in text.splitlines():
+        found = OUTCOME.match(line)
+        if not found:
+            if last is not None and line and not line.startswith(("[", "===", "Testing ", "***", "Cleanup")):
+                unit.failed[last] += "\n" + line
+            continue
+        outcome, rest = found.groups()
+        last = None
+        if outcome == "ok":
+            unit.passed.append(unnumbered(seen, re.sub(r" \(\d+ ms\)$", "", rest)))
+        elif outcome == "err":
+            name, _, _path = rest.partition(f" in tests/{unit.name}.tcl")
+            last = unnumbered(seen, name)
+            unit.failed[last] = ""
+        elif outcome in ("exception", "TIMEOUT"):
+            unit.crash = rest or outcome
+        else:
+            unit.ignored.append(rest)
+    if unit.crash is None and "The End" not in text:
+        unit.crash = "the suite ended early:\n" + "\n".join(text.splitlines()[-5:])
+
+
+def working_copy(command):
+    """A folder that looks like the source tree, with a tests/tmp of its own, so that runs don't meet.
+
+    Its src/redis-server starts `command`; it is exec'ed, because the suite looks for the PID in the log.
+    """
+    folder = tempfile.mkdtemp(prefix="dunlin-official-")
+    os.mkdir(os.path.join(folder, "src"))
+    for tool in ("redis-cli", "redis-benchmark"):
+        os.symlink(shutil.which(tool) or f"/usr/bin/{tool}", os.path.join(folder, "src", tool))
+    wrapper = os.path.join(folder, "src", "redis-server")
+    with open(wrapper, "w", encoding="utf-8") as out:
+        out.write(f'#!/bin/sh\nexec {command} "$@"\n')
+    os.chmod(wrapper, 0o755)
+    os.makedirs(os.path.join(folder, "tests", "tmp"))
+    for entry in os.listdir(os.path.join(SOURCE, "tests")):
+        if entry != "tmp":
+            os.symlink(os.path.join(SOURCE, "tests", entry), os.path.join(folder, "tests", entry))
+    os.symlink(os.path.join(SOURCE, "utils"), os.path.join(folder, "utils"))
+    return folder
+
+
+def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS):
+    """Runs one unit; `server` is a running server, or for mode `spawned` the command that starts one."""
+    command = server if mode == "spawned" else "false"
+    unit, folder, started = Unit(name), working_copy(command), time.monotonic()
+    argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
+    # The suite looks for its ports upwards from here; the range lies below the kernel's ephemeral ports.
+    argv += ["--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
+    if mode == "external":
+        argv += ["--host", server.host, "--port", str(server.port)]
+    process = subprocess.Popen(
+        argv, cwd=folder, env={**os.environ, "TERM": "dumb"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )
+    try:
+        output = process.communicate(timeout=timeout)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output = process.communicate()[0] + b"\n[TIMEOUT]: no end after %d seconds\n" % timeout
+    finally:
+        # The session holds the suite's clients and the servers that it spawned.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
+    parse(unit, output.decode(errors="replace"))
+    unit.seconds = time.monotonic() - started
+    return unit
+
+
+def read_list(path, columns):
+    rows = []
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip() and not line.startswith("#"):
+                    rows.append(tuple(part.strip() for part in line.rstrip("\n").split(" | ", columns - 1)))
+    return rows
+
+
+def write_not_yet(rows):
+    with open(NOT_YET, "w", encoding="utf-8") as out:
+        out.write(NOT_YET_HEADER)
+        out.writelines(" | ".join(row) + "\n" for row in rows)
+
+
+def record_baseline(rows, runs=3):
+    """Writes what Redis passes in every one of `runs` runs: a test that flickers there proves nothing here."""
+    kept = {row for row in read_list(BASELINE, 3) if (row[0], row[1]) not in rows}
+    for mode, name in rows:
+        stable = None
+        for _ in range(runs):
+            if mode == "spawned":
+                unit = run_unit(mode, name, shutil.which(REFERENCE))
+            else:
+                with reference() as server:
+                    unit = run_unit(mode, name, server)
+            print(f"baseline {mode} {name}: {len(unit.passed)} passed, {len(unit.failed)} failed, "
+                  f"{len(unit.ignored)} left out, {unit.seconds:.1f} s {unit.crash or ''}", flush=True)
+            for failed, why in unit.failed.items():
+                print(f"    redis fails: {failed}: {why.strip().splitlines()[:1]}")
+            stable = set(unit.passed) if stable is None else stable & set(unit.passed)
+        kept |= {(mode, name, test) for test in stable}
+    with open(BASELINE, "w", encoding="utf-8") as out:
+        out.write(f"# Tests of the official suite that Redis {REFERENCE_VERSION} itself passes: mode | unit | test.\n")
+        out.write("# Recorded by `redis-compat-tests/run official --record-baseline`: passed in each of three runs.\n")
+        out.writelines(" | ".join(row) + "\n" for row in sorted(kept, key=lambda r: (ROWS.index(r[:2]), r[2])))
+
+
+def run(options):
+    results = Results("official")
+    if not os.path.isdir(os.path.join(SOURCE, "tests")):
+        results.fail("suite", f"no {SOURCE}: scripts/test fetches Debian's source package")
+        return results
+    rows = [r for r in ROWS if not options.only or any(word in " ".join(r) for word in options.only)]
+    if options.record_baseline:
+        record_baseline(rows)
+    baseline = read_list(BASELINE, 3)
+    if not baseline:
+        results.fail("baseline", "baseline.txt is empty: record it with --record-baseline")
+        return results
+    listed = {row[:3]: row[3] for row in read_list(NOT_YET, 4)}
+    for key in set(listed) - set(baseline):
+        results.fail(" | ".join(key), "listed in not_yet_passed.txt but not in the baseline")
+    still_failing = dict(listed)
+    for mode, name in rows:
+        expected = [test for m, u, test in baseline if (m, u) == (mode, name)]
+        if not expected or (mode == "spawned" and options.port):
+            continue
+        log = None
+        try:
+            if mode == "spawned":
+                unit = run_unit(mode, name, options.server, options.unit_timeout)
+            else:
+                with under_test(options) as server:
+                    unit = run_unit(mode, name, server, options.unit_timeout)
+                    log = None if server.alive() else server.log()
+        except StartFailed as error:
+            results.fail(f"{mode} {name}", f"the server did not start: {error}")
+            continue
+        judge(results, mode, unit, expected, listed, still_failing)
+        if log is not None:
+            results.fail(f"{mode} {name}", "the server ended during the unit:\n" + "\n".join(log.splitlines()[-15:]))
+        waiting = sum(1 for key in still_failing if key[:2] == (mode, name))
+        print(f"official {mode} {name}: {len(set(unit.passed) & set(expected))} of {len(expected)} pass, "
+              f"{waiting} not yet, {unit.seconds:.1f} s", flush=True)
+    if options.update:
+        write_not_yet([(*key, reason) for key, reason in still_failing.items()])
+    return results
+
+
+def judge(results, mode, unit, expected, listed, still_failing):
+    """Compares one unit's outcome with the baseline and with the list of what is not passed yet."""
+    passed = set(unit.passed)
+    if unit.crash:
+        print(f"official {mode} {unit.name}: {unit.crash}")
+    for test in expected:
+        key, label = (mode, unit.name, test), f"{mode} {unit.name}: {test}"
+        if test in passed and key in listed:
+            results.fail(label, "it passes now: remove it from not_yet_passed.txt (--update does)")
+            still_failing.pop(key, None)
+        elif test in passed:
+            results.ok(label)
+        elif key not in listed:
+            results.fail(label, unit.failed.get(test, "missing: the unit ended before it").strip())
