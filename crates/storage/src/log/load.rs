@@ -13,12 +13,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::annotation::{Annotation, Kind, LINE_BYTES_MAX};
 use super::directory::{LogDirectory, io_error, refuse_rdb};
 use super::error::{Damage, LogError};
 use super::lsn::Lsn;
 use super::manifest::Manifest;
 use super::resp::Args;
-use super::annotation::{Annotation, Kind, LINE_BYTES_MAX};
 use super::segment::{Bounds, Depth, Fault, Item, Mark, SegmentReader, is_zero_from, synced_beyond};
 use crate::disk::{Disk, DiskFile};
 
@@ -226,7 +226,8 @@ impl<D: Disk> Loader<D> {
         let open = || self.directory.disk.open_read(path).map_err(io_error("open", path));
         let file = open()?;
         refuse_rdb(&file, path)?;
-        let mut reader = SegmentReader::new(file, *len, Depth::Sums, self.options.bulk_bytes_max, Bounds::default());
+        let mut reader =
+            SegmentReader::new(file, *len, Depth::Sums, self.options.bulk_bytes_max, Bounds::default());
         let fault = loop {
             match reader.advance() {
                 Ok(true) => {}

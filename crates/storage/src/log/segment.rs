@@ -216,7 +216,11 @@ impl<F: DiskFile> SegmentReader<F> {
 
     /// Reads what stands between blocks.
     fn outside(&mut self) -> Result<Step, Fault> {
-        if self.lsn_is_known && !self.in_group && !self.in_base() && self.until.is_some_and(|until| self.lsn >= until) {
+        if self.lsn_is_known
+            && !self.in_group
+            && !self.in_base()
+            && self.until.is_some_and(|until| self.lsn >= until)
+        {
             return Ok(Step::End);
         }
         if self.input.window().is_empty() && !self.input.fill(None)? {
@@ -257,6 +261,13 @@ impl<F: DiskFile> SegmentReader<F> {
         };
         let line = &self.input.window()[..len];
         let ours = line.starts_with(annotation::PREFIX);
+        if !ours && matches!(self.frame, Frame::Run { .. }) {
+            // Only Redis may have appended here, and it writes no other annotations than time stamps.
+            if !line.starts_with(b"#TS:") {
+                return Err(self.damage(Damage::Annotation));
+            }
+            self.frame = Frame::Foreign;
+        }
         let found = if ours { Annotation::parse(line) } else { None };
         match (ours, found) {
             (true, Some(annotation)) => self.apply(annotation)?,
@@ -349,19 +360,21 @@ impl<F: DiskFile> SegmentReader<F> {
         self.interpret(len)
     }
 
+    /// Says what the command that was consumed last means here.
     fn interpret(&mut self, len: usize) -> Result<Step, Fault> {
+        let misplaced = Fault::Damage { damage: Damage::Group, at: self.input.offset() - len as u64 };
         let args = Args::new(self.input.consumed(len), &self.spans);
         let step = if args.is("SELECT", 2) {
             let db = args.get(1).and_then(|db| std::str::from_utf8(db).ok()).and_then(|db| db.parse().ok());
             match db {
                 Some(db) => self.db = db,
-                None => return Err(self.damage(Damage::Group)),
+                None => return Err(misplaced),
             }
             Step::Nothing
         } else if args.is("MULTI", 1) || args.is("EXEC", 1) {
             let begins = args.is("MULTI", 1);
             if begins == self.in_group {
-                return Err(self.damage(Damage::Group));
+                return Err(misplaced);
             }
             self.in_group = begins;
             if begins { Step::GroupBegin } else { Step::GroupEnd }
@@ -457,10 +470,13 @@ pub(super) fn synced_beyond<F: DiskFile>(
     }
 }
 
-/// Whether all bytes from offset `from` on are zero. O(bytes that remain).
+/// Whether there are bytes from offset `from` on, and all of them are zero. O(bytes that remain).
 pub(super) fn is_zero_from<F: DiskFile>(file: F, from: u64, limit: u64) -> io::Result<bool> {
     let mut input = Input::new(file, limit);
     skip(&mut input, from)?;
+    if input.offset() >= limit {
+        return Ok(false);
+    }
     loop {
         let window = input.window();
         if window.iter().any(|&byte| byte != 0) {
