@@ -92,3 +92,49 @@ impl<F: DiskFile> Input<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::disk::fake::FakeDisk;
+    use crate::log::resp::{Parsed, parse_command};
+
+    /// Reads one command from `bytes`; what came of it and how large the buffer got.
+    fn read(bytes: &[u8]) -> (Parsed, usize) {
+        let disk = FakeDisk::new(0);
+        disk.put("file", bytes);
+        let file = disk.open_read("file".as_ref()).expect("is there");
+        let mut input = Input::new(file, bytes.len() as u64);
+        let mut spans = Vec::new();
+        loop {
+            let parsed = parse_command(input.window(), 1 << 30, &mut spans);
+            let Parsed::Incomplete { need } = parsed else { return (parsed, input.buffer.capacity()) };
+            if !input.fill(need).expect("the disk is well") {
+                return (parsed, input.buffer.capacity());
+            }
+        }
+    }
+
+    #[test]
+    fn memory_follows_what_is_there_and_not_what_is_claimed() {
+        let (parsed, capacity) = read(b"*2147483647\r\n$536870912\r\nabc");
+        assert!(matches!(parsed, Parsed::Incomplete { .. }));
+        assert!(capacity <= CHUNK_BYTES, "{capacity}");
+        let mut large = b"*1\r\n$5000000\r\n".to_vec();
+        large.resize(large.len() + 5_000_000, b'x');
+        large.extend_from_slice(b"\r\n");
+        let (parsed, capacity) = read(&large);
+        assert_eq!(parsed, Parsed::Whole(large.len()));
+        assert!(capacity <= large.len() * 3 / 2, "{capacity}");
+    }
+
+    #[test]
+    fn a_command_of_many_small_arguments_is_read_in_few_looks() {
+        let mut bytes = b"*300000\r\n".to_vec();
+        (0..300_000).for_each(|_| bytes.extend_from_slice(b"$1\r\nx\r\n"));
+        let (parsed, capacity) = read(&bytes);
+        assert_eq!(parsed, Parsed::Whole(bytes.len()));
+        assert!(capacity <= 2 * bytes.len(), "{capacity}");
+    }
+}

@@ -8,17 +8,19 @@
 //!   are damage.
 //! - Outside of our runs Redis' rule holds: a file that ends in the middle of a command or group is torn, whatever
 //!   else is wrong is damage; but a rest of zeros, which some file systems leave, counts as torn.
+//! - What the next file has written anew doesn't count here, see [`Loader::first_lsn`].
 //! - A base of ours and every file but the last were synced before they were named, so there all of it is damage.
 
 use std::path::{Path, PathBuf};
 
+use super::annotation::{Annotation, Kind, LINE_BYTES_MAX};
 use super::directory::{LogDirectory, io_error, refuse_rdb};
 use super::error::{Damage, LogError};
 use super::lsn::Lsn;
 use super::manifest::Manifest;
 use super::resp::Args;
-use super::segment::{Depth, Fault, Item, SegmentReader, is_zero_from, synced_beyond};
-use crate::disk::Disk;
+use super::segment::{Bounds, Depth, Fault, Item, Mark, SegmentReader, is_zero_from, synced_beyond};
+use crate::disk::{Disk, DiskFile};
 
 /// How forgiving the reader is.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,9 @@ pub(super) struct LastFile {
     /// The `seg` of the run that ends the file; `None` if Redis wrote its end.
     pub(super) segment: Option<u64>,
     pub(super) is_incr: bool,
-    pub(super) good_end: u64,
+    pub(super) good: Mark,
+    /// Up to here the file itself says that it was durable.
+    pub(super) proven: Mark,
 }
 
 /// Reads a log from its beginning to its end.
@@ -164,12 +168,12 @@ impl<D: Disk> Loader<D> {
             match reader.advance() {
                 Ok(true) => break,
                 Ok(false) => {
-                    self.lsn = reader.good_lsn();
+                    self.lsn = reader.good().lsn;
                     self.finished_bytes += reader.offset();
                     self.reader = None;
                 }
                 Err(fault) => {
-                    let offset = reader.good_end();
+                    let offset = reader.good().offset;
                     return Err(failure(&self.files[self.next_file - 1].0, fault, offset));
                 }
             }
@@ -185,10 +189,30 @@ impl<D: Disk> Loader<D> {
         let (path, len) = &self.files[self.next_file];
         let file = self.directory.disk.open_read(path).map_err(io_error("open", path))?;
         refuse_rdb(&file, path)?;
+        let until = match self.files.get(self.next_file + 1) {
+            Some((next, _)) if !self.next_is_base() => self.first_lsn(next)?,
+            _ => None,
+        };
+        let bounds = Bounds { from: (self.next_file > 0).then_some(self.lsn), until };
         self.reader =
-            Some(SegmentReader::new(file, *len, Depth::Commands, self.options.bulk_bytes_max, self.lsn));
+            Some(SegmentReader::new(file, *len, Depth::Commands, self.options.bulk_bytes_max, bounds));
         self.next_file += 1;
         Ok(())
+    }
+
+    /// Whether the next file is the base.
+    fn next_is_base(&self) -> bool {
+        self.next_file == 0 && self.manifest.base.is_some()
+    }
+
+    /// The LSN with which a file begins, if we began it. What an earlier file has from there on was written anew in
+    /// this one, because it wasn't sure to be durable.
+    fn first_lsn(&self, path: &Path) -> Result<Option<u64>, LogError> {
+        let file = self.directory.disk.open_read(path).map_err(io_error("open", path))?;
+        let mut start = [0u8; LINE_BYTES_MAX];
+        let len = file.read_at(0, &mut start).map_err(io_error("read", path))?;
+        let line = start[..len].iter().position(|&byte| byte == b'\n').map(|end| &start[..=end]);
+        Ok(line.and_then(Annotation::parse).filter(|first| first.kind == Kind::Run).map(|first| first.lsn))
     }
 
     /// Finds out where the good part of the last file ends, and sees to it that no more is read.
@@ -202,7 +226,8 @@ impl<D: Disk> Loader<D> {
         let open = || self.directory.disk.open_read(path).map_err(io_error("open", path));
         let file = open()?;
         refuse_rdb(&file, path)?;
-        let mut reader = SegmentReader::new(file, *len, Depth::Sums, self.options.bulk_bytes_max, 0);
+        let mut reader =
+            SegmentReader::new(file, *len, Depth::Sums, self.options.bulk_bytes_max, Bounds::default());
         let fault = loop {
             match reader.advance() {
                 Ok(true) => {}
@@ -210,12 +235,12 @@ impl<D: Disk> Loader<D> {
                 Err(fault) => break Some(fault),
             }
         };
-        let offset = reader.good_end();
+        let offset = reader.good().offset;
         if let Some(fault) = fault {
             let Fault::Damage { damage, at } = fault else { return Err(failure(path, fault, offset)) };
             let forgiven = match reader.segment().filter(|_| reader.ends_ours()) {
                 _ if reader.in_base() => false,
-                Some(segment) => !synced_beyond(open()?, offset, *len, segment, reader.good_lsn())
+                Some(segment) => !synced_beyond(open()?, offset, *len, segment, reader.good().lsn)
                     .map_err(io_error("read", path))?,
                 None => {
                     matches!(damage, Damage::EndOfFile | Damage::OpenGroup)
@@ -232,9 +257,8 @@ impl<D: Disk> Loader<D> {
             self.torn = Some(TornTail { path, offset, dropped_bytes, damage });
         }
         *len = offset;
-        let ours = reader.ends_ours();
-        self.last =
-            Some(LastFile { name, segment: reader.segment().filter(|_| ours), is_incr, good_end: offset });
+        let segment = reader.segment().filter(|_| reader.ends_ours());
+        self.last = Some(LastFile { name, segment, is_incr, good: reader.good(), proven: reader.proven() });
         Ok(())
     }
 }

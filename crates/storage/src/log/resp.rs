@@ -113,6 +113,7 @@ pub(crate) fn parse_command(bytes: &[u8], bulk_bytes_max: u64, spans: &mut Vec<R
         let end = start + len;
         match bytes.get(end..end + 2) {
             Some(b"\r\n") => {}
+            Some([b'\r', _]) => return Parsed::Malformed { at: end + 1 },
             Some(_) => return Parsed::Malformed { at: end },
             None if bytes.get(end).is_some_and(|&byte| byte != b'\r') => {
                 return Parsed::Malformed { at: end };
@@ -188,7 +189,7 @@ mod tests {
             (b"*1\r\n$101\r\n", Parsed::TooLong { at: 4 }),
             (b"*1\r\n+OK\r\n", Parsed::Malformed { at: 4 }),
             (b"*1\r\n$1\r\nab\r\n", Parsed::Malformed { at: 9 }),
-            (b"*1\r\n$1\r\na\rb", Parsed::Malformed { at: 9 }),
+            (b"*1\r\n$1\r\na\rb", Parsed::Malformed { at: 10 }),
             (b"\0\0\0", Parsed::Malformed { at: 0 }),
         ];
         for (bytes, expected) in cases {

@@ -20,7 +20,7 @@ use super::directory::io_error;
 use super::error::{Damage, LogError};
 use super::lsn::Lsn;
 use super::manifest::{LogFile, Manifest};
-use super::segment::{Depth, Fault, SegmentReader};
+use super::segment::{Bounds, Depth, Fault, Mark, SegmentReader};
 use super::writer::{LogWriter, Poison, Rewrite};
 use crate::disk::{Disk, DiskFile, append_all};
 
@@ -55,16 +55,11 @@ impl<D: Disk> LogWriter<D> {
         self.sync()?;
         let (next, sequence) = self.create_segment()?;
         self.close(buffer)?;
-        let mut manifest = self.manifest.clone();
-        manifest.incr.push(LogFile { name: next.name.clone(), sequence });
-        if let Err(error) = self.directory.write_manifest(&manifest) {
+        if let Err(error) = self.list_segment(next, sequence) {
             // The manifest on disk may name the new file, which must not be followed by effects in the old one.
             self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: false });
             return Err(error);
         }
-        self.manifest = manifest;
-        self.earlier_incr_bytes += self.segment.as_ref().map_or(0, |segment| segment.good_end);
-        self.segment = Some(next);
         self.rewrite = Some(Rewrite::Joined);
         Ok(())
     }
@@ -159,50 +154,57 @@ impl<D: Disk> LogWriter<D> {
         self.poison = poison.map(|poison| Poison { needs_rewrite: true, ..poison });
     }
 
-    /// Takes up writing after a failure, in a new file: cuts the failed file back to what is surely durable, writes
-    /// what follows anew, syncs both, and names the new file. Nothing that was appended is lost.
+    /// Takes up writing after a failure, in a new file: what isn't surely durable is written anew there. Nothing that
+    /// was appended is lost.
     ///
     /// # Errors
     /// The disk still refuses, or the effects can't be read back: the writer stays poisoned. `LogError::Poisoned`
     /// if only a rewrite helps.
     pub fn recover_after_error(&mut self) -> Result<(), LogError> {
-        let Some(poison) = self.poison.clone() else { return self.check_writable() };
+        let Some(poison) = &self.poison else { return self.check_writable() };
         if poison.needs_rewrite || self.rewrite.is_some() {
-            return Err(LogError::Poisoned { cause: poison.cause });
+            return Err(LogError::Poisoned { cause: poison.cause.clone() });
         }
+        self.move_to_new_segment()?;
+        self.poison = None;
+        Ok(())
+    }
+
+    /// Goes on in a new file that begins where the present one is durable, with a copy of what follows there.
+    pub(super) fn move_to_new_segment(&mut self) -> Result<(), LogError> {
         let written = self.written;
         // The new file begins with what the old one may have lost.
         self.written = self.durable;
         let created = self.create_segment();
         self.written = written;
         let (mut next, sequence) = created?;
-        let next_path = self.directory.path(&next.name);
-        let Some(old) = &mut self.segment else { return Err(LogError::Detached) };
-        let path = self.directory.path(&old.name);
-        let copied = copy_range(&old.file, old.durable_end, old.good_end, &mut next.file)
-            .map_err(io_error("copy to", &next_path))?;
-        next.file.sync_data().map_err(io_error("sync", &next_path))?;
-        next.good_end += copied;
+        let path = self.directory.path(&next.name);
+        let Some(old) = &self.segment else { return Err(LogError::Detached) };
+        let (durable_end, moved_bytes) = (old.durable_end, old.good_end - old.durable_end);
+        // Lines that no effect hangs on stay behind: an `end` would close the new file's run.
+        let copied_end = if self.durable == written { durable_end } else { old.good_end };
+        next.good_end += copy_range(&old.file, durable_end, copied_end, &mut next.file)
+            .and_then(|copied| next.file.sync_data().map(|()| copied))
+            .map_err(io_error("copy to", &path))?;
         next.durable_end = next.good_end;
-        let file = self.directory.disk.open_read(&next_path).map_err(io_error("open", &next_path))?;
-        check_copy(file, next.good_end, written, &next_path)?;
-        old.file
-            .truncate(old.durable_end)
-            .and_then(|()| old.file.sync_data())
-            .map_err(io_error("cut and sync", &path))?;
-        old.good_end = old.durable_end;
-        let mut manifest = self.manifest.clone();
-        manifest.incr.push(LogFile { name: next.name.clone(), sequence });
-        // From the cut on the old file lacks effects that only the new one has.
-        self.poison = Some(Poison { needs_rewrite: true, ..poison });
-        self.directory.write_manifest(&manifest)?;
-        self.manifest = manifest;
-        self.earlier_incr_bytes += old.good_end;
-        self.segment = Some(next);
-        self.poison = None;
-        self.durable = self.written;
+        let file = self.directory.disk.open_read(&path).map_err(io_error("open", &path))?;
+        check_copy(file, next.good_end, written, &path)?;
+        let old_path = self.directory.path(&old.name);
+        self.list_segment(next, sequence)?;
+        self.durable = written;
         self.publish();
+        // From here on the old file's end doesn't count for us; it goes so that Redis doesn't read it twice.
+        if self.cut_file(&old_path, durable_end).is_ok() {
+            self.earlier_incr_bytes -= moved_bytes;
+        }
         Ok(())
+    }
+
+    /// Cuts a file that isn't written to any more.
+    fn cut_file(&self, path: &Path, len_bytes: u64) -> std::io::Result<()> {
+        let mut file = self.directory.disk.open_append(path)?;
+        file.truncate(len_bytes)?;
+        file.sync_data()
     }
 }
 
@@ -225,12 +227,12 @@ fn copy_range<F: DiskFile>(from: &F, mut offset: u64, end: u64, to: &mut F) -> s
 
 /// Checks that a file holds whole blocks up to `lsn`: after a failed sync the kernel may show us older bytes.
 fn check_copy<F: DiskFile>(file: F, len: u64, lsn: Lsn, path: &Path) -> Result<(), LogError> {
-    let mut reader = SegmentReader::new(file, len, Depth::Sums, u64::MAX, 0);
+    let mut reader = SegmentReader::new(file, len, Depth::Sums, u64::MAX, Bounds::default());
     let damage = match reader.advance() {
-        Ok(_) if reader.good_end() == len && reader.good_lsn() == lsn.get() => return Ok(()),
+        Ok(_) if reader.good() == (Mark { offset: len, lsn: lsn.get() }) => return Ok(()),
         Ok(_) => Damage::Sequence,
         Err(Fault::Damage { damage, .. }) => damage,
         Err(Fault::Io(source)) => return Err(io_error("read", path)(source)),
     };
-    Err(LogError::Damaged { path: path.to_owned(), offset: reader.good_end(), damage })
+    Err(LogError::Damaged { path: path.to_owned(), offset: reader.good().offset, damage })
 }

@@ -6,6 +6,7 @@
 //!
 //! The reader says what is wrong and where; whether it is forgiven is for the loader to say.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
@@ -52,6 +53,25 @@ pub(super) enum Depth {
     Sums,
 }
 
+/// What the files around this one say about its LSNs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bounds {
+    /// The LSN at the file's beginning, if known: a run must begin with it.
+    pub(super) from: Option<u64>,
+    /// Where the next file begins: what this one has from there on doesn't count.
+    pub(super) until: Option<u64>,
+}
+
+/// A place of the file and the LSN there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) offset: u64,
+    pub(super) lsn: u64,
+}
+
+/// How many places are remembered until a later line says that they were durable.
+const MARKS_MAX: usize = 1 << 16;
+
 /// Where the reader stands.
 #[derive(Debug)]
 enum Frame {
@@ -78,10 +98,13 @@ pub(super) struct SegmentReader<F> {
     /// The `seg` of the run that was opened last, open or not.
     segment: Option<u64>,
     db: u16,
-    /// LSN at the place that is read, and at the good end.
     lsn: u64,
-    good_lsn: u64,
-    good_end: u64,
+    lsn_is_known: bool,
+    until: Option<u64>,
+    good: Mark,
+    /// The last place that a line of ours says was durable, and the good ones after it.
+    proven: Mark,
+    unproven: VecDeque<Mark>,
     in_group: bool,
     /// Whether the last good bytes were a line or block of ours, with nothing of Redis' after them.
     good_is_ours: bool,
@@ -100,9 +123,9 @@ enum Step {
 }
 
 impl<F: DiskFile> SegmentReader<F> {
-    /// `lsn` is the LSN at the file's beginning as far as the file itself doesn't say; bytes from `limit` on don't
-    /// count.
-    pub(super) fn new(file: F, limit: u64, depth: Depth, bulk_bytes_max: u64, lsn: u64) -> Self {
+    /// Bytes from `limit` on don't count.
+    pub(super) fn new(file: F, limit: u64, depth: Depth, bulk_bytes_max: u64, bounds: Bounds) -> Self {
+        let start = Mark { offset: 0, lsn: bounds.from.unwrap_or(0) };
         Self {
             input: Input::new(file, limit),
             depth,
@@ -110,9 +133,12 @@ impl<F: DiskFile> SegmentReader<F> {
             frame: Frame::Foreign,
             segment: None,
             db: 0,
-            lsn,
-            good_lsn: lsn,
-            good_end: 0,
+            lsn: start.lsn,
+            lsn_is_known: bounds.from.is_some(),
+            until: bounds.until,
+            good: start,
+            proven: start,
+            unproven: VecDeque::new(),
             in_group: false,
             good_is_ours: false,
             found: Step::Nothing,
@@ -148,13 +174,15 @@ impl<F: DiskFile> SegmentReader<F> {
         }
     }
 
-    /// The offset after the last byte that is known to be good.
-    pub(super) fn good_end(&self) -> u64 {
-        self.good_end
+    /// The place after the last byte that is known to be good.
+    pub(super) fn good(&self) -> Mark {
+        self.good
     }
 
-    pub(super) fn good_lsn(&self) -> u64 {
-        self.good_lsn
+    /// A place up to which everything was durable, as far as the file says. What follows up to [`Self::good`] are
+    /// blocks, or lines that no effect hangs on.
+    pub(super) fn proven(&self) -> Mark {
+        self.proven
     }
 
     /// What is read so far, in bytes.
@@ -188,6 +216,13 @@ impl<F: DiskFile> SegmentReader<F> {
 
     /// Reads what stands between blocks.
     fn outside(&mut self) -> Result<Step, Fault> {
+        if self.lsn_is_known
+            && !self.in_group
+            && !self.in_base()
+            && self.until.is_some_and(|until| self.lsn >= until)
+        {
+            return Ok(Step::End);
+        }
         if self.input.window().is_empty() && !self.input.fill(None)? {
             return if self.in_group {
                 Err(self.damage(Damage::OpenGroup))
@@ -226,6 +261,13 @@ impl<F: DiskFile> SegmentReader<F> {
         };
         let line = &self.input.window()[..len];
         let ours = line.starts_with(annotation::PREFIX);
+        if !ours && matches!(self.frame, Frame::Run { .. }) {
+            // Only Redis may have appended here, and it writes no other annotations than time stamps.
+            if !line.starts_with(b"#TS:") {
+                return Err(self.damage(Damage::Annotation));
+            }
+            self.frame = Frame::Foreign;
+        }
         let found = if ours { Annotation::parse(line) } else { None };
         match (ours, found) {
             (true, Some(annotation)) => self.apply(annotation)?,
@@ -243,20 +285,24 @@ impl<F: DiskFile> SegmentReader<F> {
         if self.in_group {
             return Err(self.damage(Damage::Group));
         }
-        let Annotation { kind, segment, lsn, .. } = annotation;
+        let Annotation { kind, segment, lsn, synced } = annotation;
         if let Kind::Run | Kind::Base = kind {
-            if lsn < self.lsn {
+            // A base begins a new account of effects; a run goes on with the one before.
+            if kind == Kind::Run && self.lsn_is_known && lsn != self.lsn {
                 return Err(self.damage(Damage::Sequence));
             }
             self.lsn = lsn;
+            self.lsn_is_known = true;
             self.segment = Some(segment);
             self.frame = Frame::Run { base: kind == Kind::Base };
+            self.prove(synced);
             return Ok(());
         }
         let Frame::Run { base } = self.frame else { return Err(self.damage(Damage::Annotation)) };
         if self.segment != Some(segment) || self.lsn != lsn {
             return Err(self.damage(Damage::Sequence));
         }
+        self.prove(synced);
         self.frame = match kind {
             Kind::Block { len_bytes, crc } => {
                 Frame::Block { base, left_bytes: len_bytes, hasher: crc32fast::Hasher::new(), crc }
@@ -314,19 +360,21 @@ impl<F: DiskFile> SegmentReader<F> {
         self.interpret(len)
     }
 
+    /// Says what the command that was consumed last means here.
     fn interpret(&mut self, len: usize) -> Result<Step, Fault> {
+        let misplaced = Fault::Damage { damage: Damage::Group, at: self.input.offset() - len as u64 };
         let args = Args::new(self.input.consumed(len), &self.spans);
         let step = if args.is("SELECT", 2) {
             let db = args.get(1).and_then(|db| std::str::from_utf8(db).ok()).and_then(|db| db.parse().ok());
             match db {
                 Some(db) => self.db = db,
-                None => return Err(self.damage(Damage::Group)),
+                None => return Err(misplaced),
             }
             Step::Nothing
         } else if args.is("MULTI", 1) || args.is("EXEC", 1) {
             let begins = args.is("MULTI", 1);
             if begins == self.in_group {
-                return Err(self.damage(Damage::Group));
+                return Err(misplaced);
             }
             self.in_group = begins;
             if begins { Step::GroupBegin } else { Step::GroupEnd }
@@ -354,8 +402,24 @@ impl<F: DiskFile> SegmentReader<F> {
 
     fn mark_good(&mut self, ours: bool) {
         self.good_is_ours = ours;
-        self.good_end = self.input.offset();
-        self.good_lsn = self.lsn;
+        self.good = Mark { offset: self.input.offset(), lsn: self.lsn };
+        // With too many places to remember the proof is only coarser.
+        if self.depth == Depth::Sums && self.unproven.len() < MARKS_MAX {
+            self.unproven.push_back(self.good);
+        }
+    }
+
+    /// Notes that a line here says what was durable when it was written.
+    fn prove(&mut self, synced: u64) {
+        if synced >= self.lsn {
+            self.proven = Mark { offset: self.input.offset(), lsn: self.lsn };
+            self.unproven.clear();
+            return;
+        }
+        while let Some(mark) = self.unproven.front().filter(|mark| mark.lsn <= synced) {
+            self.proven = *mark;
+            self.unproven.pop_front();
+        }
     }
 
     fn damage(&self, damage: Damage) -> Fault {
@@ -406,10 +470,13 @@ pub(super) fn synced_beyond<F: DiskFile>(
     }
 }
 
-/// Whether all bytes from offset `from` on are zero. O(bytes that remain).
+/// Whether there are bytes from offset `from` on, and all of them are zero. O(bytes that remain).
 pub(super) fn is_zero_from<F: DiskFile>(file: F, from: u64, limit: u64) -> io::Result<bool> {
     let mut input = Input::new(file, limit);
     skip(&mut input, from)?;
+    if input.offset() >= limit {
+        return Ok(false);
+    }
     loop {
         let window = input.window();
         if window.iter().any(|&byte| byte != 0) {

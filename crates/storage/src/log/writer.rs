@@ -43,6 +43,9 @@ impl LogPositions {
     }
 }
 
+/// A start writes at most so many bytes anew; of more it trusts that they are durable once synced.
+const REWRITTEN_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Writes the log.
 pub struct LogWriter<D: Disk> {
     pub(super) directory: LogDirectory<D>,
@@ -111,10 +114,10 @@ impl<D: Disk> LogWriter<D> {
         writer.directory.sync()?;
         writer.directory.remove_temporaries()?;
         writer.directory.remove_history(&mut writer.manifest)?;
-        writer.segment = Some(match last {
+        match last {
             Some(last) => writer.resume_after(last)?,
-            None => writer.create_listed_segment()?,
-        });
+            None => writer.begin_listed_segment()?,
+        }
         writer.measure()?;
         writer.publish();
         Ok(writer)
@@ -302,32 +305,44 @@ impl<D: Disk> LogWriter<D> {
         }
     }
 
-    /// Appends to the last file if we wrote its end, else begins a new one.
-    fn resume_after(&mut self, last: LastFile) -> Result<Segment<D::File>, LogError> {
-        let path = self.directory.path(&last.name);
+    /// Goes on in the last file if we wrote its end, else in a new one.
+    ///
+    /// A read shows what is in the page cache, and a sync says yes even if an earlier one failed and the kernel
+    /// forgot that the bytes were dirty. So what the file doesn't prove durable is written anew.
+    fn resume_after(&mut self, last: LastFile) -> Result<(), LogError> {
+        let LastFile { name, segment, is_incr, good, proven } = last;
+        let path = self.directory.path(&name);
         let mut file = self.directory.disk.open_append(&path).map_err(io_error("open", &path))?;
-        // What was loaded may still be in the page cache only.
-        cut(&mut file, last.good_end)
-            .and_then(|()| file.sync_data())
-            .map_err(io_error("cut and sync", &path))?;
-        let Some(seed) = last.segment.filter(|_| last.is_incr) else { return self.create_listed_segment() };
+        let ours = segment.filter(|_| is_incr);
+        let unproven_bytes = good.offset - proven.offset;
+        let keeps_all = proven.lsn == good.lsn || unproven_bytes > REWRITTEN_BYTES_MAX;
+        let end = if ours.is_some() && proven.lsn == good.lsn { proven.offset } else { good.offset };
+        cut(&mut file, end).and_then(|()| file.sync_data()).map_err(io_error("cut and sync", &path))?;
+        let Some(seed) = ours else { return self.begin_listed_segment() };
         self.seed = seed;
-        let line = self.line(Kind::Run);
-        append_all(&mut file, &mut [IoSlice::new(line.as_bytes())])
-            .and_then(|()| file.sync_data())
-            .map_err(io_error("write", &path))?;
-        let end = last.good_end + line.len() as u64;
-        Ok(Segment { file, name: last.name, good_end: end, durable_end: end, closed: false })
+        let durable_end = if keeps_all { end } else { proven.offset };
+        self.segment = Some(Segment { file, name, good_end: end, durable_end, closed: true });
+        if keeps_all {
+            self.put_line(Kind::Run)?;
+            return self.sync().map(drop);
+        }
+        self.durable = Lsn::new(proven.lsn);
+        self.move_to_new_segment()
     }
 
-    /// Begins a new file and names it in the manifest.
-    pub(super) fn create_listed_segment(&mut self) -> Result<Segment<D::File>, LogError> {
+    fn begin_listed_segment(&mut self) -> Result<(), LogError> {
         let (segment, sequence) = self.create_segment()?;
+        self.list_segment(segment, sequence)
+    }
+
+    /// Names a new file in the manifest, as the last one, and goes on in it.
+    pub(super) fn list_segment(&mut self, segment: Segment<D::File>, sequence: u64) -> Result<(), LogError> {
         let mut manifest = self.manifest.clone();
         manifest.incr.push(LogFile { name: segment.name.clone(), sequence });
         self.directory.write_manifest(&manifest)?;
         self.manifest = manifest;
-        Ok(segment)
+        self.earlier_incr_bytes += self.segment.replace(segment).map_or(0, |earlier| earlier.good_end);
+        Ok(())
     }
 
     /// Begins a new file, synced, that no manifest names yet.

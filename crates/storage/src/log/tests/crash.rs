@@ -196,7 +196,7 @@ fn run(steps: &[Step], seed: u64, fault: Option<(u64, Fault)>) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(cases(60)))]
 
     #[test]
     fn a_loss_of_power_at_any_call_takes_nothing_durable(

@@ -16,6 +16,11 @@ fn directory<D: Disk>(disk: &D) -> LogDirectory<D> {
     LogDirectory::new(disk.clone(), LogNames::default())
 }
 
+/// How many cases a property gets: PROPTEST_CASES, for longer runs, or this.
+fn cases(default: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default)
+}
+
 fn command(args: &[&str]) -> Vec<u8> {
     let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
     let mut out = Vec::new();
