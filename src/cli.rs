@@ -5,7 +5,6 @@
 use crate::config::quote;
 use crate::config::{Config, LoadError, Loader, Machine, Source, load::ENVIRONMENT_PREFIX};
 use std::ffi::OsString;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -118,7 +117,7 @@ fn option_lines(words: &[&[u8]]) -> Vec<u8> {
     lines
 }
 
-/// Builds the configuration: file, standard input, environment, options; later ones win.
+/// Builds the configuration: file, standard input (if [`Sources::from_stdin`]), environment, options; later ones win.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
@@ -126,20 +125,14 @@ pub fn load(
     sources: &Sources,
     machine: &Machine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-    stdin: &mut dyn Read,
+    stdin: &[u8],
 ) -> Result<Config, LoadError> {
     let mut loader = Loader::new(machine);
     if let Some(file) = &sources.file {
         loader.file(file)?;
     }
     if sources.from_stdin {
-        let mut text = Vec::new();
-        stdin.read_to_end(&mut text).map_err(|error| LoadError {
-            origin: None,
-            problem: format!("Can't read the configuration from standard input: {error}"),
-            advice: None,
-        })?;
-        loader.text(Source::StandardInput, &text)?;
+        loader.text(Source::StandardInput, stdin)?;
     }
     loader.environment(environment)?;
     loader.text(Source::CommandLine, &sources.options)?;

@@ -11,7 +11,7 @@
 //! * [`state`]: what all workers share.
 //! * [`clock`]: what happens when time has passed.
 //! * [`observe`]: figures, slow log, memory.
-//! * [`config`], [`cli`]: what the operator asked for.
+//! * [`config`], [`cli`]: what the operator asked for; [`process`]: the process towards its system.
 //! * [`server`]: wires it all together.
 //!
 //! `docs/architecture.md` has the map and the life of a request.
@@ -24,6 +24,7 @@ pub mod config;
 pub mod keyspace;
 pub mod net;
 pub mod observe;
+pub mod process;
 pub mod resp;
 pub mod server;
 pub mod session;

@@ -58,8 +58,8 @@ fn later_sources_win() {
     let machine = Machine { cores: 2, directory: "/data".into() };
     let environment = [("DUNLIN_PORT", "3"), ("DUNLIN_TIMEOUT", "3"), ("OTHER", "x")];
     let environment = environment.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let config = load(&sources, &machine, environment, &mut b"port 2\ntimeout 2\nhz 12\n".as_slice())
-        .expect("all of it is right");
+    let config =
+        load(&sources, &machine, environment, b"port 2\ntimeout 2\nhz 12\n").expect("all of it is right");
     for (name, expect) in [("port", "4"), ("timeout", "3"), ("hz", "12"), ("databases", "1")] {
         assert_eq!(config.get(name.as_bytes()).as_deref(), Some(expect.as_bytes()), "{name}");
     }
@@ -70,7 +70,6 @@ fn later_sources_win() {
 fn wrong_options_are_shown_as_lines() {
     let Request::Start(sources) = read(&words(&["--prot", "1"])) else { unreachable!("it is a start") };
     let machine = Machine { cores: 2, directory: "/data".into() };
-    let error =
-        load(&sources, &machine, [], &mut std::io::empty()).expect_err("there is no prot").to_string();
+    let error = load(&sources, &machine, [], b"").expect_err("there is no prot").to_string();
     assert!(error.contains("Reading the command line\n>>> 'prot \"1\"'"), "{error}");
 }

@@ -250,7 +250,7 @@ fn suggestion(name: &[u8]) -> Option<String> {
 }
 
 /// The system's words without Rust's "(os error 2)".
-pub(super) fn reason(error: &std::io::Error) -> String {
+pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_string(),

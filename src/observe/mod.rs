@@ -1,5 +1,7 @@
 //! Seeing inside: memory, slow commands, figures for INFO and /metrics.
 
+pub mod banner;
+pub mod logging;
 pub mod memory;
 
 use crate::command::table::Command;

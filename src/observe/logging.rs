@@ -1,0 +1,326 @@
+//! The log: what the server tells its operator, a line at a time, to a file or to standard output.
+//!
+//! ```text
+//! 4711:M 22 Nov 2026 05:36:09.740 * Ready to accept connections tcp
+//! ```
+//! has the process, its role, the time in UTC, and a sign for the level: `.` debug, `-` verbose, `*` notice,
+//! `#` warning, as Redis writes it. Code says `tracing::info!` for a notice and `tracing::warn!` or `error!` for a
+//! warning; `debug!` is verbose and `trace!` is debug. With `log-format json` a line is an object.
+//!
+//! The file is opened for each line, as Redis does, so that it may be moved away at any time. A line that can't be
+//! written is lost: a full disk must not stop the server.
+
+use crate::config::load::reason;
+use crate::config::{LogFormat, LogLevel};
+use std::fmt::{self, Write as _};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::{Layer, Registry};
+
+/// How the log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// `None` for standard output.
+    pub file: Option<PathBuf>,
+    pub format: LogFormat,
+}
+
+/// Changes the level while the server runs. Cheap to copy.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    level: Arc<AtomicU8>,
+}
+
+impl Volume {
+    fn new(level: LogLevel) -> Self {
+        Volume { level: Arc::new(AtomicU8::new(level as u8)) }
+    }
+
+    /// Takes effect at once, for all threads.
+    pub fn set(&self, level: LogLevel) {
+        self.level.store(level as u8, Ordering::Relaxed);
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    fn filter(&self) -> LevelFilter {
+        match self.level.load(Ordering::Relaxed) {
+            level if level == LogLevel::Debug as u8 => LevelFilter::TRACE,
+            level if level == LogLevel::Verbose as u8 => LevelFilter::DEBUG,
+            level if level == LogLevel::Notice as u8 => LevelFilter::INFO,
+            level if level == LogLevel::Warning as u8 => LevelFilter::WARN,
+            _ => LevelFilter::OFF,
+        }
+    }
+}
+
+/// Begins to log, for the whole process. Only the first call has an effect on where the log goes.
+///
+/// # Errors
+/// When the file can't be opened for writing, in Redis' words.
+pub fn start(destination: Destination, level: LogLevel) -> Result<Volume, String> {
+    if let Some(file) = &destination.file {
+        append(file, b"").map_err(|error| format!("Can't open the log file: {}", reason(&error)))?;
+    }
+    let volume = Volume::new(level);
+    let lines = Lines { destination, volume: volume.clone(), process: std::process::id() };
+    // A test's process may have a log already.
+    let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
+    Ok(volume)
+}
+
+fn append(file: &Path, line: &[u8]) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).open(file)?.write_all(line)
+}
+
+/// Turns events into lines.
+struct Lines {
+    destination: Destination,
+    volume: Volume,
+    process: u32,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        // Asked again whenever the level changes.
+        if *metadata.level() <= self.volume.filter() { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() <= self.volume.filter()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.volume.filter())
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let level = *event.metadata().level();
+        let line = match self.destination.format {
+            LogFormat::Human => human_line(self.process, now_ms, level, &text),
+            LogFormat::Json => json_line(self.process, now_ms, level, &text),
+        };
+        let _ = match &self.destination.file {
+            Some(file) => append(file, line.as_bytes()),
+            None => std::io::stdout().write_all(line.as_bytes()),
+        };
+    }
+}
+
+/// What an event says.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Text {
+    fn push(&mut self, field: &Field, value: String) {
+        if field.name() == "message" {
+            self.message = value;
+        } else {
+            self.fields.push((field.name(), value));
+        }
+    }
+}
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.push(field, value.to_string());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.push(field, format!("{value:?}"));
+    }
+}
+
+/// One line, whatever the message has in it: a client must not be able to forge lines.
+fn human_line(process: u32, now_ms: u64, level: Level, text: &Text) -> String {
+    let sign = match level {
+        Level::TRACE => '.',
+        Level::DEBUG => '-',
+        Level::INFO => '*',
+        Level::WARN | Level::ERROR => '#',
+    };
+    let time = Time::from_unix_ms(now_ms);
+    let mut line = format!("{process}:M {} {sign} ", time.as_redis_writes_it());
+    let mut plain = |text: &str| {
+        line.extend(text.chars().map(|char| if char.is_control() { ' ' } else { char }));
+    };
+    plain(&text.message);
+    for (name, value) in &text.fields {
+        plain(&format!(" {name}={value}"));
+    }
+    line.push('\n');
+    line
+}
+
+fn json_line(process: u32, now_ms: u64, level: Level, text: &Text) -> String {
+    let level = match level {
+        Level::TRACE => "debug",
+        Level::DEBUG => "verbose",
+        Level::INFO => "notice",
+        Level::WARN | Level::ERROR => "warning",
+    };
+    let time = Time::from_unix_ms(now_ms).as_rfc3339();
+    let mut line = format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"pid\":{process},\"message\":");
+    push_json_string(&text.message, &mut line);
+    for (name, value) in &text.fields {
+        line.push(',');
+        push_json_string(name, &mut line);
+        line.push(':');
+        push_json_string(value, &mut line);
+    }
+    line.push_str("}\n");
+    line
+}
+
+fn push_json_string(text: &str, line: &mut String) {
+    line.push('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => line.extend(['\\', char]),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            _ if char.is_control() => {
+                let _ = write!(line, "\\u{:04x}", u32::from(char)); // Writing to a String can't fail.
+            }
+            _ => line.push(char),
+        }
+    }
+    line.push('"');
+}
+
+/// A time in UTC, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Time {
+    year: u64,
+    /// From 1.
+    month: usize,
+    /// From 1.
+    day: u64,
+    ms_of_day: u64,
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+impl Time {
+    fn from_unix_ms(unix_ms: u64) -> Self {
+        const DAY_MS: u64 = 86_400_000;
+        let mut day = unix_ms / DAY_MS;
+        // Whole cycles of 400 years first, so that the loops are short whatever the clock says.
+        const CYCLE_DAYS: u64 = 146_097;
+        let mut year = 1970 + day / CYCLE_DAYS * 400;
+        day %= CYCLE_DAYS;
+        let is_leap =
+            |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        while day >= 365 + u64::from(is_leap(year)) {
+            day -= 365 + u64::from(is_leap(year));
+            year += 1;
+        }
+        let february = 28 + u64::from(is_leap(year));
+        let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let mut month = 0;
+        while day >= lengths[month] {
+            day -= lengths[month];
+            month += 1;
+        }
+        Time { year, month: month + 1, day: day + 1, ms_of_day: unix_ms % DAY_MS }
+    }
+
+    fn clock(&self) -> String {
+        let (seconds, ms) = (self.ms_of_day / 1000, self.ms_of_day % 1000);
+        format!("{:02}:{:02}:{:02}.{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    }
+
+    fn as_redis_writes_it(&self) -> String {
+        format!("{:02} {} {} {}", self.day, MONTHS[self.month - 1], self.year, self.clock())
+    }
+
+    fn as_rfc3339(&self) -> String {
+        format!("{}-{:02}-{:02}T{}Z", self.year, self.month, self.day, self.clock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_taken_apart() {
+        for (unix_ms, redis, rfc) in [
+            (0, "01 Jan 1970 00:00:00.000", "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "29 Feb 2000 00:00:00.000", "2000-02-29T00:00:00.000Z"),
+            (1_704_067_199_999, "31 Dec 2023 23:59:59.999", "2023-12-31T23:59:59.999Z"),
+            (4_107_542_400_000, "01 Mar 2100 00:00:00.000", "2100-03-01T00:00:00.000Z"),
+            (1_795_325_769_740, "22 Nov 2026 05:36:09.740", "2026-11-22T05:36:09.740Z"),
+        ] {
+            let time = Time::from_unix_ms(unix_ms);
+            assert_eq!((time.as_redis_writes_it().as_str(), time.as_rfc3339().as_str()), (redis, rfc));
+        }
+        Time::from_unix_ms(u64::MAX);
+    }
+
+    #[test]
+    fn lines_have_the_form_of_redis_or_json_and_are_one_line() {
+        let text = Text { message: "a \"b\"\nforged".into(), fields: vec![("client", "1\r\n".into())] };
+        let human = human_line(7, 0, Level::WARN, &text);
+        assert_eq!(human, "7:M 01 Jan 1970 00:00:00.000 # a \"b\" forged client=1  \n");
+        let json = json_line(7, 0, Level::INFO, &text);
+        assert_eq!(
+            json,
+            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"notice\",\"pid\":7,\
+             \"message\":\"a \\\"b\\\"\\nforged\",\"client\":\"1\\r\\n\"}\n"
+        );
+    }
+
+    #[test]
+    fn events_reach_the_file_from_their_level_on() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("log");
+        let volume = Volume::new(LogLevel::Notice);
+        let destination = Destination { file: Some(file.clone()), format: LogFormat::Human };
+        let lines = Lines { destination, volume: volume.clone(), process: 7 };
+        let subscriber = Registry::default().with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            let say = || {
+                tracing::trace!("one");
+                tracing::debug!("two");
+                tracing::info!(number = 3, "three");
+                tracing::warn!("four");
+            };
+            say();
+            volume.set(LogLevel::Debug);
+            say();
+            volume.set(LogLevel::Warning);
+            say();
+            volume.set(LogLevel::Nothing);
+            say();
+        });
+        let text = std::fs::read_to_string(&file).expect("the log is there");
+        let signs: Vec<&str> = text.lines().filter_map(|line| line.split(' ').nth(5)).collect();
+        assert_eq!(signs, ["*", "#", ".", "-", "*", "#", "#"], "{text}");
+        assert!(text.contains("* three number=3\n"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_refused() {
+        let destination = Destination { file: Some("/nonexistent/log".into()), format: LogFormat::Human };
+        let error = start(destination, LogLevel::Notice).expect_err("there is no such directory");
+        assert_eq!(error, "Can't open the log file: No such file or directory");
+    }
+}

@@ -1,0 +1,95 @@
+//! The configuration that the server runs with, and how a change of it takes effect.
+//!
+//! Readers take a snapshot; what the request path reads is in [`super::hot`]. Changes are made one at a time, and each
+//! as a whole: first everything is checked, then applied, then seen. Knows nothing of what applying means: `server`
+//! plugs that in.
+
+use crate::config::settings::SettingId;
+use crate::config::{Config, ConfigError};
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
+
+/// Makes the running server follow a changed configuration.
+pub trait Apply: Send + Sync {
+    /// Called with the settings that differ. May take as long as opening a socket or a file does.
+    ///
+    /// # Errors
+    /// What could not be applied, as `CONFIG SET` says it. Then everything is as it was before.
+    fn apply(&self, before: &Config, after: &Config, changed: &[SettingId]) -> Result<(), ConfigError>;
+}
+
+/// The present configuration.
+pub struct Settings {
+    current: ArcSwap<Config>,
+    changing: Mutex<()>,
+    apply: OnceLock<Box<dyn Apply>>,
+}
+
+impl Settings {
+    pub fn new(config: Config) -> Self {
+        Settings { current: ArcSwap::from_pointee(config), changing: Mutex::new(()), apply: OnceLock::new() }
+    }
+
+    /// What changes go to from now on. Only the first call counts.
+    pub fn plug_in(&self, apply: Box<dyn Apply>) {
+        if self.apply.set(apply).is_err() {
+            tracing::warn!("changes of the configuration are already taken care of");
+        }
+    }
+
+    /// The configuration as it is now.
+    pub fn snapshot(&self) -> Guard<Arc<Config>> {
+        self.current.load()
+    }
+
+    /// CONFIG SET. `may_change_protected` says whether this client may change protected settings.
+    ///
+    /// # Errors
+    /// In Redis' words; then nothing has changed.
+    pub fn change(&self, pairs: &[(&[u8], &[u8])], may_change_protected: bool) -> Result<(), ConfigError> {
+        let _one_at_a_time = self.changing.lock();
+        let before = self.current.load_full();
+        let (after, _) = before.set_all(pairs, may_change_protected)?;
+        let changed = after.changed_since(&before);
+        if let Some(apply) = self.apply.get().filter(|_| !changed.is_empty()) {
+            apply.apply(&before, &after, &changed)?;
+        }
+        self.current.store(Arc::new(after));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Machine;
+
+    /// Notes what it is asked for, and refuses a certain port.
+    struct Noting(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Apply for Noting {
+        fn apply(&self, _: &Config, after: &Config, changed: &[SettingId]) -> Result<(), ConfigError> {
+            if after.port() == 13 {
+                return Err(ConfigError::failed("port", "taken"));
+            }
+            self.0.lock().extend(changed.iter().map(|id| id.setting().name));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn changes_are_seen_once_they_are_applied() {
+        let settings = Settings::new(Config::new(&Machine { cores: 1, directory: "/".into() }));
+        let noted = Arc::new(Mutex::new(Vec::new()));
+        settings.plug_in(Box::new(Noting(Arc::clone(&noted))));
+        let change = |name: &str, value: &str| settings.change(&[(name.as_bytes(), value.as_bytes())], false);
+
+        assert_eq!(change("port", "12"), Ok(()));
+        assert_eq!(change("timeout", "0"), Ok(()));
+        assert_eq!(*noted.lock(), ["port"]);
+        let error = change("port", "13").expect_err("it is taken").to_string();
+        assert_eq!(error, "CONFIG SET failed (possibly related to argument 'port') - taken");
+        assert_eq!(settings.snapshot().port(), 12);
+    }
+}
