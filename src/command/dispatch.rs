@@ -197,7 +197,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     let closed = server.gates.closed();
     let flags = command.flags();
     let is_write = flags.has(spec::WRITE);
-    if session.needs_auth() && !flags.has(spec::NO_AUTH) {
+    if closed & gates::SHUTTING_DOWN != 0 {
+        return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    // Where the password was taken away, those who never gave it may go on.
+    let password_needed = server.hot.password_needed.load(std::sync::atomic::Ordering::Relaxed);
+    if session.needs_auth() && password_needed && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
     }
     if closed & gates::MEMORY_LIMITED != 0

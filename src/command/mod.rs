@@ -9,11 +9,14 @@
 //! * [`dispatch`] passes a request through the gates, locks its shards, runs it and appends its effects.
 //! * [`context`] is what a handler is given.
 
+pub mod auth;
+pub mod config;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
 pub mod keys;
 pub mod server;
+pub mod shutdown;
 pub mod spec;
 pub mod string;
 pub mod table;
@@ -28,4 +31,11 @@ pub use table::Command;
 pub type CommandResult = Result<(), crate::resp::CommandError>;
 
 /// Every family's commands.
-pub const FAMILIES: &[&[CommandSpec]] = &[connection::COMMANDS, server::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[CommandSpec]] = &[
+    auth::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+    shutdown::COMMANDS,
+    string::COMMANDS,
+];

@@ -9,4 +9,6 @@ pub mod batch;
 pub mod connection;
 pub mod listener;
 pub mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod worker;
