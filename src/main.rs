@@ -30,13 +30,16 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("{reason}");
+            if !reason.is_empty() {
+                eprintln!("{reason}");
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-/// Everything from the configuration to the end of the server.
+/// Everything from the configuration to the end of the server. What goes wrong is an error for standard error, or an
+/// empty one if it is in the log on standard output already.
 fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     let mut stdin = Vec::new();
     if sources.from_stdin {
@@ -52,8 +55,8 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     let loaded = cli::load(sources, &machine, std::env::vars_os(), &stdin);
     let config = loaded.and_then(|config| config.check_directory().map(|()| config));
     let config = config.map_err(|error| error.to_string())?;
+    server::renaming::resolve(&config).map_err(|error| error.to_string())?;
     if sources.check_only {
-        server::renaming::resolve(&config).map_err(|error| error.to_string())?;
         println!("ok");
         return Ok(());
     }
@@ -61,15 +64,18 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     if process::is_in_background() {
         process::leave_session().map_err(|error| format!("Can't leave the session: {error}"))?;
     } else if config.daemonize() && supervisor == Supervisor::None {
-        server::renaming::resolve(&config).map_err(|error| error.to_string())?;
         return process::start_in_background(arguments, &stdin)
             .map_err(|error| format!("Can't start in the background: {error}"));
     }
     std::env::set_current_dir(config.dir())
         .map_err(|error| format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error)))?;
+    let log_is_seen = config.log_file().is_none();
     let destination = Destination { file: config.log_file(), format: config.log_format() };
     let volume = logging::start(destination, config.log_level())?;
-    serve(config, volume, supervisor).inspect_err(|reason| tracing::error!("{reason}"))
+    serve(config, volume, supervisor).map_err(|reason| {
+        tracing::error!("{reason}");
+        if log_is_seen { String::new() } else { reason }
+    })
 }
 
 fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), String> {
