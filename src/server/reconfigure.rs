@@ -84,7 +84,7 @@ pub struct Reconfigure {
 impl Apply for Reconfigure {
     fn apply(&self, before: &Config, after: &Config, changed: &[SettingId]) -> Result<(), ConfigError> {
         let Some(server) = self.server.upgrade() else { return Ok(()) };
-        let mut applied: Vec<fn(&Self, &Config) -> Result<(), String>> = Vec::new();
+        let mut applied: Vec<Follow> = Vec::new();
         for step in STEPS {
             let Some(id) = changed.iter().find(|id| step.settings.contains(&id.setting().name)) else {
                 continue;
@@ -108,10 +108,13 @@ impl Apply for Reconfigure {
     }
 }
 
+/// Makes one part of the server follow the configuration; the error is for the log.
+type Follow = fn(&Reconfigure, &Config) -> Result<(), String>;
+
 /// Something that follows settings by more than a number in memory, and can fail.
 struct Step {
     settings: &'static [&'static str],
-    follow: fn(&Reconfigure, &Config) -> Result<(), String>,
+    follow: Follow,
     /// What clients are told, where it is not the reason itself.
     told: Option<&'static str>,
 }
