@@ -28,4 +28,14 @@ pub use table::Command;
 pub type CommandResult = Result<(), crate::resp::CommandError>;
 
 /// Every family's commands.
-pub const FAMILIES: &[&[CommandSpec]] = &[connection::COMMANDS, server::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[CommandSpec]] = &[
+    connection::COMMANDS,
+    server::COMMANDS,
+    string::count::COMMANDS,
+    string::delete::COMMANDS,
+    string::get::COMMANDS,
+    string::lcs::COMMANDS,
+    string::many::COMMANDS,
+    string::range::COMMANDS,
+    string::set::COMMANDS,
+];
