@@ -37,5 +37,11 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
-    string::COMMANDS,
+    string::count::COMMANDS,
+    string::delete::COMMANDS,
+    string::get::COMMANDS,
+    string::lcs::COMMANDS,
+    string::many::COMMANDS,
+    string::range::COMMANDS,
+    string::set::COMMANDS,
 ];
