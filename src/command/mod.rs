@@ -14,6 +14,7 @@ pub mod config;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
+pub mod key;
 pub mod keys;
 pub mod server;
 pub mod shutdown;
@@ -44,4 +45,12 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::many::COMMANDS,
     string::range::COMMANDS,
     string::set::COMMANDS,
+    connection::COMMANDS,
+    key::delete::COMMANDS,
+    key::expire::COMMANDS,
+    key::look::COMMANDS,
+    key::object::COMMANDS,
+    key::ttl::COMMANDS,
+    server::COMMANDS,
+    string::COMMANDS,
 ];

@@ -153,8 +153,24 @@ impl<'a> Keys<'a> {
     /// The read door: the key's entry, if it is there.
     #[inline]
     pub fn read(&mut self, key: &[u8]) -> Option<RefMut<'_, Entry>> {
+        let touches = !self.access.no_touch;
+        self.look_up(key, touches)
+    }
+
+    /// Reads without using the value: hits and misses count, the access clock stays (EXISTS, TTL, TYPE).
+    pub fn inspect(&mut self, key: &[u8]) -> Option<RefMut<'_, Entry>> {
+        self.look_up(key, false)
+    }
+
+    /// Reads and sets the access clock, even for a client whose commands leave no trace (TOUCH).
+    pub fn touch(&mut self, key: &[u8]) -> Option<RefMut<'_, Entry>> {
+        self.look_up(key, true)
+    }
+
+    #[inline(always)]
+    fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
-        let access = self.access;
+        let clock = self.access.clock;
         if self.drop_if_expired(position, key) {
             self.misses += 1;
             self.out.event(EventClass::KeyMiss, "keymiss", key);
@@ -168,8 +184,8 @@ impl<'a> Keys<'a> {
             return None;
         };
         self.hits += 1;
-        if !access.no_touch && entry.clock() != access.clock {
-            entry.set_clock(access.clock);
+        if touches && entry.clock() != clock {
+            entry.set_clock(clock);
         }
         Some(entry)
     }
