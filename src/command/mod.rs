@@ -12,6 +12,7 @@
 pub mod connection;
 pub mod context;
 pub mod dispatch;
+pub mod introspect;
 pub mod keys;
 pub mod server;
 pub mod spec;
@@ -28,4 +29,5 @@ pub use table::Command;
 pub type CommandResult = Result<(), crate::resp::CommandError>;
 
 /// Every family's commands.
-pub const FAMILIES: &[&[CommandSpec]] = &[connection::COMMANDS, server::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[CommandSpec]] =
+    &[connection::COMMANDS, introspect::COMMANDS, server::COMMANDS, string::COMMANDS];
