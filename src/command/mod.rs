@@ -15,6 +15,7 @@ pub mod connection;
 pub mod context;
 pub mod dispatch;
 pub mod key;
+pub mod introspect;
 pub mod keys;
 pub mod server;
 pub mod shutdown;
@@ -54,3 +55,5 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     server::COMMANDS,
     string::COMMANDS,
 ];
+pub const FAMILIES: &[&[CommandSpec]] =
+    &[connection::COMMANDS, introspect::COMMANDS, server::COMMANDS, string::COMMANDS];
