@@ -14,8 +14,8 @@ pub mod config;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
-pub mod key;
 pub mod introspect;
+pub mod key;
 pub mod keys;
 pub mod server;
 pub mod shutdown;
@@ -37,6 +37,12 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     auth::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    introspect::COMMANDS,
+    key::delete::COMMANDS,
+    key::expire::COMMANDS,
+    key::look::COMMANDS,
+    key::object::COMMANDS,
+    key::ttl::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
     string::count::COMMANDS,
@@ -46,14 +52,4 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::many::COMMANDS,
     string::range::COMMANDS,
     string::set::COMMANDS,
-    connection::COMMANDS,
-    key::delete::COMMANDS,
-    key::expire::COMMANDS,
-    key::look::COMMANDS,
-    key::object::COMMANDS,
-    key::ttl::COMMANDS,
-    server::COMMANDS,
-    string::COMMANDS,
 ];
-pub const FAMILIES: &[&[CommandSpec]] =
-    &[connection::COMMANDS, introspect::COMMANDS, server::COMMANDS, string::COMMANDS];

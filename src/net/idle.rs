@@ -1,7 +1,7 @@
 //! Closes clients that have said nothing for longer than `timeout`.
 
-use crate::state::clients::flag;
 use crate::state::Server;
+use crate::state::clients::flag;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Looks at all clients; cheap while `timeout` is 0. Those that wait for something, or listen, are never idle.
