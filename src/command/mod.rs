@@ -31,10 +31,12 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
+    key::copy::COMMANDS,
     key::delete::COMMANDS,
     key::expire::COMMANDS,
     key::look::COMMANDS,
     key::object::COMMANDS,
+    key::rename::COMMANDS,
     key::ttl::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,
