@@ -384,11 +384,13 @@ impl KeySlot<'_, '_> {
         out.changed(position, key, change);
     }
 
-    /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE); its key must be this slot's.
-    pub fn put(self, mut entry: Entry, change: Change<'_>) {
+    /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
+    /// slot's. The effect is what recreates it.
+    pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
         let Self { place, len, expires, position, key, clock, out } = self;
         debug_assert_eq!(entry.key(), key);
         entry.set_clock(clock);
+        out.effects.push_recreation(out.db, &entry);
         let new = entry.expire_at();
         match place {
             table::Place::Occupied(mut old) => {
@@ -402,7 +404,7 @@ impl KeySlot<'_, '_> {
                 out.event(EventClass::New, "new", key);
             }
         }
-        out.changed(position, key, change);
+        out.changed(position, key, Change::covered(class, event));
     }
 
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.

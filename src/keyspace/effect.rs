@@ -7,6 +7,8 @@
 use crate::keyspace::event::EventClass;
 use crate::resp::Args;
 use crate::resp::reply::{encode_command, push_header};
+use dunlin_structures::Entry;
+use dunlin_structures::entry::IntText;
 
 /// A log sequence number: a byte offset in the stream of effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
@@ -110,6 +112,25 @@ impl EffectBuffer {
         if self.wanted {
             encode_command(&mut self.bytes, args);
             self.parts.push((db, self.bytes.len()));
+        }
+    }
+
+    /// Adds what makes an equal entry, whatever its key held before: how everything is logged that was made elsewhere
+    /// (RENAME, COPY, MOVE). The one place that knows which command recreates which kind of value.
+    pub fn push_recreation(&mut self, db: u16, entry: &Entry) {
+        if !self.wanted {
+            return;
+        }
+        let mut text = IntText::new();
+        let Some(value) = entry.string_bytes(&mut text) else {
+            unreachable!("a kind of value that this function has not been taught");
+        };
+        let key = entry.key();
+        match entry.expire_at() {
+            Some(at) => {
+                self.push(db, &[b"SET", key, value, b"PXAT", itoa::Buffer::new().format(at).as_bytes()])
+            }
+            None => self.push(db, &[b"SET", key, value]),
         }
     }
 

@@ -2,14 +2,16 @@
 //!
 //! * [`look`] says whether keys are there and what they are, [`object`] how they are stored and used.
 //! * [`expire`] sets when keys go, [`ttl`] says when.
-//! * [`delete`] removes keys.
+//! * [`delete`] removes keys; [`rename`] and [`copy`] give a value another name or another database.
 //!
 //! Knows nothing of the types of values: what it needs of one, an entry says.
 
+pub mod copy;
 pub mod delete;
 pub mod expire;
 pub mod look;
 pub mod object;
+pub mod rename;
 #[cfg(test)]
 mod tests;
 pub mod ttl;

@@ -188,3 +188,121 @@ fn looking_is_no_use_but_touching_is() {
     client.say("TOUCH a");
     assert_eq!(client.say("OBJECT IDLETIME a"), ":0\r\n");
 }
+
+#[test]
+fn renaming() {
+    check(&[
+        ("RENAME a b", "-ERR no such key"),
+        ("RENAMENX a a", "-ERR no such key"),
+        ("SET a 1", "+OK"),
+        ("RENAME a a", "+OK"),
+        ("RENAMENX a a", ":0"),
+        ("EXPIRE a 10", ":1"),
+        ("RENAME a b", "+OK"),
+        ("EXISTS a", ":0"),
+        ("GET b", "$1|1"),
+        ("TTL b", ":10"),
+        ("SET c 2", "+OK"),
+        ("RENAMENX b c", ":0"),
+        ("RENAME c b", "+OK"),
+        ("TTL b", ":-1"),
+        ("GET b", "$1|2"),
+        ("RENAMENX b c", ":1"),
+        ("DBSIZE", ":1"),
+        ("RENAME a", "-ERR wrong number of arguments for 'rename' command"),
+    ]);
+    check_effects(&[
+        ("SET a 1", "0: SET a 1"),
+        ("RENAME a a", ""),
+        ("RENAME a b", "0: DEL a; 0: SET b 1"),
+        ("EXPIRE b 10", "0: PEXPIREAT b 1700000010000"),
+        ("RENAMENX b a", "0: DEL b; 0: SET a 1 PXAT 1700000010000"),
+        ("RENAME b a", ""),
+    ]);
+}
+
+#[test]
+fn copying() {
+    check(&[
+        ("COPY a b", ":0"),
+        ("COPY a a", "-ERR source and destination objects are the same"),
+        ("COPY a a DB 0", "-ERR source and destination objects are the same"),
+        ("SET a 1", "+OK"),
+        ("EXPIRE a 10", ":1"),
+        ("COPY a b", ":1"),
+        ("TTL b", ":10"),
+        ("SET a 2", "+OK"),
+        ("COPY a b", ":0"),
+        ("COPY a b REPLACE", ":1"),
+        ("TTL b", ":-1"),
+        ("GET b", "$1|2"),
+        ("COPY a a DB 15", ":1"),
+        ("COPY a a db 3 DB 15 replace", ":1"),
+        ("COPY a a DB 15", ":0"),
+        ("DBSIZE", ":2"),
+        ("SELECT 15", "+OK"),
+        ("GET a", "$1|2"),
+        ("DBSIZE", ":1"),
+        ("COPY a b DB", "-ERR syntax error"),
+        ("COPY a b DB x", "-ERR value is not an integer or out of range"),
+        ("COPY a b DB 16", "-ERR DB index is out of range"),
+        ("COPY a b DB -1", "-ERR DB index is out of range"),
+        (
+            "COPY a b DB 3000000000",
+            "-ERR value is out of range, value must between -2147483648 and 2147483647",
+        ),
+        ("COPY a b AND c", "-ERR syntax error"),
+    ]);
+    check_effects(&[
+        ("SET a 1", "0: SET a 1"),
+        ("COPY a b", "0: SET b 1"),
+        ("COPY a b", ""),
+        ("COPY a b DB 3", "3: SET b 1"),
+        ("PEXPIRE a 10", "0: PEXPIREAT a 1700000000010"),
+        ("COPY a b DB 3 REPLACE", "3: SET b 1 PXAT 1700000000010"),
+        ("SET c 1", "0: SET c 1"),
+    ]);
+}
+
+#[test]
+fn moving() {
+    check(&[
+        ("MOVE a 1", ":0"),
+        ("MOVE a 0", "-ERR source and destination objects are the same"),
+        ("MOVE a 16", "-ERR DB index is out of range"),
+        ("MOVE a x", "-ERR value is not an integer or out of range"),
+        ("SET a 1", "+OK"),
+        ("EXPIRE a 10", ":1"),
+        ("MOVE a 1", ":1"),
+        ("EXISTS a", ":0"),
+        ("SET a 2", "+OK"),
+        ("MOVE a 1", ":0"),
+        ("SELECT 1", "+OK"),
+        ("GET a", "$1|1"),
+        ("TTL a", ":10"),
+    ]);
+    check_effects(&[
+        ("SET a 1", "0: SET a 1"),
+        ("MOVE a 1", "0: DEL a; 1: SET a 1"),
+        ("MOVE a 1", ""),
+        ("SELECT 1", ""),
+        ("PEXPIRE a 5", "1: PEXPIREAT a 1700000000005"),
+        ("MOVE a 0", "1: DEL a; 0: SET a 1 PXAT 1700000000005"),
+    ]);
+}
+
+#[test]
+fn a_value_that_moves_stays_as_it_is() {
+    let long = vec![b'x'; 5000];
+    let mut client = TestClient::new();
+    client.run(&[b"SET", b"a", &long]);
+    client.say("COPY a b");
+    client.say("RENAME a c");
+    client.say("MOVE c 5");
+    client.say("SELECT 5");
+    let whole = [b"$5000\r\n", &long[..], b"\r\n"].concat();
+    assert_eq!(client.run(&[b"GET", b"c"]), Some(whole.clone()));
+    client.say("SELECT 0");
+    assert_eq!(client.run(&[b"GET", b"b"]), Some(whole));
+    assert_eq!(client.say("OBJECT ENCODING b"), "$3\r\nraw\r\n");
+}

@@ -245,15 +245,42 @@ impl Entry {
 
     /// Moves key and value to a new block with another expiry.
     fn rebuild(&mut self, expire_at: Option<i64>) {
-        let (kind, clock, encoding) = (self.kind(), self.clock(), self.encoding());
         let taken = self.take_outside();
-        let value = match (taken, self.value()) {
-            (Some(value), _) => value,
-            (None, ValueRef::Int(number)) => NewValue::Int(number),
-            (None, ValueRef::Inline(text)) => NewValue::Inline(text, encoding),
-            (None, ValueRef::Buffer(_) | ValueRef::Boxed(_)) => return,
+        *self = self.remake(self.key(), taken, expire_at);
+    }
+
+    /// The same value, expiry and clock under another key. O(length of key and inline value): what the value owns moves.
+    pub fn under_key(mut self, key: &[u8]) -> Self {
+        let taken = self.take_outside();
+        self.remake(key, taken, self.expire_at())
+    }
+
+    /// A copy with another key. A long string's buffer is shared until one of the two is changed. O(length of key and
+    /// inline value), or what the payload takes.
+    pub fn copy_under_key(&self, key: &[u8]) -> Self {
+        let outside = match self.value() {
+            ValueRef::Int(_) | ValueRef::Inline(_) => None,
+            ValueRef::Buffer(bytes) => {
+                let capacity = self.buffer_capacity();
+                Some(NewValue::Buffer(BufferValue { bytes: bytes.clone(), capacity }))
+            }
+            ValueRef::Boxed(payload) => Some(NewValue::Boxed(payload.duplicate())),
         };
-        *self = Self::create(self.key(), kind, value, expire_at, clock);
+        self.remake(key, outside, self.expire_at())
+    }
+
+    /// An entry of the same kind, encoding and clock. Its value is `outside`, which stands in for what this one owns
+    /// outside of its block, or a copy of what stands in the block.
+    fn remake(&self, key: &[u8], outside: Option<NewValue<'static>>, expire_at: Option<i64>) -> Self {
+        let value = match (outside, self.value()) {
+            (Some(outside), _) => outside,
+            (None, ValueRef::Int(number)) => NewValue::Int(number),
+            (None, ValueRef::Inline(text)) => NewValue::Inline(text, self.encoding()),
+            (None, ValueRef::Buffer(_) | ValueRef::Boxed(_)) => {
+                unreachable!("what is outside was handed over")
+            }
+        };
+        Self::create(key, self.kind(), value, expire_at, self.clock())
     }
 
     #[inline(always)]

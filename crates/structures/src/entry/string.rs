@@ -167,6 +167,10 @@ impl Payload for Nothing {
     fn memory_bytes(&self) -> usize {
         0
     }
+
+    fn duplicate(&self) -> Box<dyn Payload> {
+        Box::new(Self)
+    }
 }
 
 impl From<BytesMut> for BufferValue {

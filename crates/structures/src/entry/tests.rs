@@ -69,7 +69,6 @@ fn values_of_one_class_are_overwritten_in_place() {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "the count is held, and the number printed")]
 struct Probe(std::sync::Arc<()>, u32);
 
 impl Payload for Probe {
@@ -79,6 +78,10 @@ impl Payload for Probe {
 
     fn memory_bytes(&self) -> usize {
         100
+    }
+
+    fn duplicate(&self) -> Box<dyn Payload> {
+        Box::new(Self(self.0.clone(), self.1))
     }
 }
 
@@ -100,6 +103,39 @@ fn payloads_are_owned_moved_and_dropped_once() {
     assert_eq!((entry.kind(), text_of(&entry)), (Kind::String, b"now a string".to_vec()));
     drop(Entry::boxed(b"", Kind::Hash, Box::new(Probe(count.clone(), 1)), Some(1)));
     assert_eq!(std::sync::Arc::strong_count(&count), 1);
+}
+
+#[test]
+fn values_go_under_other_keys() {
+    let same = |left: &Entry, right: &Entry| {
+        assert_eq!(text_of(left), text_of(right));
+        assert_eq!((left.encoding(), left.expire_at()), (right.encoding(), right.expire_at()));
+        assert_eq!((left.kind(), left.clock()), (right.kind(), right.clock()));
+    };
+    for (value, expire_at) in [
+        (StringValue::Int(-7), None),
+        (StringValue::Text(b"short"), Some(9)),
+        (StringValue::Raw(b"short"), None),
+        (StringValue::Buffer(Bytes::from(vec![7; 1000])), Some(i64::MAX)),
+    ] {
+        let mut entry = Entry::string(b"old", value.clone(), expire_at);
+        entry.set_clock(77);
+        let mut copy = entry.copy_under_key(&[b'k'; 300]);
+        same(&copy, &entry);
+        assert_eq!((entry.key(), copy.key()), (&b"old"[..], &[b'k'; 300][..]));
+        let moved = entry.copy_under_key(b"old").under_key(b"");
+        same(&moved, &entry);
+        assert_eq!(moved.key(), b"");
+        copy.append(b"!");
+        assert_ne!(text_of(&copy), text_of(&entry), "changing a copy leaves the other alone");
+    }
+
+    let count = std::sync::Arc::new(());
+    let entry = Entry::boxed(b"list", Kind::List, Box::new(Probe(count.clone(), 3)), Some(5));
+    let copy = entry.copy_under_key(b"copy").under_key(b"moved");
+    assert_eq!(std::sync::Arc::strong_count(&count), 3);
+    assert!(matches!(copy.value(), ValueRef::Boxed(payload) if format!("{payload:?}") == "Probe((), 3)"));
+    assert_eq!((copy.kind(), copy.expire_at(), copy.key()), (Kind::List, Some(5), &b"moved"[..]));
 }
 
 /// What an entry should say of itself.

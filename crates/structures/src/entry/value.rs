@@ -59,4 +59,7 @@ pub trait Payload: Any + Debug + Send + Sync {
 
     /// Bytes that the value takes outside of the entry.
     fn memory_bytes(&self) -> usize;
+
+    /// An equal value that shares nothing that can be changed.
+    fn duplicate(&self) -> Box<dyn Payload>;
 }
