@@ -11,6 +11,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod client;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
@@ -55,3 +56,5 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::range::COMMANDS,
     string::set::COMMANDS,
 ];
+pub const FAMILIES: &[&[CommandSpec]] =
+    &[client::COMMANDS, connection::COMMANDS, introspect::COMMANDS, server::COMMANDS, string::COMMANDS];
