@@ -10,8 +10,8 @@
 //! * [`context`] is what a handler is given.
 
 pub mod auth;
-pub mod config;
 pub mod client;
+pub mod config;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
@@ -36,6 +36,7 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
     auth::COMMANDS,
+    client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     introspect::COMMANDS,
@@ -56,5 +57,3 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::range::COMMANDS,
     string::set::COMMANDS,
 ];
-pub const FAMILIES: &[&[CommandSpec]] =
-    &[client::COMMANDS, connection::COMMANDS, introspect::COMMANDS, server::COMMANDS, string::COMMANDS];
