@@ -13,6 +13,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("command|getkeys", "arity", "7.2 lets a bare command through, to complain of it"),
     ("command|getkeysandflags", "arity", "as above"),
     ("delifeq", "*", "from a newer server"),
+    ("digest", "*", "from a newer server"),
     ("delex", "*", "from a newer server"),
     ("quit", "*", "7.2 lists it"),
 ];
