@@ -109,7 +109,7 @@ fn expire(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i64) -
     let mut keys =
         Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
     let count = keys.expire_due(shard, KEYS_PER_VISIT);
-    let mut finished = keys.finish();
+    let finished = keys.finish();
     for (index, shard) in finished.locked.iter_mut() {
         server.keyspace.set_next_expiry(index, shard.next_expiry());
     }

@@ -96,8 +96,7 @@ impl Unit<'_> {
             let reply = Reply::new(out, session.protocol);
             let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
             let result = handler(&mut cx, &mut args);
-            let Context { keys, parked, .. } = cx;
-            (result, parked, append_effects(server, keys.finish(), Some(self.stats)))
+            (result, cx.parked, append_effects(server, cx.keys.finish(), Some(self.stats)))
         };
         if let Some(on) = parked {
             out.cut_back(mark);
@@ -246,9 +245,9 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
         }
         KeyPattern::Tail { first, back, step } => {
             let end = args.len().saturating_sub(back);
-            let expected = end.saturating_sub(first).div_ceil(step);
             let mut set = 0u64;
-            if known.len() == expected {
+            // The batch knows all of a request's keys or none.
+            if !known.is_empty() {
                 known.iter().for_each(|known| set |= 1 << known.position.shard());
             } else {
                 (first..end).step_by(step).for_each(|index| set |= 1 << Position::of(args.at(index)).shard());
@@ -268,7 +267,7 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
 
 /// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
 #[inline]
-pub fn append_effects(server: &Server, mut finished: Finished<'_>, stats: Option<&WorkerStats>) -> Lsn {
+pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option<&WorkerStats>) -> Lsn {
     let commit = &server.commit;
     if let Some(stats) = stats {
         stats.hits.add(u64::from(finished.hits));
