@@ -71,6 +71,14 @@ pub(crate) fn memory_child(store_name: &str, count: &str, value: &str) {
         "{store_name:10} {count:>8} keys, value {value:>3}: {bytes:6.1} bytes a key \
          (allocated {allocated:.1}, in active pages {active:.1})"
     );
+    let begin = cpu_ns();
+    let moved = store.defragment();
+    if moved > 0 {
+        let took_us = (cpu_ns() - begin) / 1000;
+        dunlin_structures::alloc::purge();
+        let bytes = (resident_bytes() - before) as f64 / count as f64;
+        println!("{store_name:10} after moving {moved} leaves in {took_us} us: {bytes:6.1} bytes a key");
+    }
     std::mem::forget(store);
 }
 

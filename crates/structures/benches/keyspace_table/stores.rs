@@ -21,6 +21,10 @@ pub(crate) trait Store: Sync {
     fn set(&self, key: &Key, value: StringValue<'_>);
     /// Prefetches what look-ups of these keys touch, if the store can.
     fn prefetch(&self, _keys: &[Key]) {}
+    /// Moves memory together, if the store can, and says how many blocks moved.
+    fn defragment(&self) -> usize {
+        0
+    }
     /// Visits everything and returns how many.
     fn walk(&self) -> usize;
     /// A random key, if the store can give one.
@@ -174,6 +178,13 @@ impl Store for Tables {
                 place.insert(Entry::string(key, value, None));
             }
         }
+    }
+
+    fn defragment(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().iter_mut().map(|table| table.defragment()).sum::<usize>())
+            .sum()
     }
 
     fn prefetch(&self, keys: &[Key]) {
