@@ -167,6 +167,8 @@ fn reads_that_change() {
         ("GETEX k PERSIST EX 10", SYNTAX),
         ("GETEX k KEEPTTL", SYNTAX),
         ("GETEX k NX", SYNTAX),
+        ("GETEX k EX 0", "$-1"),
+        ("SET k v", "+OK"),
         ("GETEX k EX 0", "-ERR invalid expire time in 'getex' command"),
         ("GETEX k EX a", WRONG_INTEGER),
         ("GETEX", "-ERR wrong number of arguments for 'getex' command"),
