@@ -2,6 +2,7 @@
 //! doesn't know follow the documentation of Redis 8.4 and Valkey 9.
 
 use crate::command::testing::{TestClient, check, check_effects};
+use proptest::prelude::*;
 
 const WRONG_INTEGER: &str = "-ERR value is not an integer or out of range";
 const SYNTAX: &str = "-ERR syntax error";
@@ -324,4 +325,71 @@ fn common_subsequences() {
         ("LCS a b MINMATCHLEN x", WRONG_INTEGER),
         ("LCS a b WHAT", SYNTAX),
     ]);
+}
+
+/// A request on one of three keys, valid or not.
+fn some_request() -> impl Strategy<Value = String> {
+    let key = || prop::sample::select(vec!["a", "b", "c"]);
+    let value =
+        || prop::sample::select(vec!["1", "-7", "0.5", "text", "9223372036854775807", "9555e8555c62dcfd"]);
+    let option = prop::sample::select(vec![
+        "",
+        "NX",
+        "XX",
+        "GET",
+        "KEEPTTL",
+        "EX 1",
+        "PX 50",
+        "EXAT 1800000000",
+        "PXAT 1",
+        "IFEQ text",
+        "IFNE 1",
+        "PERSIST",
+    ]);
+    let verb = prop::sample::select(vec!["INCR", "DECR", "GETDEL", "GET", "DELEX", "STRLEN"]);
+    let binary = prop::sample::select(vec![
+        "INCRBY",
+        "DECRBY",
+        "INCRBYFLOAT",
+        "APPEND",
+        "SETNX",
+        "GETSET",
+        "DELIFEQ",
+        "SETEX",
+        "MSET",
+    ]);
+    prop_oneof![
+        (key(), value(), option.clone())
+            .prop_map(|(key, value, option)| format!("SET {key} {value} {option}")),
+        (key(), option).prop_map(|(key, option)| format!("GETEX {key} {option}")),
+        (verb, key()).prop_map(|(verb, key)| format!("{verb} {key}")),
+        (binary, key(), value()).prop_map(|(verb, key, value)| format!("{verb} {key} {value}")),
+        (key(), value()).prop_map(|(key, value)| format!("SETEX {key} 2 {value}")),
+        (key(), 0..9, value()).prop_map(|(key, offset, value)| format!("SETRANGE {key} {offset} {value}")),
+        (key(), value(), key(), value()).prop_map(|(a, v, b, w)| format!("MSETNX {a} {v} {b} {w}")),
+        (key(), value(), key(), value()).prop_map(|(a, v, b, w)| format!("MSET {a} {v} {b} {w}")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn replaying_the_effects_gives_the_same_values(
+        requests in prop::collection::vec((some_request(), 0i64..60), 1..60),
+    ) {
+        let (mut client, mut replica) = (TestClient::new(), TestClient::new());
+        for (request, ms) in requests {
+            client.pass(ms);
+            client.say(&request);
+            // The replica's clock stands still: no effect may depend on the time at which it is applied.
+            for effect in client.effects() {
+                let (_, effect) = effect.split_once(": ").expect("a database and an effect");
+                let reply = replica.say(effect);
+                prop_assert!(!reply.starts_with('-'), "{} answered {}", effect, reply);
+            }
+        }
+        replica.now = client.now;
+        for question in ["MGET a b c", "PEXPIRETIME a", "PEXPIRETIME b", "PEXPIRETIME c"] {
+            prop_assert_eq!(replica.say(question), client.say(question));
+        }
+    }
 }
