@@ -306,3 +306,21 @@ fn a_value_that_moves_stays_as_it_is() {
     assert_eq!(client.run(&[b"GET", b"b"]), Some(whole));
     assert_eq!(client.say("OBJECT ENCODING b"), "$3\r\nraw\r\n");
 }
+
+#[test]
+fn swapping_databases() {
+    check(&[
+        ("SET a 0", "+OK"),
+        ("SWAPDB 0 1", "+OK"),
+        ("EXISTS a", ":0"),
+        ("SELECT 1", "+OK"),
+        ("GET a", "$1|0"),
+        ("SWAPDB 1 1", "+OK"),
+        ("GET a", "$1|0"),
+        ("SWAPDB x 1", "-ERR invalid first DB index"),
+        ("SWAPDB 1 3000000000", "-ERR invalid second DB index"),
+        ("SWAPDB 1 16", "-ERR DB index is out of range"),
+        ("SWAPDB -1 1", "-ERR DB index is out of range"),
+    ]);
+    check_effects(&[("SWAPDB 0 1", "0: SWAPDB 0 1"), ("SWAPDB 1 1", "")]);
+}
