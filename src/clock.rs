@@ -63,6 +63,7 @@ impl Alarm {
 pub fn run(server: Arc<Server>) {
     let mut effects = EffectBuffer::default();
     let mut rounds_at = 0;
+    let mut second = 0;
     while !server.alarm.stopped.load(Relaxed) {
         let now = server.now();
         let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;
@@ -78,6 +79,10 @@ pub fn run(server: Arc<Server>) {
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
             crate::observe::memory::used(&server);
+        }
+        if now / 1000 != second {
+            second = now / 1000;
+            crate::net::idle::close_idle(&server, now);
         }
 
         let next = |server: &Server| {

@@ -1,60 +1,169 @@
 //! The binary: reads the configuration, starts the server, waits for it to be told to stop.
 
-use dunlin::server::{self, Options};
+use dunlin::cli::{self, Request, Sources};
+use dunlin::config::{Config, Machine, load};
+use dunlin::observe::banner::{self, Started};
+use dunlin::observe::logging::{self, Destination, Volume};
+use dunlin::process::{self, PidFile, Supervisor};
+use dunlin::server;
+use std::ffi::OsString;
+use std::io::Read;
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: dunlin_structures::alloc::Jemalloc = dunlin_structures::alloc::Jemalloc;
 
 fn main() -> ExitCode {
-    let mut options = Options::default();
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    for pair in args.chunks(2) {
-        if let [name, value] = pair {
-            match name.as_str() {
-                "--port" => options.port = value.parse().unwrap_or(options.port),
-                "--io-threads" => options.workers = value.parse().unwrap_or(options.workers),
-                _ => {}
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let outcome = match cli::read(&arguments) {
+        Request::Help => {
+            print!("{}", cli::USAGE);
+            Ok(())
+        }
+        Request::Version => {
+            println!("{}", cli::version());
+            Ok(())
+        }
+        Request::Unsupported(reason) => Err(reason),
+        Request::Start(sources) => run(&sources, &arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            if !reason.is_empty() {
+                eprintln!("{reason}");
             }
+            ExitCode::FAILURE
         }
     }
-    tracing_subscriber::fmt().init();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("can't start: {error}");
-            return ExitCode::FAILURE;
-        }
+}
+
+/// Everything from the configuration to the end of the server. What goes wrong is an error for standard error, or an
+/// empty one if it is in the log on standard output already.
+fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
+    let mut stdin = Vec::new();
+    if sources.from_stdin {
+        std::io::stdin()
+            .read_to_end(&mut stdin)
+            .map_err(|error| format!("Can't read the configuration from standard input: {error}"))?;
+    }
+    let machine = Machine {
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        directory: std::env::current_dir()
+            .map_err(|error| format!("There is no working directory: {error}"))?,
     };
-    runtime.block_on(async {
-        let server = server::build(&options);
-        let running = match server::start(server, &options) {
-            Ok(running) => running,
-            Err(error) => {
-                tracing::error!("Could not create server TCP listening socket {error}");
-                return ExitCode::FAILURE;
-            }
-        };
-        tracing::info!("Ready to accept connections on {:?}", running.addresses);
-        tokio::select! {
-            () = running.server.shutdown.asked() => {}
-            () = signalled() => {}
-        }
-        running.stop();
-        ExitCode::SUCCESS
+    let loaded = cli::load(sources, &machine, std::env::vars_os(), &stdin);
+    let config = loaded.and_then(|config| config.check_directory().map(|()| config));
+    let config = config.map_err(|error| error.to_string())?;
+    server::renaming::resolve(&config).map_err(|error| error.to_string())?;
+    if sources.check_only {
+        println!("ok");
+        return Ok(());
+    }
+    let supervisor = Supervisor::detect(config.supervised(), |name| std::env::var_os(name));
+    if process::is_in_background() {
+        process::leave_session().map_err(|error| format!("Can't leave the session: {error}"))?;
+    } else if config.daemonize() && supervisor == Supervisor::None {
+        return process::start_in_background(arguments, &stdin)
+            .map_err(|error| format!("Can't start in the background: {error}"));
+    }
+    std::env::set_current_dir(config.dir())
+        .map_err(|error| format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error)))?;
+    let log_is_seen = config.log_file().is_none();
+    let destination = Destination { file: config.log_file(), format: config.log_format() };
+    let volume = logging::start(destination, config.log_level())?;
+    serve(config, volume, supervisor).map_err(|reason| {
+        tracing::error!("{reason}");
+        if log_is_seen { String::new() } else { reason }
     })
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
+fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), String> {
+    let server = server::build(config).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("Can't start: {error}"))?;
+    runtime.block_on(async {
+        let running = server::start(server, volume)?;
+        let config = running.server.settings.snapshot().clone();
+        let pid_file = PidFile::write(&config).unwrap_or_else(|reason| {
+            tracing::warn!("{reason}");
+            None
+        });
+        announce(&running, &config);
+        supervisor.ready();
+        shutdown::wait(&running.server).await;
+        supervisor.stopping();
+        running.stop();
+        if let Some(file) = pid_file {
+            tracing::info!("Removing the pid file.");
+            drop(file);
+        }
+        tracing::warn!("Dunlin is now ready to exit, bye bye...");
+        Ok(())
+    })
+}
+
+/// Says who this is, and that clients may come.
+fn announce(running: &server::Running, config: &Config) {
+    let listeners = &running.listeners;
+    let started = Started {
+        tcp: listeners.plain_addresses(),
+        tls: listeners.encrypted_addresses(),
+        unix_socket: listeners.unix_path(),
+        metrics: config.metrics_bind(),
+        workers: config.io_threads(),
+    };
+    banner::lines(config, &started).iter().for_each(|line| tracing::info!("{line}"));
+    tracing::info!("Server initialized");
+    for (is_open, kind) in [
+        (!started.tcp.is_empty(), "tcp"),
+        (started.unix_socket.is_some(), "unix"),
+        (!started.tls.is_empty(), "tls"),
+    ] {
+        if is_open {
+            tracing::info!("Ready to accept connections {kind}");
+        }
+    }
+}
+
+mod shutdown {
+    //! Waits for the word to stop: a signal or SHUTDOWN.
+
+    use dunlin::state::Server;
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// Returns when the server is to stop. SIGHUP, which a closing terminal sends, is passed over, as in Redis.
+    pub(super) async fn wait(server: &Server) {
+        let listen =
+            |kind| signal(kind).inspect_err(|error| tracing::error!("can't listen to signals: {error}")).ok();
+        let mut terminate = listen(SignalKind::terminate());
+        let mut interrupt = listen(SignalKind::interrupt());
+        let mut hangup = listen(SignalKind::hangup());
+        loop {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                () = server.shutdown.asked() => {
+                    tracing::warn!("User requested shutdown...");
+                    return;
+                }
+                () = heard(&mut terminate) => {
+                    tracing::warn!("Received SIGTERM scheduling shutdown...");
+                    return;
+                }
+                () = heard(&mut interrupt) => {
+                    tracing::warn!("Received SIGINT scheduling shutdown...");
+                    return;
+                }
+                () = heard(&mut hangup) => {}
             }
         }
-        _ => std::future::pending().await,
+    }
+
+    async fn heard(signal: &mut Option<Signal>) {
+        match signal {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
+        }
     }
 }

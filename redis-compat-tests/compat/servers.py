@@ -4,6 +4,7 @@ Every server gets a free port and a directory of its own, is waited for by PING,
 context ends or this process exits. A server that is already running is an `External`, never stopped.
 """
 import atexit
+import ctypes
 import os
 import shlex
 import shutil
@@ -38,6 +39,11 @@ def kill_all():
 atexit.register(kill_all)
 for _signal in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(_signal, lambda number, _frame: os._exit(128 + number) if kill_all() is None else None)
+
+
+def die_with_parent():
+    """Runs in the child: the kernel kills it when this process ends, however that happens."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class StartFailed(Exception):
@@ -94,7 +100,8 @@ class Server:
             self.log_path = os.path.join(self.dir, "server.log")
             with open(self.log_path, "wb") as log:
                 self.process = subprocess.Popen(
-                    self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir
+                    self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                    preexec_fn=die_with_parent,
                 )
             _running.append(self)
             if self._answers(timeout):

@@ -160,6 +160,8 @@ class Pair:
             found = self.judge([data], theirs, mine, rules.RULES[rule] if rule else rules.exact)
             if found:
                 findings.append(found)
+            if b"?" in (theirs.kind, mine.kind):
+                break
         return findings
 
     def fatal(self, data):

@@ -126,7 +126,27 @@ def slowlog(redis, ours):
     return None
 
 
+def counters(redis, ours):
+    """INFO's commandstats and errorstats: the same names with the same counts, whatever their order and times."""
+    wrong = kind(redis, ours)
+    if wrong:
+        return wrong
+    theirs, mine = counts_of(redis.text), counts_of(ours.text)
+    wrong = [f"{n}: redis {theirs.get(n)}, dunlin {mine.get(n)}" for n in theirs | mine if theirs.get(n) != mine.get(n)]
+    return "; ".join(sorted(wrong)) or None
+
+
+def counts_of(text):
+    counts = {}
+    for line in text.decode().splitlines():
+        name, _, values = line.partition(":")
+        if values:
+            counts[name] = re.findall(r"(?:calls|count)=\d+", values)
+    return counts
+
+
 RULES = {
+    "counters": counters,
     "exact": exact,
     "kind": kind,
     "shape": shape,

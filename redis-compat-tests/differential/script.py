@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field
 
 ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a"}
-REPEAT = re.compile(rb"<(.+?)\*(\d+)>")
+REPEAT = re.compile(rb"<([^<>]+?)\*(\d+)>", re.S)
 
 
 @dataclass

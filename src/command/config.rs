@@ -5,7 +5,7 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::config::{self, load, rewrite};
+use crate::config::{load, rewrite};
 use crate::resp::{Args, CommandError};
 
 const ADMINISTRATION: Flags = ADMIN.and(NOSCRIPT).and(LOADING).and(STALE);
@@ -147,12 +147,5 @@ fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// The places among a request's arguments that hold secrets, for logs to leave out: `CONFIG SET requirepass ...`.
-pub fn secrets(args: Args<'_>) -> Vec<usize> {
-    let is_set = args.is(0, "config") && args.is(1, "set");
-    let names = (2..args.len()).step_by(2).filter(|_| is_set);
-    let hold_secrets = names.filter(|index| {
-        config::settings::find(args.at(*index)).is_some_and(|id| id.setting().sensitive)
-    });
-    hold_secrets.map(|index| index + 1).collect()
-}
+#[cfg(test)]
+mod tests;

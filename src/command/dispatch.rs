@@ -53,7 +53,7 @@ impl Unit<'_> {
             let error = unknown_command(args.at(0), args.from(1));
             return self.refuse(session, None, &error, out);
         };
-        if matches!(command.spec.run, Run::Container) {
+        if matches!(command.spec.run, Run::Container | Run::Bare(_)) {
             match resolve_subcommand(server, command, &mut args) {
                 Ok(subcommand) => command = subcommand,
                 Err(error) => return self.refuse(session, Some(command), &error, out),
@@ -74,7 +74,7 @@ impl Unit<'_> {
         let (locked, handler) = match command.spec.run {
             Run::OnKeys(handler) => (lock_keys(server, command, args, known), handler),
             Run::OnAll(handler) => (server.keyspace.lock_all(), handler),
-            Run::Unlocked(handler) => (Locked::None, handler),
+            Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
             // A container was resolved above; its subcommands are no containers.
             Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
         };
@@ -175,7 +175,10 @@ fn resolve_subcommand<'s>(
     container: &'s Command,
     args: &mut Args<'_>,
 ) -> Result<&'s Command, CommandError> {
-    let Some(name) = args.get(1) else { return Err(CommandError::WrongArity(container.full_name)) };
+    let Some(name) = args.get(1) else {
+        let runs_itself = matches!(container.spec.run, Run::Bare(_));
+        return if runs_itself { Ok(container) } else { Err(CommandError::WrongArity(container.full_name)) };
+    };
     args.seek(2);
     server
         .commands
@@ -197,7 +200,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     let closed = server.gates.closed();
     let flags = command.flags();
     let is_write = flags.has(spec::WRITE);
-    if session.needs_auth() && !flags.has(spec::NO_AUTH) {
+    if closed & gates::SHUTTING_DOWN != 0 {
+        return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    // Where the password was taken away, those who never gave it may go on.
+    let password_needed = server.hot.password_needed.load(std::sync::atomic::Ordering::Relaxed);
+    if session.needs_auth() && password_needed && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
     }
     if closed & gates::MEMORY_LIMITED != 0

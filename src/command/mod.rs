@@ -9,12 +9,17 @@
 //! * [`dispatch`] passes a request through the gates, locks its shards, runs it and appends its effects.
 //! * [`context`] is what a handler is given.
 
+pub mod auth;
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
+pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod server;
+pub mod shutdown;
 pub mod spec;
 pub mod string;
 pub mod table;
@@ -30,7 +35,11 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
+    auth::COMMANDS,
+    client::COMMANDS,
+    config::COMMANDS,
     connection::COMMANDS,
+    introspect::COMMANDS,
     key::copy::COMMANDS,
     key::database::COMMANDS,
     key::delete::COMMANDS,
@@ -42,5 +51,12 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::scan::COMMANDS,
     key::ttl::COMMANDS,
     server::COMMANDS,
-    string::COMMANDS,
+    shutdown::COMMANDS,
+    string::count::COMMANDS,
+    string::delete::COMMANDS,
+    string::get::COMMANDS,
+    string::lcs::COMMANDS,
+    string::many::COMMANDS,
+    string::range::COMMANDS,
+    string::set::COMMANDS,
 ];

@@ -40,6 +40,8 @@ pub enum Run {
     Unlocked(Handler),
     /// It has subcommands only.
     Container,
+    /// It has subcommands; this runs, with nothing locked, when none is named (COMMAND).
+    Bare(Handler),
 }
 
 /// A command's function. It must report every error before it changes anything.

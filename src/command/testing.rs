@@ -2,10 +2,11 @@
 
 use crate::command::dispatch::{Outcome, Unit};
 use crate::commit::LogSink;
+use crate::config::{Config, Machine};
 use crate::keyspace::{EffectBuffer, Lsn};
 use crate::resp::decode::Span;
 use crate::resp::{Args, Output};
-use crate::server::{Options, build};
+use crate::server::build;
 use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::{Address, Client};
@@ -47,7 +48,8 @@ impl Default for TestClient {
 
 impl TestClient {
     pub fn new() -> Self {
-        let server = build(&Options { workers: 1, ..Options::default() });
+        let config = Config::new(&Machine { cores: 1, directory: "/".into() });
+        let server = build(config).expect("nothing is renamed");
         let log = Arc::new(Mutex::new(Vec::new()));
         server.commit.set_log(Some(Box::new(RecordingLog(Arc::clone(&log)))));
         let now = 1_700_000_000_000;

@@ -5,6 +5,7 @@
 
 use super::file::{self, Directive, Origin, Source};
 use super::quote;
+use super::setting::Class;
 use super::settings;
 use super::snapshot::{Config, Machine};
 use std::ffi::OsString;
@@ -183,7 +184,13 @@ impl Loader {
         let Some(id) = settings::find(&directive.name) else { return Ok(()) };
         let setting = id.setting();
         let fail = |problem: String| {
-            let advice = format!("'{}' takes {}.", setting.name, setting.kind.describe());
+            let refused = matches!(setting.class, Class::Refused(why) if why == problem);
+            let advice = if refused {
+                let default = if setting.default.is_empty() { "\"\"" } else { setting.default };
+                format!("Take the line away, or leave '{}' at its default, {default}.", setting.name)
+            } else {
+                format!("'{}' takes {}.", setting.name, setting.kind.describe())
+            };
             LoadError::at(&directive.origin, problem, advice)
         };
         let split = match directive.arguments.as_slice() {

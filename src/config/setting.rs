@@ -64,6 +64,8 @@ pub enum Kind {
     Flags(&'static [&'static str]),
     /// A text of one argument.
     Text(TextRule),
+    /// A directory's path, which is made absolute where it is set.
+    Directory,
     /// Several texts, at most so many.
     Words { max: usize },
     /// `seconds changes` pairs.
@@ -92,6 +94,7 @@ impl Kind {
             | Kind::Octal { .. }
             | Kind::Choice(_)
             | Kind::Text(_)
+            | Kind::Directory
             | Kind::Events => false,
             Kind::Flags(_)
             | Kind::Words { .. }
@@ -125,6 +128,7 @@ impl Kind {
                 TextRule::SocketAddress => "an address and port, such as 127.0.0.1:9121, or \"\" for none",
             }
             .into(),
+            Kind::Directory => "the path of a directory".into(),
             Kind::Words { max } => format!("up to {max} words"),
             Kind::Save => "pairs of seconds and changes, such as 3600 1 300 100, or \"\" for none".into(),
             Kind::BufferLimits => {

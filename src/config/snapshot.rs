@@ -4,7 +4,7 @@
 //! returns once the change has been applied; nothing here has effects.
 
 use super::glob;
-use super::load::Renaming;
+use super::load::{LoadError, Renaming, reason};
 use super::setting::{Class, Runtime};
 use super::settings::{self, SettingId};
 use super::value::{self, Value, ValueError};
@@ -76,6 +76,25 @@ impl Config {
     /// True when it has the value that nobody asked for.
     pub fn is_default(&self, id: SettingId) -> bool {
         self.value(id) == self.default(id)
+    }
+
+    /// Checks what must be there before the server starts.
+    ///
+    /// # Errors
+    /// When there is no data directory.
+    pub fn check_directory(&self) -> Result<(), LoadError> {
+        let directory = self.dir();
+        match std::fs::metadata(&directory) {
+            Ok(found) if found.is_dir() => Ok(()),
+            found => {
+                let reason = found.map_or_else(|error| reason(&error), |_| "Not a directory".into());
+                Err(LoadError {
+                    origin: None,
+                    problem: format!("The data directory 'dir' is '{}': {reason}", directory.display()),
+                    advice: Some("Make the directory, or set 'dir' to one that is there.".into()),
+                })
+            }
+        }
     }
 
     /// A setting's value as CONFIG GET shows it; `None` if there is no setting of that name.

@@ -5,6 +5,9 @@
 use super::events;
 use super::quote::quote;
 use super::setting::{Kind, TextRule};
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 /// Why a text is no value of a kind; in Redis' words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +117,13 @@ pub fn parse(
             Some(letters) => Ok(Value::Text(letters)),
             None => wrong("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
         },
+        Kind::Directory => {
+            let Value::Text(present) = current else { return wrong("wrong number of arguments") };
+            let path = Path::new(OsStr::from_bytes(present)).join(OsStr::from_bytes(argument));
+            // Without `.` and doubled slashes; `..` stays, since it depends on links.
+            let path: PathBuf = path.components().collect();
+            Ok(Value::Text(path.into_os_string().into_vec()))
+        }
         _ => {
             let Kind::Text(rule) = kind else { return wrong("wrong number of arguments") };
             check_text(rule, argument)?;

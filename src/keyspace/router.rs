@@ -137,6 +137,17 @@ impl Keyspace {
         }
     }
 
+    /// Has the value on its way into the cache, if it stands outside of its entry, which should be there by now.
+    #[inline]
+    pub fn prefetch_value(&self, db: u16, position: Position) {
+        if let Some(table) = self.lock(position.shard()).db(db).table(position) {
+            table.find_by(position.hash, |entry| {
+                entry.prefetch_value();
+                true
+            });
+        }
+    }
+
     /// How often each shard was visited since the start.
     pub fn visits(&self) -> impl Iterator<Item = u64> + '_ {
         self.cells.iter().map(|cell| cell.visits.load(Ordering::Relaxed))

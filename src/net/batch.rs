@@ -114,6 +114,13 @@ impl Batch {
         }
     }
 
+    /// Has large values on their way into the cache: worth it only where values are large.
+    pub fn prefetch_values(&self, ahead: Ahead<'_>) {
+        for known in &self.keys {
+            ahead.keyspace.prefetch_value(ahead.db, known.position);
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.requests.len()
     }

@@ -21,6 +21,8 @@ use std::task::{Context, Poll};
 
 /// While this much waits to be sent, no further request is executed: the client must read first.
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
+/// Replies of this mean size come from values outside of their entries.
+const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
 /// Reads in a row before other connections get their turn.
 const READS_PER_TURN: usize = 4;
 const PIECES_PER_WRITE: usize = 32;
@@ -245,11 +247,15 @@ impl Connection {
         let mut last_command = u32::MAX;
         let now = server.now();
         loop {
-            let Scratch { output, batch, effects, .. } = scratch;
+            let Scratch { output, batch, effects, large_values, .. } = scratch;
             let limits = self.limits(worker);
             let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };
             let (end, error) = batch.decode(&mut self.decoder, buffer, at, limits, &server.commands, ahead);
             batch.prefetch_entries(ahead);
+            if *large_values {
+                batch.prefetch_values(ahead);
+            }
+            let output_before = output.len();
             let mut unit = Unit { server, stats, effects, now, clock: cycles::now() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
@@ -272,6 +278,8 @@ impl Connection {
                     break;
                 }
             }
+            // What one batch moved is the best guess for the next one.
+            *large_values = batch.len() > 1 && (output.len() - output_before) / batch.len() > LARGE_REPLY;
             if self.parked.is_some() || self.finishing {
                 break;
             }

@@ -51,6 +51,8 @@ pub struct Scratch {
     pub output: Output,
     pub batch: Batch,
     pub effects: EffectBuffer,
+    /// Whether the last batch moved values that stand outside of their entries.
+    pub large_values: bool,
 }
 
 pub struct Worker {
@@ -98,6 +100,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
             output: Output::default(),
             batch: Batch::default(),
             effects: EffectBuffer::default(),
+            large_values: false,
         }),
     });
     let local = tokio::task::LocalSet::new();

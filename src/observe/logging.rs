@@ -12,13 +12,13 @@
 
 use crate::config::load::reason;
 use crate::config::{LogFormat, LogLevel};
+use crate::state::unix_ms;
 use std::fmt::{self, Write as _};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -105,8 +105,7 @@ impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now_ms = u64::try_from(unix_ms()).unwrap_or_default();
         let level = *event.metadata().level();
         let line = match self.destination.format {
             LogFormat::Human => human_line(self.process, now_ms, level, &text),

@@ -127,6 +127,11 @@ impl<'a> Args<'a> {
         self.spans.get(index..).unwrap_or(&[]).iter().map(move |span| span.of(buffer))
     }
 
+    /// The arguments from `index` on as a request of their own, its name first.
+    pub fn after(&self, index: usize) -> Args<'a> {
+        Args { buffer: self.buffer, spans: self.spans.get(index..).unwrap_or(&[]), next: 1 }
+    }
+
     /// The unread arguments.
     pub fn rest(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         self.from(self.next)

@@ -18,6 +18,17 @@ pub enum Address {
     Unknown,
 }
 
+impl Address {
+    /// On this machine: what `local` in settings such as enable-debug-command means.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+            Self::Unknown => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

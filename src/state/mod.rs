@@ -5,6 +5,7 @@
 pub mod clients;
 pub mod gates;
 pub mod hot;
+pub mod settings;
 pub mod shutdown;
 pub mod stats;
 
@@ -24,6 +25,7 @@ pub struct Server {
     pub clients: clients::Registry,
     pub gates: gates::Gates,
     pub hot: hot::HotSettings,
+    pub settings: settings::Settings,
     /// Figures of each worker, in order.
     pub workers: Box<[stats::WorkerStats]>,
     pub shared: stats::SharedStats,
@@ -42,6 +44,12 @@ impl Server {
     /// The time in ms since 1970. One read a batch: everything in a batch happens at one time.
     pub fn now(&self) -> i64 {
         unix_ms() + self.clock_offset.load(Ordering::Relaxed)
+    }
+
+    /// CONFIG RESETSTAT: figures that INFO calls statistics begin anew.
+    pub fn reset_statistics(&self) {
+        self.workers.iter().for_each(stats::WorkerStats::reset);
+        self.shared.reset();
     }
 
     /// The access clock for a time: 24 bits of seconds.

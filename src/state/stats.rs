@@ -118,6 +118,24 @@ impl WorkerStats {
     }
 }
 
+impl WorkerStats {
+    /// Forgets what was counted; what is held now (memory, connections) stays.
+    pub fn reset(&self) {
+        self.commands.iter().for_each(CommandStats::reset);
+        let counters = [
+            &self.hits,
+            &self.misses,
+            &self.net_input,
+            &self.net_output,
+            &self.reads_processed,
+            &self.writes_processed,
+            &self.batches,
+            &self.requests,
+        ];
+        counters.iter().for_each(|counter| counter.set(0));
+    }
+}
+
 /// Figures that many threads count, rarely.
 #[derive(Default)]
 pub struct SharedStats {
@@ -136,6 +154,21 @@ pub struct SharedStats {
 }
 
 impl SharedStats {
+    /// Forgets what was counted; what is held now stays.
+    pub fn reset(&self) {
+        let counters = [
+            &self.connections_received,
+            &self.connections_rejected,
+            &self.query_buffer_disconnections,
+            &self.output_buffer_disconnections,
+            &self.unexpected_errors,
+            &self.error_replies,
+            &self.peak_memory,
+        ];
+        counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+        self.errors.clear();
+    }
+
     /// Counts an error reply, given its line without the leading `-`.
     pub fn count_error(&self, line: &[u8]) {
         self.error_replies.fetch_add(1, Ordering::Relaxed);

@@ -133,7 +133,7 @@ fn redis_loads_ours_and_we_load_what_it_adds() {
     base.command(0, &command(&["SET", "a", "2"])).expect("written");
     base.command(7, &command(&["SET", "b", "#DL\r\n#TS:1\r\n"])).expect("written");
     base.command(7, &command(&["SET", "large", &"x".repeat(3 << 20)])).expect("written");
-    writer.finish_rewrite(base).expect("finished");
+    writer.finish_rewrite(base.seal().expect("synced")).expect("finished");
     buffer.append(0, &command(&["INCR", "a"]));
     writer.close(&buffer).expect("closed");
     buffer.append(0, &command(&["INCR", "a"]));

@@ -104,14 +104,14 @@ fn errors_name_line_text_and_what_would_be_right() {
             1,
             "replicaof host 1",
             "replication is not supported",
-            Some("'replicaof' takes a host and a port, or no one."),
+            Some("Take the line away, or leave 'replicaof' at its default, \"\"."),
         ),
         (
             "cluster-enabled yes",
             1,
             "cluster-enabled yes",
             "cluster mode is not supported",
-            Some("'cluster-enabled' takes yes or no."),
+            Some("Take the line away, or leave 'cluster-enabled' at its default, no."),
         ),
         (
             "include /nonexistent/file",

@@ -57,7 +57,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::flag("lazyfree-lazy-expire", "no", Accepted, "Free expired values in the background."),
     Setting::flag("lazyfree-lazy-server-del", "no", Accepted, "Free overwritten values in the background."),
     Setting::flag("lazyfree-lazy-user-del", "no", Accepted, "Make DEL free in the background."),
-    Setting::flag("lazyfree-lazy-user-flush", "no", Accepted, "Make FLUSHALL free in the background."),
+    Setting::flag("lazyfree-lazy-user-flush", "no", Live, "Make FLUSHALL free in the background."),
     Setting::flag("jemalloc-bg-thread", "yes", Accepted, "Give memory back in a background thread."),
     Setting::flag("activedefrag", "no", Refused(NO_DEFRAG), "Defragment memory while running."),
     Setting::new(

@@ -4,7 +4,7 @@ use crate::config::setting::Class::{Accepted, Live};
 use crate::config::setting::{Kind, Setting, TextRule, count, int, long, memory};
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::text("dir", ".", Live, "The data directory.").protected().always_rewritten(),
+    Setting::new("dir", Kind::Directory, ".", Live, "The data directory.").protected().always_rewritten(),
     Setting::flag("appendonly", "no", Live, "Log every write, and replay the log at the start."),
     Setting::new(
         "appendfsync",

@@ -17,7 +17,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Tell a supervisor when the server is ready.",
     )
     .immutable(),
-    Setting::new("databases", count(1), "16", Live, "Databases that SELECT can choose from.").immutable(),
+    Setting::new("databases", int(1, u16::MAX as i64), "16", Live, "Databases that SELECT can choose from.")
+        .immutable(),
     Setting::new(
         "io-threads",
         int(1, 128),

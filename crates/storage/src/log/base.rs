@@ -1,7 +1,7 @@
 //! Writes the base of a rewrite: commands that make the whole state at one LSN, in checked blocks.
 //!
-//! It has its own file and may be used on any thread while the log goes on. Nobody reads the file before
-//! [`super::LogWriter::finish_rewrite`] has synced it and named it in the manifest.
+//! It has its own file and may be written and sealed on any thread while the log goes on. Nobody reads the file before
+//! [`super::LogWriter::finish_rewrite`] has named it in the manifest.
 
 use std::io::IoSlice;
 use std::path::PathBuf;
@@ -27,6 +27,15 @@ pub struct BaseWriter<F> {
     db: Option<u16>,
     block: Vec<u8>,
     written_bytes: u64,
+}
+
+/// A base that is whole and durable, under a name that doesn't count yet.
+#[derive(Debug)]
+pub struct SealedBase {
+    pub(super) path: PathBuf,
+    /// The sequence number that it will have in the manifest.
+    pub(super) sequence: u64,
+    pub(super) len_bytes: u64,
 }
 
 impl<F: DiskFile> BaseWriter<F> {
@@ -72,18 +81,16 @@ impl<F: DiskFile> BaseWriter<F> {
         self.command(db, &[])
     }
 
-    /// Closes and syncs the file.
-    pub(super) fn finish(mut self) -> Result<(PathBuf, u64), LogError> {
+    /// Closes and syncs the file. Takes as long as the disk needs for all of it.
+    ///
+    /// # Errors
+    /// The disk refused: the rewrite is to be aborted.
+    pub fn seal(mut self) -> Result<SealedBase, LogError> {
         self.flush()?;
         let line = self.line(Kind::End);
         self.put(&[line.as_bytes()])?;
         self.file.sync_data().map_err(io_error("sync", &self.path))?;
-        Ok((self.path, self.written_bytes))
-    }
-
-    /// The sequence number that the base will have in the manifest.
-    pub(super) fn sequence(&self) -> u64 {
-        self.sequence
+        Ok(SealedBase { path: self.path, sequence: self.sequence, len_bytes: self.written_bytes })
     }
 
     fn flush(&mut self) -> Result<(), LogError> {

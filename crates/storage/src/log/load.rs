@@ -141,9 +141,10 @@ impl<D: Disk> Loader<D> {
         Lsn::new(self.lsn)
     }
 
-    /// The file that is read now, or was read last.
-    pub fn path(&self) -> Option<&PathBuf> {
-        self.files.get(self.next_file.saturating_sub(1)).map(|(path, _)| path)
+    /// The file that is read now, or was read last, and the offset behind the last record in it.
+    pub fn place(&self) -> Option<(&Path, u64)> {
+        let (path, len) = self.files.get(self.next_file.checked_sub(1)?)?;
+        Some((path, self.reader.as_ref().map_or(*len, SegmentReader::offset)))
     }
 
     /// The next record, or `None` at the end of the log.

@@ -66,6 +66,11 @@ impl<'a> Args<'a> {
         self.spans.get(index).map(|span| &self.bytes[span.clone()])
     }
 
+    /// The whole command in wire form, and where in it the arguments stand.
+    pub fn parts(&self) -> (&'a [u8], &'a [Range<usize>]) {
+        (self.bytes, self.spans)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.bytes;
         self.spans.iter().map(move |span| &bytes[span.clone()])

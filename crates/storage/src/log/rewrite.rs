@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! begin:   manifest  base.1 incr.1          ─►  base.1 incr.1 incr.2      effects go to incr.2 from here on
-//! (the caller writes temp-base.2, the state at begin)
+//! (the caller writes and seals temp-base.2, the state at begin)
 //! finish:  manifest  base.1 incr.1 incr.2   ─►  base.2 incr.2             one rename: before it the old files
 //!                                                                         count, after it the new ones
 //! ```
@@ -14,7 +14,7 @@ use std::io::IoSlice;
 use std::mem;
 use std::path::Path;
 
-use super::base::BaseWriter;
+use super::base::{BaseWriter, SealedBase};
 use super::buffer::LogBuffer;
 use super::directory::io_error;
 use super::error::{Damage, LogError};
@@ -98,7 +98,7 @@ impl<D: Disk> LogWriter<D> {
     ///
     /// # Errors
     /// The rewrite is aborted, see [`Self::abort_rewrite`].
-    pub fn finish_rewrite(&mut self, base: BaseWriter<D::File>) -> Result<(), LogError> {
+    pub fn finish_rewrite(&mut self, base: SealedBase) -> Result<(), LogError> {
         if self.rewrite.is_none() {
             return Err(LogError::NoRewrite);
         }
@@ -109,19 +109,18 @@ impl<D: Disk> LogWriter<D> {
         switched
     }
 
-    fn switch_to(&mut self, base: BaseWriter<D::File>) -> Result<(), LogError> {
+    fn switch_to(&mut self, base: SealedBase) -> Result<(), LogError> {
         if matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
             self.sync()?;
         }
-        let sequence = base.sequence();
+        let SealedBase { path: temp, sequence, len_bytes } = base;
         let name = self.directory.base_name(sequence);
-        let (temp, base_bytes) = base.finish()?;
         let path = self.directory.path(&name);
         self.directory.disk.rename(&temp, &path).map_err(io_error("rename", &temp))?;
         let manifest = self.manifest_with_base(LogFile { name, sequence });
         self.directory.write_manifest(&manifest)?;
         self.manifest = manifest;
-        (self.base_bytes, self.earlier_incr_bytes) = (base_bytes, 0);
+        (self.base_bytes, self.earlier_incr_bytes) = (len_bytes, 0);
         self.rewrite = None;
         self.publish();
         // The log is whole without this; what stays is tried again.

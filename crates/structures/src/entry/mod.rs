@@ -17,6 +17,7 @@
 //! The header's lengths are written by this module only and are all that it trusts. Knows nothing of time (clocks and
 //! expiries are numbers that callers write and compare) and nothing of limits on sizes.
 
+mod ahead;
 mod header;
 mod object;
 mod string;

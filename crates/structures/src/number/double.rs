@@ -56,6 +56,11 @@ fn from_parts(mantissa: u128, exponent: i64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// Appends the text of `value` to `out`, as [`DoubleBuffer::format`] writes it.
+pub fn format_f64(value: f64, out: &mut Vec<u8>) {
+    out.extend_from_slice(DoubleBuffer::new().format(value));
+}
+
 /// Room on the stack for the text of one double.
 pub struct DoubleBuffer {
     bytes: [u8; LENGTH_MAX],

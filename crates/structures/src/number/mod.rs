@@ -3,7 +3,7 @@
 //! | part | reads | writes |
 //! |---|---|---|
 //! | `integer` | [`parse_i64`]: only what [`IntegerBuffer`] could have written | [`IntegerBuffer::format`] |
-//! | `double` | [`parse_f64`]: what C's strtod accepts, whole and in range | [`DoubleBuffer::format`]: shortest digits |
+//! | `double` | [`parse_f64`]: what C's strtod accepts, whole and in range | [`format_f64`]: shortest digits |
 //! | `long_double` | [`LongDouble::parse`]: strtold | [`LongDouble::format`]: at most 17 decimals |
 //! | `memory` | [`parse_memory`]: `100mb` | |
 //!
@@ -17,7 +17,7 @@ mod memory;
 mod round;
 mod scan;
 
-pub use double::{DoubleBuffer, parse_f64};
+pub use double::{DoubleBuffer, format_f64, parse_f64};
 pub use integer::{IntegerBuffer, parse_i64};
 pub use long_double::LongDouble;
 pub use memory::parse_memory;

@@ -128,7 +128,10 @@ impl World {
             }
             Step::FinishRewrite => {
                 if let Some(base) = self.base.take() {
-                    let _finished = writer.finish_rewrite(base);
+                    match base.seal() {
+                        Ok(sealed) => drop(writer.finish_rewrite(sealed)),
+                        Err(_) => writer.abort_rewrite(),
+                    }
                 }
             }
             Step::Restart => {

@@ -22,7 +22,7 @@ fn a_rewrite_replaces_all_files_and_keeps_the_lsn() {
         writer.sync().expect("synced");
         base.command(3, &command(&["SET", "a", &round.to_string()])).expect("written");
         base.command_args(3, &[b"SET", b"c", b"1"]).expect("written");
-        writer.finish_rewrite(base).expect("finished");
+        writer.finish_rewrite(base.seal().expect("synced")).expect("finished");
         let expected =
             [format!("{}.base.aof", round - 1), format!("{round}.incr.aof"), "manifest".to_owned()];
         assert_eq!(files(&disk), expected);
@@ -74,7 +74,7 @@ fn a_log_that_was_off_begins_with_a_base() {
     writer.sync().expect("synced");
     assert_eq!(writer.positions().durable(), Lsn::ZERO, "not before the base is there");
     assert_eq!(load(&disk).expect("loads"), ["0 SET old 1"]);
-    writer.finish_rewrite(base).expect("finished");
+    writer.finish_rewrite(base.seal().expect("synced")).expect("finished");
     assert_eq!(writer.positions().durable(), lsn);
     assert_eq!(load(&disk).expect("loads"), ["0 SET new 1", "0 SET newer 1"]);
 }
@@ -142,7 +142,7 @@ fn a_rewrite_helps_a_failed_log_too() {
     assert!(matches!(writer.recover_after_error(), Err(LogError::Poisoned { .. })));
     let mut base = writer.begin_rewrite(&buffer).expect("begins");
     base.command(0, &command(&["SET", "a", "1"])).expect("written");
-    writer.finish_rewrite(base).expect("finished");
+    writer.finish_rewrite(base.seal().expect("synced")).expect("finished");
     buffer.append(0, &command(&["INCR", "b"]));
     writer.close(&buffer).expect("closed");
     assert_eq!(load(&disk).expect("loads"), ["0 SET a 1", "0 INCR b"]);

@@ -1,0 +1,189 @@
+//! The measurements, each printed as a row of a table.
+
+use std::hint::black_box;
+use std::process::Command;
+
+use dunlin_structures::entry::StringValue;
+
+use crate::stores::{Store, make};
+use crate::workload::{Key, cpu_ns, key, random_keys, resident_bytes};
+
+const STORES: [&str; 4] = ["dashmap", "hashbrown", "table", "one-table"];
+const MILLION: u64 = 1_000_000;
+const VALUE: [u8; 32] = [b'v'; 32];
+
+pub fn section(name: &str) {
+    match name {
+        "speed" => speed(),
+        "memory" => memory(),
+        "growth" => growth(),
+        "walk" => walk(),
+        other => println!("no section is named {other}: speed, memory, growth, walk"),
+    }
+}
+
+fn load(store: &dyn Store, count: u64) {
+    (0..count).for_each(|number| store.set(&key(number), StringValue::Text(&VALUE)));
+}
+
+/// Runs this program again for one measurement, in a fresh process, and prints what it says.
+fn in_child(arguments: &[&str]) {
+    let program = std::env::current_exe().expect("the program has a path");
+    let output =
+        Command::new(program).arg("child").args(arguments).output().expect("the program starts again");
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn memory() {
+    println!("\nmemory: growth of resident bytes a key (16-byte keys)");
+    for store in STORES {
+        for (count, value) in [
+            ("1000000", "32"),
+            ("1300000", "32"),
+            ("1600000", "32"),
+            ("5000000", "32"),
+            ("1000000", "int"),
+            ("1300000", "int"),
+            ("1600000", "int"),
+            ("5000000", "int"),
+        ] {
+            in_child(&["memory", store, count, value]);
+        }
+    }
+}
+
+pub fn memory_child(store_name: &str, count: &str, value: &str) {
+    let count: u64 = count.parse().expect("a number of keys");
+    let before = resident_bytes();
+    let store = make(store_name);
+    for number in 0..count {
+        let value = match value {
+            "int" => StringValue::Int(number as i64 * 1000),
+            _ => StringValue::Text(&VALUE),
+        };
+        store.set(&key(number), value);
+    }
+    let bytes = (resident_bytes() - before) as f64 / count as f64;
+    println!("{store_name:10} {count:>8} keys, value {value:>3}: {bytes:6.1} bytes a key");
+    std::mem::forget(store);
+}
+
+fn growth() {
+    println!("\ngrowth: longest single insert on the way to 20 million keys, CPU time");
+    for store in STORES {
+        in_child(&["growth", store, "20000000"]);
+    }
+}
+
+pub fn growth_child(store_name: &str, count: &str) {
+    let count: u64 = count.parse().expect("a number of keys");
+    let store = make(store_name);
+    let mut longest = [(0, 0); 4];
+    let mut over = [0_u64; 3];
+    let begin = cpu_ns();
+    let mut before = begin;
+    for number in 0..count {
+        store.set(&key(number), StringValue::Text(&VALUE));
+        let now = cpu_ns();
+        let took = now - before;
+        before = now;
+        if took > longest[3].0 {
+            longest[3] = (took, number);
+            longest.sort_unstable_by(|one, other| other.cmp(one));
+        }
+        for (count, limit) in over.iter_mut().zip([100_000, 300_000, 1_000_000]) {
+            *count += u64::from(took > limit);
+        }
+    }
+    let mean = (cpu_ns() - begin) / count;
+    let list: Vec<String> = longest.iter().map(|(ns, at)| format!("{} us at {at}", ns / 1000)).collect();
+    println!("{store_name:10} longest: {}; over 0.1/0.3/1 ms: {over:?}; mean {mean} ns", list.join(", "));
+    std::mem::forget(store);
+}
+
+fn speed() {
+    println!(
+        "\nspeed: ns of CPU an operation and thread, a million keys at random, best of 5 (threads x batch)"
+    );
+    for name in STORES {
+        let store = make(name);
+        load(&*store, MILLION);
+        for threads in [1, 2] {
+            for batch in [0, 16, 64] {
+                if batch > 0 && !name.contains("table") {
+                    continue;
+                }
+                let get = best(&*store, threads, |store, keys| get_all(store, keys, batch));
+                let set = best(&*store, threads, |store, keys| set_all(store, keys, batch));
+                println!("{name:10} {threads} x {batch:2}: get {get:5.0}, set {set:5.0}");
+            }
+        }
+    }
+}
+
+fn get_all(store: &dyn Store, keys: &[Key], batch: usize) {
+    let mut found = 0;
+    if batch == 0 {
+        found += keys.iter().filter(|key| store.get(key).is_some()).count();
+    } else {
+        for keys in keys.chunks(batch) {
+            store.prefetch(keys);
+            found += keys.iter().filter(|key| store.get(key).is_some()).count();
+        }
+    }
+    assert_eq!(found, keys.len());
+}
+
+fn set_all(store: &dyn Store, keys: &[Key], batch: usize) {
+    for keys in keys.chunks(batch.max(1)) {
+        if batch > 0 {
+            store.prefetch(keys);
+        }
+        keys.iter().for_each(|key| store.set(key, StringValue::Text(&VALUE)));
+    }
+}
+
+/// The least CPU time an operation took, over five rounds of the slower thread.
+fn best(store: &dyn Store, threads: u64, work: impl Fn(&dyn Store, &[Key]) + Sync) -> f64 {
+    const CHOICES: usize = 1_000_000;
+    let keys: Vec<Vec<Key>> = (0..threads).map(|seed| random_keys(MILLION, CHOICES, seed * 77 + 5)).collect();
+    let round = || {
+        std::thread::scope(|scope| {
+            let work = &work;
+            let run = |keys: &'_ Vec<Key>| {
+                let begin = cpu_ns();
+                work(store, keys);
+                cpu_ns() - begin
+            };
+            let running: Vec<_> = keys.iter().map(|keys| scope.spawn(move || run(keys))).collect();
+            running.into_iter().map(|thread| thread.join().expect("no panic")).max().unwrap_or(0)
+        })
+    };
+    (0..5).map(|_| round()).min().unwrap_or(0) as f64 / CHOICES as f64
+}
+
+fn walk() {
+    println!(
+        "\nwalk: a million keys; ns of CPU an element of a whole scan, a sample, one slot counted and listed"
+    );
+    for name in STORES {
+        let store = make(name);
+        load(&*store, MILLION);
+        let timed = |work: &dyn Fn() -> usize| {
+            let begin = cpu_ns();
+            black_box(work());
+            (cpu_ns() - begin) as f64
+        };
+        let scan = timed(&|| store.walk()) / MILLION as f64;
+        let samples = MILLION / 2;
+        let sample = timed(&|| {
+            let random = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+            (0..samples).filter_map(|number| store.sample(random(number))).sum()
+        }) / samples as f64;
+        let sample = if store.sample(1).is_some() { format!("{sample:.0}") } else { "none".to_owned() };
+        let slots = if name == "table" { 2_000 } else { 5 };
+        let list = timed(&|| (0..slots).map(|slot| store.list_slot(slot * 7)).sum()) / slots as f64;
+        println!("{name:10} scan {scan:5.1}, sample {sample}, slot {list:.0}");
+    }
+}

@@ -1,0 +1,20 @@
+//! Prefetching a value that stands outside of its entry.
+
+use super::object::Entry;
+use super::value::ValueRef;
+use crate::prefetch::prefetch;
+
+/// Lines fetched: behind these the processor has seen the pattern and goes on by itself.
+const LINES: usize = 4;
+
+impl Entry {
+    /// Has the first lines of a large value on their way into the cache. The entry itself should be there already.
+    #[inline]
+    pub fn prefetch_value(&self) {
+        if let ValueRef::Buffer(buffer) = self.value() {
+            for line in 0..LINES.min(buffer.len().div_ceil(64)) {
+                prefetch(buffer.as_ptr().wrapping_add(line * 64));
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+"""redis-py, synchronous: what an application does with it. The argument says where to connect, as JSON."""
+import json
+import sys
+import threading
+
+import redis
+
+WHERE = json.loads(sys.argv[1])
+
+
+def client(**more):
+    if "path" in WHERE:
+        return redis.Redis(unix_socket_path=WHERE["path"], **more)
+    if "ca" in WHERE:
+        more.update(ssl=True, ssl_ca_certs=WHERE["ca"], ssl_certfile=WHERE["cert"], ssl_keyfile=WHERE["key"])
+    return redis.Redis(host=WHERE["host"], port=WHERE["port"], **more)
+
+
+def values(r):
+    assert r.set("k", b"\x00\xff\r\n") is True
+    assert r.get("k") == b"\x00\xff\r\n"
+    assert r.get("missing") is None
+    assert r.set("k", "w", nx=True) is None
+    assert r.set("k", "w", xx=True, get=True) == b"\x00\xff\r\n"
+    assert r.getdel("k") == b"w"
+    assert r.append("k", "abc") == 3 and r.strlen("k") == 3
+    assert r.getrange("k", 1, -1) == b"bc"
+    assert r.setrange("k", 1, "XY") == 3
+    assert r.mset({"a": 1, "b": 2}) and r.mget("a", "b", "nope") == [b"1", b"2", None]
+    assert r.msetnx({"a": 1, "z": 1}) is False
+    assert r.lcs("a", "b") in (b"", "")
+    assert r.dbsize() == 3
+
+
+def counters(r):
+    assert [r.incr("n") for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert r.decrby("n", 10) == -5 and r.incrbyfloat("f", 1.5) == 1.5
+    r.set("s", "text")
+    try:
+        r.incr("s")
+        raise AssertionError("INCR of a text passed")
+    except redis.ResponseError as error:
+        assert str(error) == "value is not an integer or out of range", error
+
+
+def expiry(r):
+    r.set("k", 1, ex=100)
+    assert 98 <= r.ttl("k") <= 100 and r.pttl("k") > 90_000
+    assert r.expire("k", 1000, gt=True) == 1 and r.expire("k", 5, nx=True) == 0
+    assert r.persist("k") == 1 and r.ttl("k") == -1 and r.ttl("nope") == -2
+    r.getex("k", px=5_000_000)
+    assert r.expiretime("k") > 1_700_000_000
+
+
+def keys(r):
+    r.mset({f"key:{n}": n for n in range(500)})
+    assert sorted(r.scan_iter(match="key:*", count=7)) == sorted(f"key:{n}".encode() for n in range(500))
+    assert r.delete(*[f"key:{n}" for n in range(100)]) == 100 and r.unlink("key:100") == 1
+    assert r.exists("key:200", "key:201", "key:1") == 2 and r.touch("key:200") == 1
+    assert r.rename("key:200", "other") and r.type("other") == b"string"
+    assert r.copy("other", "copied") and r.move("copied", 1) and r.randomkey() is not None
+    assert len(r.keys("key:4?")) == 0 and len(r.keys("key:4??")) == 100
+    assert r.object("encoding", "other") == b"int"
+
+
+def pipelines(r):
+    with r.pipeline(transaction=False) as pipe:
+        for n in range(2000):
+            pipe.set(f"p:{n}", n)
+            pipe.get(f"p:{n}")
+        replies = pipe.execute()
+    assert replies[0::2] == [True] * 2000 and replies[1::2] == [str(n).encode() for n in range(2000)]
+    with r.pipeline(transaction=False) as pipe:
+        pipe.set("text", "a").incr("text").get("text")
+        replies = pipe.execute(raise_on_error=False)
+    assert replies[0] is True and isinstance(replies[1], redis.ResponseError) and replies[2] == b"a"
+
+
+def large_values(r):
+    big = bytes(range(256)) * 40_000
+    r.set("big", big)
+    assert r.get("big") == big and r.strlen("big") == len(big)
+
+
+def connections(r):
+    assert r.ping() and r.echo("x") == b"x" and isinstance(r.client_id(), int)
+    assert r.client_setname("me") and r.client_getname() in ("me", b"me")
+    assert any(c["name"] == "me" for c in r.client_list())
+    assert r.info()["redis_version"] and "db0" in r.info("keyspace") or r.dbsize() == 0
+    assert r.config_get("maxmemory") == {"maxmemory": "0"}
+    assert isinstance(r.time()[0], int) and r.select(0)
+    assert r.memory_usage("nope") is None
+    assert r.command_count() > 50 and "get" in {name.lower() for name in r.command()}
+
+
+def threads(r):
+    def add():
+        for _ in range(200):
+            r.incr("shared")
+
+    workers = [threading.Thread(target=add) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert r.get("shared") == b"1600"
+
+
+def decoded(_):
+    r = client(decode_responses=True)
+    r.set("caf\u00e9", "\u4f60\u597d")
+    assert r.get("caf\u00e9") == "\u4f60\u597d" and r.keys("caf*") == ["caf\u00e9"]
+
+
+def main():
+    for protocol in (2, 3):
+        r = client(protocol=protocol, socket_timeout=30)
+        for test in (values, counters, expiry, keys, pipelines, large_values, connections, threads, decoded):
+            label = f"{test.__name__} (RESP{protocol})"
+            try:
+                r.flushall()
+                test(r)
+                print(f"ok {label}")
+            except Exception as error:
+                print(f"not ok {label}: {type(error).__name__} {error}")
+        r.close()
+    print("end")
+
+
+main()

@@ -1,0 +1,196 @@
+//! AUTH and HELLO: who a client is, and which protocol it speaks.
+//!
+//! There is one user, `default`, whose password is `requirepass`.
+
+use crate::command::spec::*;
+use crate::command::{CommandResult, Context};
+use crate::config;
+use crate::resp::{Args, CommandError, Protocol};
+use crate::session::gate;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Whom clients that look at the version believe to meet.
+const REDIS_VERSION: &str = "7.2.4";
+
+const WITHOUT_SESSION: Flags = NOSCRIPT.and(LOADING).and(STALE).and(FAST).and(NO_AUTH).and(ALLOW_BUSY);
+
+pub const COMMANDS: &[CommandSpec] = &[
+    CommandSpec {
+        name: "auth",
+        arity: -2,
+        flags: WITHOUT_SESSION,
+        acl: acl::CONNECTION,
+        group: "connection",
+        since: "1.0.0",
+        summary: "Authenticates the connection.",
+        complexity: "O(N) where N is the number of passwords defined for the user",
+        syntax: "[username] password",
+        history: &[("6.0.0", "Added ACL style (username and password).")],
+        run: Run::Unlocked(auth),
+        ..CommandSpec::BLANK
+    },
+    CommandSpec {
+        name: "hello",
+        arity: -1,
+        flags: WITHOUT_SESSION,
+        acl: acl::CONNECTION,
+        group: "connection",
+        since: "6.0.0",
+        summary: "Handshakes with the Redis server.",
+        complexity: "O(1)",
+        syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+        history: &[(
+            "6.2.0",
+            "`protover` made optional; when called without arguments reports the current connection's context.",
+        )],
+        run: Run::Unlocked(hello),
+        ..CommandSpec::BLANK
+    },
+];
+
+fn auth(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let (user, password) = match args.len() {
+        2 if !cx.server.hot.password_needed.load(Relaxed) => {
+            return Err(CommandError::text(
+                "AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        2 => (b"default".as_slice(), args.at(1)),
+        3 => (args.at(1), args.at(2)),
+        _ => return Err(CommandError::Syntax),
+    };
+    authenticate(cx, user, password)?;
+    cx.reply.ok();
+    Ok(())
+}
+
+fn authenticate(cx: &mut Context<'_>, user: &[u8], password: &[u8]) -> CommandResult {
+    let config = cx.server.settings.snapshot();
+    let right = match config.require_pass() {
+        Some(expected) => same(expected, password),
+        // The default user without a password takes any.
+        None => true,
+    };
+    if user != b"default" || !right {
+        return Err(CommandError::WrongPass);
+    }
+    cx.session.gates &= !gate::NEEDS_AUTH;
+    Ok(())
+}
+
+/// Compares in a time that does not tell how much of a password is right.
+fn same(expected: &[u8], given: &[u8]) -> bool {
+    let mut difference = expected.len() ^ given.len();
+    for index in 0..expected.len().max(given.len()) {
+        let byte = |text: &[u8]| text.get(index).copied().unwrap_or_default();
+        difference |= usize::from(byte(expected) ^ byte(given));
+    }
+    std::hint::black_box(difference) == 0
+}
+
+/// What HELLO's options ask for.
+#[derive(Default)]
+struct Greeting<'a> {
+    protocol: Option<Protocol>,
+    credentials: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+fn hello(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let greeting = greeting(args)?;
+    if let Some((user, password)) = greeting.credentials {
+        authenticate(cx, user, password)?;
+    }
+    if cx.session.needs_auth() && cx.server.hot.password_needed.load(Relaxed) {
+        return Err(CommandError::coded(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
+             <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
+             the same time",
+        ));
+    }
+    if let Some(name) = greeting.name {
+        cx.session.client.naming.lock().name = name.to_vec();
+    }
+    if let Some(protocol) = greeting.protocol {
+        cx.session.protocol = protocol;
+        cx.reply.set_protocol(protocol);
+        cx.session.client.protocol.store(version_of(protocol), Relaxed);
+    }
+    let reply = &mut cx.reply;
+    reply.map(7);
+    for (field, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        reply.bulk_str(field);
+        reply.bulk_str(value);
+    }
+    reply.bulk_str("proto");
+    reply.integer(i64::from(version_of(cx.session.protocol)));
+    reply.bulk_str("id");
+    reply.integer(i64::try_from(cx.session.client.id).unwrap_or(i64::MAX));
+    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk_str(field);
+        reply.bulk_str(value);
+    }
+    reply.bulk_str("modules");
+    reply.array(0);
+    Ok(())
+}
+
+fn greeting<'a>(args: &mut Args<'a>) -> Result<Greeting<'a>, CommandError> {
+    let mut greeting = Greeting::default();
+    let Some(version) = args.next() else { return Ok(greeting) };
+    greeting.protocol = match dunlin_structures::number::parse_i64(version) {
+        Some(2) => Some(Protocol::Resp2),
+        Some(3) => Some(Protocol::Resp3),
+        Some(_) => return Err(CommandError::NoProto),
+        None => return Err(CommandError::text("Protocol version is not an integer or out of range")),
+    };
+    while let Some(option) = args.next() {
+        if option.eq_ignore_ascii_case(b"auth") && args.remaining() >= 2 {
+            greeting.credentials = Some((args.required()?, args.required()?));
+        } else if option.eq_ignore_ascii_case(b"setname") && args.remaining() >= 1 {
+            let name = args.required()?;
+            if !is_client_name(name) {
+                return Err(CommandError::text(
+                    "Client names cannot contain spaces, newlines or special characters.",
+                ));
+            }
+            greeting.name = Some(name);
+        } else {
+            let option = String::from_utf8_lossy(option);
+            return Err(CommandError::formatted(format!("Syntax error in HELLO option '{option}'")));
+        }
+    }
+    Ok(greeting)
+}
+
+fn is_client_name(name: &[u8]) -> bool {
+    name.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+fn version_of(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Resp2 => 2,
+        Protocol::Resp3 => 3,
+    }
+}
+
+/// The places among a request's arguments that hold secrets, for logs to leave out: passwords of AUTH and HELLO, and
+/// values of sensitive settings in CONFIG SET.
+pub fn secrets(args: Args<'_>) -> Vec<usize> {
+    let after_auth = || (1..args.len()).find(|&index| args.is(index, "auth"));
+    if args.is(0, "auth") {
+        return (1..args.len()).collect();
+    }
+    if args.is(0, "hello") {
+        return after_auth().map_or_else(Vec::new, |index| (index + 1..args.len().min(index + 3)).collect());
+    }
+    let is_set = args.is(0, "config") && args.is(1, "set");
+    let names = (2..args.len()).step_by(2).filter(|_| is_set);
+    let sensitive =
+        |index: &usize| config::settings::find(args.at(*index)).is_some_and(|id| id.setting().sensitive);
+    names.filter(sensitive).map(|index| index + 1).filter(|index| *index < args.len()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! SHUTDOWN. What happens then is known by whoever runs the server; here it is only asked for.
+
+use crate::command::spec::*;
+use crate::command::{CommandResult, Context};
+use crate::resp::{Args, CommandError};
+
+pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
+    name: "shutdown",
+    arity: -1,
+    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE).and(NO_MULTI).and(ALLOW_BUSY).and(NEVER_PAUSED),
+    group: "server",
+    since: "1.0.0",
+    summary: "Synchronously saves the database(s) to disk and shuts down the Redis server.",
+    complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+    syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    history: &[("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers.")],
+    run: Run::Unlocked(shutdown),
+    ..CommandSpec::BLANK
+}];
+
+/// The client gets no answer: its connection ends with the server.
+fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let (mut save, mut nosave, mut abort, mut other) = (false, false, false, false);
+    while let Some(option) = args.next() {
+        match option.to_ascii_lowercase().as_slice() {
+            b"save" => save = true,
+            b"nosave" => nosave = true,
+            b"abort" => abort = true,
+            // There are no replicas to wait for, and a log that failed is no reason to stay.
+            b"now" | b"force" => other = true,
+            _ => return Err(CommandError::Syntax),
+        }
+    }
+    if (abort && (save || nosave || other)) || (save && nosave) {
+        return Err(CommandError::Syntax);
+    }
+    if abort {
+        // A shutdown here waits for nothing that could be called off.
+        return Err(CommandError::text("No shutdown in progress."));
+    }
+    if save {
+        return Err(CommandError::text(
+            "SHUTDOWN SAVE is not possible: RDB files are not supported. With appendonly yes every SHUTDOWN writes \
+             the log to disk; SHUTDOWN NOSAVE stops without an RDB file",
+        ));
+    }
+    cx.server.shutdown.ask();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::check;
+
+    #[test]
+    fn options_that_contradict_each_other_stop_nothing() {
+        check(&[
+            ("SHUTDOWN SAVE NOSAVE", "-ERR syntax error"),
+            ("SHUTDOWN ABORT NOW", "-ERR syntax error"),
+            ("SHUTDOWN LATER", "-ERR syntax error"),
+            ("SHUTDOWN ABORT", "-ERR No shutdown in progress."),
+        ]);
+    }
+}

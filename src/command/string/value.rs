@@ -1,0 +1,50 @@
+//! How strings are stored and shown.
+
+use crate::keyspace::Change;
+use crate::keyspace::event::EventClass;
+use crate::resp::{CommandError, Reply};
+use dunlin_structures::Entry;
+use dunlin_structures::entry::{StringValue, ValueRef};
+use dunlin_structures::number::parse_i64;
+
+/// The value to store for an argument: an integer if it is exactly one's text.
+#[inline]
+pub(super) fn stored(text: &[u8]) -> StringValue<'_> {
+    match parse_i64(text) {
+        Some(number) => StringValue::Int(number),
+        None => StringValue::Text(text),
+    }
+}
+
+/// Replies a string's value as a bulk.
+#[inline]
+pub(super) fn reply_value(reply: &mut Reply<'_>, entry: &Entry) {
+    match entry.value() {
+        ValueRef::Inline(text) => reply.bulk(text),
+        ValueRef::Int(number) => reply.bulk_integer(number),
+        ValueRef::Buffer(buffer) => reply.bulk_shared(buffer),
+        ValueRef::Boxed(_) => reply.null(),
+    }
+}
+
+/// A string's value as a 64-bit integer.
+#[inline]
+pub(super) fn integer(entry: &Entry) -> Result<i64, CommandError> {
+    match entry.value() {
+        ValueRef::Int(number) => Some(number),
+        ValueRef::Inline(text) => parse_i64(text),
+        ValueRef::Buffer(_) | ValueRef::Boxed(_) => None,
+    }
+    .ok_or(CommandError::NotAnInteger)
+}
+
+/// Complains if a string would outgrow `proto-max-bulk-len`.
+pub(super) fn check_length(length: usize, limit: u64) -> Result<(), CommandError> {
+    if length as u64 > limit { Err(CommandError::StringTooLong) } else { Ok(()) }
+}
+
+/// The change of a command whose own bytes say what it did.
+#[inline]
+pub(super) const fn as_requested(event: &'static str) -> Change<'static> {
+    Change::request(EventClass::String, event)
+}

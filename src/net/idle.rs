@@ -1,0 +1,21 @@
+//! Closes clients that have said nothing for longer than `timeout`.
+
+use crate::state::Server;
+use crate::state::clients::flag;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Looks at all clients; cheap while `timeout` is 0. Those that wait for something, or listen, are never idle.
+pub fn close_idle(server: &Server, now: i64) {
+    let limit_seconds = server.hot.timeout.load(Relaxed);
+    if limit_seconds == 0 {
+        return;
+    }
+    let limit_ms = i64::try_from(limit_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+    for client in server.clients.list() {
+        let waits = [flag::BLOCKED, flag::PUBSUB, flag::MONITOR].iter().any(|flag| client.has_flag(*flag));
+        if !waits && now.saturating_sub(client.last_active.load(Relaxed)) > limit_ms {
+            tracing::debug!("Closing idle client {}", client.id);
+            client.kill();
+        }
+    }
+}

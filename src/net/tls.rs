@@ -1,0 +1,83 @@
+//! TLS: certificates from files to what turns an accepted socket into an encrypted one.
+//!
+//! TLS 1.2 and 1.3 with rustls' choice of ciphers. Knows files and nothing of the configuration's syntax.
+
+use crate::config::{Config, TlsClientAuth};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// Why no encrypted connections can be accepted. For the log.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("{name} is not set, and tls-port needs it")]
+    Missing { name: &'static str },
+    #[error("{name} {path}: {reason}")]
+    File { name: &'static str, path: PathBuf, reason: String },
+    #[error("tls-auth-clients needs tls-ca-cert-file, to check clients' certificates against")]
+    NoAuthority,
+    #[error("the certificate and the key can't be used: {0}")]
+    Unusable(String),
+}
+
+/// Reads certificate, key and authorities, and makes an acceptor of them.
+///
+/// # Errors
+/// What is missing or wrong, with its setting.
+pub fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
+    let certificates = certificates("tls-cert-file", config.tls_cert_file())?;
+    let key_file = config.tls_key_file().ok_or(TlsError::Missing { name: "tls-key-file" })?;
+    let key = PrivateKeyDer::from_pem_file(&key_file)
+        .map_err(|error| file_error("tls-key-file", &key_file, error.to_string()))?;
+    // Chosen by hand, so that another crate's choice of provider can't change ours.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let unusable = |error: rustls::Error| TlsError::Unusable(error.to_string());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?;
+    let builder = match verifier(config, provider)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let server = builder.with_single_cert(certificates, key).map_err(unusable)?;
+    Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+fn verifier(
+    config: &Config,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let optional = match config.tls_auth_clients() {
+        TlsClientAuth::No => return Ok(None),
+        TlsClientAuth::Yes => false,
+        TlsClientAuth::Optional => true,
+    };
+    let Some(file) = config.tls_ca_cert_file() else { return Err(TlsError::NoAuthority) };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("tls-ca-cert-file", Some(file.clone()))? {
+        roots.add(certificate).map_err(|error| file_error("tls-ca-cert-file", &file, error.to_string()))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if optional { builder.allow_unauthenticated() } else { builder };
+    let verifier = builder.build().map_err(|error| TlsError::Unusable(error.to_string()))?;
+    Ok(Some(verifier))
+}
+
+fn certificates(name: &'static str, file: Option<PathBuf>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let file = file.ok_or(TlsError::Missing { name })?;
+    let read = CertificateDer::pem_file_iter(&file).and_then(|all| all.collect::<Result<Vec<_>, _>>());
+    let all = read.map_err(|error| file_error(name, &file, error.to_string()))?;
+    if all.is_empty() {
+        return Err(file_error(name, &file, "there is no certificate in it".into()));
+    }
+    Ok(all)
+}
+
+fn file_error(name: &'static str, path: &Path, reason: String) -> TlsError {
+    TlsError::File { name, path: path.to_path_buf(), reason }
+}

@@ -1,0 +1,160 @@
+//! Makes the running server follow its configuration: what CONFIG SET changes, and what the start sets.
+
+use crate::config::settings::SettingId;
+use crate::config::{Config, ConfigError, load};
+use crate::observe::logging::Volume;
+use crate::server::listeners::Listeners;
+use crate::state::settings::Apply;
+use crate::state::{Server, gates};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+
+/// Descriptors that the server needs beside those of its clients.
+const DESCRIPTORS_RESERVED: u64 = 32;
+
+/// Copies what the request path reads.
+pub fn copy_hot_settings(server: &Server, config: &Config) {
+    let hot = &server.hot;
+    let limits = config.client_output_buffer_limits().normal;
+    hot.proto_max_bulk_len.store(config.proto_max_bulk_len_bytes(), Relaxed);
+    hot.client_query_buffer_limit.store(config.client_query_buffer_limit_bytes(), Relaxed);
+    hot.output_hard_limit.store(limits.hard_bytes, Relaxed);
+    hot.output_soft_limit.store(limits.soft_bytes, Relaxed);
+    hot.output_soft_seconds.store(limits.soft_seconds, Relaxed);
+    hot.maxclients.store(u64::from(config.max_clients()), Relaxed);
+    hot.timeout.store(config.timeout().map_or(0, |timeout| timeout.as_secs()), Relaxed);
+    hot.tcp_keepalive.store(config.tcp_keepalive().map_or(0, |interval| interval.as_secs()), Relaxed);
+    hot.slowlog_log_slower_than.store(config.slowlog_log_slower_than_us(), Relaxed);
+    hot.slowlog_max_len.store(config.slowlog_max_len() as u64, Relaxed);
+    hot.latency_monitor_threshold.store(config.latency_monitor_threshold_ms(), Relaxed);
+    hot.attention_ns.store(attention_ns(config), Relaxed);
+    hot.latency_tracking.store(config.latency_tracking(), Relaxed);
+    hot.lazy_user_flush.store(config.flag("lazyfree-lazy-user-flush"), Relaxed);
+    hot.protected_mode.store(config.protected_mode(), Relaxed);
+    hot.password_needed.store(config.require_pass().is_some(), Relaxed);
+    hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
+    if config.max_memory_bytes() > 0 {
+        server.gates.close(gates::MEMORY_LIMITED);
+    } else {
+        server.gates.open(gates::MEMORY_LIMITED);
+    }
+}
+
+/// The shorter of the thresholds above which a command is looked at closely, in ns.
+fn attention_ns(config: &Config) -> u64 {
+    let slow =
+        u64::try_from(config.slowlog_log_slower_than_us()).map_or(u64::MAX, |us| us.saturating_mul(1000));
+    let latency = match config.latency_monitor_threshold_ms() {
+        0 => u64::MAX,
+        ms => ms.saturating_mul(1_000_000),
+    };
+    slow.min(latency)
+}
+
+/// Lets the process have as many descriptors as `maxclients` needs.
+///
+/// # Errors
+/// With how many clients the system would allow.
+pub fn allow_clients(clients: u32) -> Result<(), String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = u64::from(clients) + DESCRIPTORS_RESERVED;
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current.unwrap_or(u64::MAX);
+    if current >= wanted {
+        return Ok(());
+    }
+    let allowed = limit.maximum.unwrap_or(u64::MAX).min(wanted);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum: limit.maximum });
+    if raised.is_ok() && allowed >= wanted {
+        return Ok(());
+    }
+    let possible = if raised.is_ok() { allowed } else { current }.saturating_sub(DESCRIPTORS_RESERVED);
+    Err(format!(
+        "The operating system is not able to handle the specified number of clients, try with {possible}"
+    ))
+}
+
+/// Applies what CONFIG SET changed.
+pub struct Reconfigure {
+    pub server: Weak<Server>,
+    pub volume: Volume,
+    pub listeners: Arc<Listeners>,
+}
+
+impl Apply for Reconfigure {
+    fn apply(&self, before: &Config, after: &Config, changed: &[SettingId]) -> Result<(), ConfigError> {
+        let Some(server) = self.server.upgrade() else { return Ok(()) };
+        let mut applied: Vec<Follow> = Vec::new();
+        for step in STEPS {
+            let Some(id) = changed.iter().find(|id| step.settings.contains(&id.setting().name)) else {
+                continue;
+            };
+            if let Err(reason) = (step.follow)(self, after) {
+                tracing::warn!(
+                    "Failed applying new configuration. Possibly related to new {} setting. Restoring previous settings: {reason}",
+                    id.setting().name
+                );
+                for undo in applied.iter().rev() {
+                    if let Err(reason) = undo(self, before) {
+                        tracing::warn!("Failed applying restored failed CONFIG SET command: {reason}");
+                    }
+                }
+                return Err(ConfigError::failed(id.setting().name, step.said(reason)));
+            }
+            applied.push(step.follow);
+        }
+        copy_hot_settings(&server, after);
+        Ok(())
+    }
+}
+
+/// Makes one part of the server follow the configuration; the error is for the log.
+type Follow = fn(&Reconfigure, &Config) -> Result<(), String>;
+
+/// Something that follows settings by more than a number in memory, and can fail.
+struct Step {
+    settings: &'static [&'static str],
+    follow: Follow,
+    /// What clients are told, where it is not the reason itself.
+    told: Option<&'static str>,
+}
+
+impl Step {
+    fn said(&self, reason: String) -> String {
+        self.told.map_or(reason, str::to_string)
+    }
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        settings: &["loglevel"],
+        follow: |this, config| {
+            this.volume.set(config.log_level());
+            Ok(())
+        },
+        told: None,
+    },
+    Step { settings: &["maxclients"], follow: |_, config| allow_clients(config.max_clients()), told: None },
+    Step {
+        settings: &["dir"],
+        follow: |_, config| std::env::set_current_dir(config.dir()).map_err(|error| load::reason(&error)),
+        told: None,
+    },
+    Step {
+        settings: &["port"],
+        follow: |this, config| this.listeners.follow_plain(config),
+        told: Some("Unable to listen on this port. Check server logs."),
+    },
+    Step {
+        settings: &["bind"],
+        follow: |this, config| {
+            this.listeners.follow_plain(config).and_then(|()| this.listeners.follow_encrypted(config))
+        },
+        told: Some("Failed to bind to specified addresses."),
+    },
+    Step {
+        settings: &["tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients"],
+        follow: |this, config| this.listeners.follow_encrypted(config),
+        told: Some("Unable to update TLS configuration. Check server logs."),
+    },
+];
