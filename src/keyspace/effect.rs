@@ -151,27 +151,46 @@ impl EffectBuffer {
     /// Adds a command that `compose` writes argument by argument.
     pub fn push_composed(&mut self, db: u16, compose: &dyn Fn(&mut EffectWriter)) {
         if self.wanted {
-            let mut writer = EffectWriter { commands: Vec::new(), args: Vec::new() };
+            let mut writer = EffectWriter {
+                // Lent for the time of composing, so that nothing is copied twice.
+                bytes: std::mem::take(&mut self.bytes),
+                parts: std::mem::take(&mut self.parts),
+                db,
+                start: 0,
+                count: 0,
+            };
             compose(&mut writer);
             writer.end();
-            for command in writer.commands {
-                let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-                self.push(db, &args);
-            }
+            (self.bytes, self.parts) = (writer.bytes, writer.parts);
         }
     }
 }
 
-/// Writes one or more commands, an argument at a time.
+/// Writes one or more commands, an argument at a time, straight into the unit's buffer.
 pub struct EffectWriter {
-    commands: Vec<Vec<Vec<u8>>>,
-    args: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+    parts: Vec<(u16, usize)>,
+    db: u16,
+    /// Where the command that is being written begins.
+    start: usize,
+    /// Its arguments so far.
+    count: usize,
 }
 
 impl EffectWriter {
+    /// Stands for the header of a command until its arguments are counted.
+    const HEADER: &[u8] = b"*0\r\n";
+
     /// The next argument; the first is the command's name.
     pub fn arg(&mut self, arg: &[u8]) -> &mut Self {
-        self.args.push(arg.to_vec());
+        if self.count == 0 {
+            self.start = self.bytes.len();
+            self.bytes.extend_from_slice(Self::HEADER);
+        }
+        self.count += 1;
+        push_header(&mut self.bytes, b'$', arg.len() as i64);
+        self.bytes.extend_from_slice(arg);
+        self.bytes.extend_from_slice(b"\r\n");
         self
     }
 
@@ -182,8 +201,40 @@ impl EffectWriter {
 
     /// The command is complete; another one may follow.
     pub fn end(&mut self) {
-        if !self.args.is_empty() {
-            self.commands.push(std::mem::take(&mut self.args));
+        if self.count > 0 {
+            if self.count < 10 {
+                self.bytes[self.start + 1] = b'0' + self.count as u8;
+            } else {
+                let header = format!("*{}\r\n", self.count).into_bytes();
+                self.bytes.splice(self.start..self.start + Self::HEADER.len(), header);
+            }
+            self.parts.push((self.db, self.bytes.len()));
+            self.count = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EffectBuffer;
+
+    #[test]
+    fn composed_effects_are_encoded_as_given_ones() {
+        let args: Vec<Vec<u8>> = (0..12u8).map(|length| vec![b'a' + length; usize::from(length)]).collect();
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        let (mut given, mut composed) = (EffectBuffer::default(), EffectBuffer::default());
+        (given.wanted, composed.wanted) = (true, true);
+        for count in [1, 2, 9, 10, 12] {
+            given.push(3, &args[..count]);
+            given.push(3, &args[..1]);
+            composed.push_composed(3, &|writer| {
+                for arg in &args[..count] {
+                    writer.arg(arg);
+                }
+                writer.end();
+                writer.arg(args[0]);
+            });
+        }
+        assert_eq!(composed.parts().collect::<Vec<_>>(), given.parts().collect::<Vec<_>>());
     }
 }

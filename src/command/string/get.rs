@@ -113,8 +113,6 @@ fn getex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             return Err(CommandError::Syntax);
         }
     }
-    let now = cx.now();
-    let expiry = lifetime.expiry(now, cx.command.full_name)?;
     match cx.keys.read_string(key)? {
         Some(entry) => reply_value(&mut cx.reply, &entry),
         None => {
@@ -122,6 +120,9 @@ fn getex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             return Ok(());
         }
     }
+    // Only now, as in Redis: a bad time is no error where there is nothing to expire.
+    let now = cx.now();
+    let expiry = lifetime.expiry(now, cx.command.full_name)?;
     let mut slot = cx.keys.write(key);
     match expiry {
         _ if lifetime == Lifetime::Unsaid => {}

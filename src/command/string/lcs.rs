@@ -3,7 +3,8 @@
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError, Reply};
-use dunlin_structures::entry::{IntText, Kind};
+use bytes::Bytes;
+use dunlin_structures::entry::{IntText, ValueRef};
 use dunlin_structures::lcs::{self, LcsError, Match, Table};
 use std::sync::atomic::Ordering;
 
@@ -74,14 +75,14 @@ fn lcs(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// A copy of a value, empty if there is none: comparing takes so much longer than copying.
-fn value_of(cx: &mut Context<'_>, key: &[u8]) -> Result<Vec<u8>, CommandError> {
-    match cx.keys.read(key) {
-        Some(entry) if entry.kind() != Kind::String => {
-            Err(CommandError::text("The specified keys must contain string values"))
-        }
-        Some(entry) => Ok(entry.string_bytes(&mut IntText::new()).unwrap_or_default().to_vec()),
-        None => Ok(Vec::new()),
+/// A value, empty if there is none. Both are needed at once, so a long one is shared and a short one copied.
+fn value_of(cx: &mut Context<'_>, key: &[u8]) -> Result<Bytes, CommandError> {
+    let Some(entry) = cx.keys.read(key) else { return Ok(Bytes::new()) };
+    match entry.value() {
+        ValueRef::Inline(text) => Ok(Bytes::copy_from_slice(text)),
+        ValueRef::Int(number) => Ok(Bytes::copy_from_slice(IntText::new().format(number))),
+        ValueRef::Buffer(buffer) => Ok(buffer.clone()),
+        ValueRef::Boxed(_) => Err(CommandError::text("The specified keys must contain string values")),
     }
 }
 

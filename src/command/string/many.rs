@@ -84,7 +84,7 @@ fn msetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn check_pairs(cx: &Context<'_>, args: &Args<'_>) -> CommandResult {
-    if args.len() % 2 == 0 { Err(CommandError::WrongArity(cx.command.full_name)) } else { Ok(()) }
+    if args.len().is_multiple_of(2) { Err(CommandError::WrongArity(cx.command.full_name)) } else { Ok(()) }
 }
 
 /// Each pair is an effect of its own, so that it can be applied without the others.

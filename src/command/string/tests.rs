@@ -2,6 +2,13 @@
 //! doesn't know follow the documentation of Redis 8.4 and Valkey 9.
 
 use crate::command::testing::{TestClient, check, check_effects};
+use crate::keyspace::door::Access;
+use crate::keyspace::event::{EventClass, Silence};
+use crate::keyspace::{EffectBuffer, Keys, Position};
+use crate::resp::Args;
+use dunlin_structures::Entry;
+use dunlin_structures::entry::{Kind, Payload};
+use proptest::prelude::*;
 
 const WRONG_INTEGER: &str = "-ERR value is not an integer or out of range";
 const SYNTAX: &str = "-ERR syntax error";
@@ -167,6 +174,8 @@ fn reads_that_change() {
         ("GETEX k PERSIST EX 10", SYNTAX),
         ("GETEX k KEEPTTL", SYNTAX),
         ("GETEX k NX", SYNTAX),
+        ("GETEX k EX 0", "$-1"),
+        ("SET k v", "+OK"),
         ("GETEX k EX 0", "-ERR invalid expire time in 'getex' command"),
         ("GETEX k EX a", WRONG_INTEGER),
         ("GETEX", "-ERR wrong number of arguments for 'getex' command"),
@@ -322,4 +331,148 @@ fn common_subsequences() {
         ("LCS a b MINMATCHLEN x", WRONG_INTEGER),
         ("LCS a b WHAT", SYNTAX),
     ]);
+}
+
+/// Stands for a list.
+#[derive(Debug)]
+struct SomeList;
+
+impl Payload for SomeList {
+    fn encoding_name(&self) -> &'static str {
+        "listpack"
+    }
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+
+    fn duplicate(&self) -> Box<dyn Payload> {
+        Box::new(Self)
+    }
+}
+
+/// Stores a value that is no string.
+fn plant_list(client: &TestClient, key: &[u8]) {
+    let mut effects = EffectBuffer::default();
+    let keyspace = &client.server.keyspace;
+    let locked = keyspace.lock_one(Position::of(key).shard());
+    let access = Access { clock: 0, no_touch: true };
+    let request = Args::new(&[], &[]);
+    let mut keys = Keys::new(keyspace, locked, &[], 0, client.now, access, request, &mut effects, &Silence);
+    let list = Entry::boxed(key, Kind::List, Box::new(SomeList), None);
+    keys.write(key).put(list, EventClass::List, "rpush");
+}
+
+#[test]
+fn other_types_are_refused_or_overwritten() {
+    let wrong_type = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+    let mut client = TestClient::new();
+    plant_list(&client, b"l");
+    for line in [
+        "GET l",
+        "STRLEN l",
+        "DIGEST l",
+        "GETDEL l",
+        "GETEX l EX 0",
+        "GETSET l v",
+        "SET l v GET",
+        "SET l v IFEQ w",
+        "SET l v IFDNE w",
+        "DELIFEQ l v",
+        "APPEND l v",
+        "GETRANGE l 0 1",
+        "SUBSTR l 0 1",
+        "SETRANGE l 0 v",
+        "SETRANGE l 0 \"\"",
+        "INCR l",
+        "DECR l",
+        "INCRBY l 1",
+        "DECRBY l 1",
+        "INCRBYFLOAT l 1",
+    ] {
+        assert_eq!(client.say(line), wrong_type, "{line}");
+        assert!(client.effects().is_empty(), "{line}");
+    }
+    for (line, reply) in [
+        ("LCS l none WHAT", "-ERR The specified keys must contain string values\r\n"),
+        ("DELEX l WHAT v", "-ERR Key should be of string type if conditions are specified\r\n"),
+        ("MGET l", "*1\r\n$-1\r\n"),
+        ("SETNX l v", ":0\r\n"),
+        ("SET l v NX GET", wrong_type),
+        ("DELEX l", ":1\r\n"),
+    ] {
+        assert_eq!(client.say(line), reply, "{line}");
+    }
+    for overwriting in ["SET l v", "SETEX l 1 v", "MSET l v"] {
+        plant_list(&client, b"l");
+        client.say(overwriting);
+        assert_eq!(client.say("GET l"), "$1\r\nv\r\n", "{overwriting}");
+    }
+}
+
+/// A request on one of three keys, valid or not.
+fn some_request() -> impl Strategy<Value = String> {
+    let key = || prop::sample::select(vec!["a", "b", "c"]);
+    let value =
+        || prop::sample::select(vec!["1", "-7", "0.5", "text", "9223372036854775807", "9555e8555c62dcfd"]);
+    let option = prop::sample::select(vec![
+        "",
+        "NX",
+        "XX",
+        "GET",
+        "KEEPTTL",
+        "EX 1",
+        "PX 50",
+        "EXAT 1800000000",
+        "PXAT 1",
+        "IFEQ text",
+        "IFNE 1",
+        "PERSIST",
+    ]);
+    let verb = prop::sample::select(vec!["INCR", "DECR", "GETDEL", "GET", "DELEX", "STRLEN"]);
+    let binary = prop::sample::select(vec![
+        "INCRBY",
+        "DECRBY",
+        "INCRBYFLOAT",
+        "APPEND",
+        "SETNX",
+        "GETSET",
+        "DELIFEQ",
+        "SETEX",
+        "MSET",
+    ]);
+    prop_oneof![
+        (key(), value(), option.clone())
+            .prop_map(|(key, value, option)| format!("SET {key} {value} {option}")),
+        (key(), option).prop_map(|(key, option)| format!("GETEX {key} {option}")),
+        (verb, key()).prop_map(|(verb, key)| format!("{verb} {key}")),
+        (binary, key(), value()).prop_map(|(verb, key, value)| format!("{verb} {key} {value}")),
+        (key(), value()).prop_map(|(key, value)| format!("SETEX {key} 2 {value}")),
+        (key(), 0..9, value()).prop_map(|(key, offset, value)| format!("SETRANGE {key} {offset} {value}")),
+        (key(), value(), key(), value()).prop_map(|(a, v, b, w)| format!("MSETNX {a} {v} {b} {w}")),
+        (key(), value(), key(), value()).prop_map(|(a, v, b, w)| format!("MSET {a} {v} {b} {w}")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn replaying_the_effects_gives_the_same_values(
+        requests in prop::collection::vec((some_request(), 0i64..60), 1..60),
+    ) {
+        let (mut client, mut replica) = (TestClient::new(), TestClient::new());
+        for (request, ms) in requests {
+            client.pass(ms);
+            client.say(&request);
+            // The replica's clock stands still: no effect may depend on the time at which it is applied.
+            for effect in client.effects() {
+                let (_, effect) = effect.split_once(": ").expect("a database and an effect");
+                let reply = replica.say(effect);
+                prop_assert!(!reply.starts_with('-'), "{} answered {}", effect, reply);
+            }
+        }
+        replica.now = client.now;
+        for question in ["MGET a b c", "PEXPIRETIME a", "PEXPIRETIME b", "PEXPIRETIME c"] {
+            prop_assert_eq!(replica.say(question), client.say(question));
+        }
+    }
 }
