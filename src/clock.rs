@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 /// Keys deleted under one lock: short enough that nobody notices.
-const KEYS_PER_VISIT: usize = 64;
+pub const KEYS_PER_VISIT: usize = 64;
 /// The longest sleep, in ms: other duties come round at least this often.
 const REST_MS: i64 = 100;
 
@@ -99,8 +99,8 @@ pub fn run(server: Arc<Server>) {
     }
 }
 
-/// Deletes some of what is due in a shard. Returns whether there may be more.
-fn expire(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i64) -> bool {
+/// Deletes some of what is due in a shard, as a unit of its own. Returns whether there may be more.
+pub fn expire(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i64) -> bool {
     effects.clear();
     effects.wanted = server.commit.wanted();
     let locked = server.keyspace.lock_one(shard);

@@ -77,11 +77,7 @@ fn echo(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn select(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let index = dunlin_structures::number::parse_i64(args.at(1))
-        .ok_or(CommandError::text("invalid DB index"))
-        .and_then(|index| i32::try_from(index).map_err(|_| CommandError::text("invalid DB index")))?;
-    let db = u16::try_from(index).ok().filter(|&db| db < cx.server.keyspace.databases());
-    cx.session.db = db.ok_or(CommandError::DbIndexOutOfRange)?;
+    cx.session.db = cx.database(args.at(1))?;
     cx.session.client.db.store(cx.session.db, std::sync::atomic::Ordering::Relaxed);
     cx.reply.ok();
     Ok(())

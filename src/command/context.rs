@@ -2,10 +2,11 @@
 
 use crate::command::table::Command;
 use crate::keyspace::Keys;
-use crate::resp::Reply;
+use crate::resp::{CommandError, Reply};
 use crate::session::Session;
 use crate::state::Server;
 use crate::state::stats::WorkerStats;
+use dunlin_structures::number::parse_i64;
 
 /// One running command.
 ///
@@ -38,5 +39,17 @@ impl Context<'_> {
 
     pub fn db(&self) -> u16 {
         self.session.db
+    }
+
+    /// The number of a database, given as an argument.
+    pub fn database(&self, text: &[u8]) -> Result<u16, CommandError> {
+        let number = parse_i64(text).ok_or(CommandError::NotAnInteger)?;
+        if i32::try_from(number).is_err() {
+            return Err(CommandError::text(
+                "value is out of range, value must between -2147483648 and 2147483647",
+            ));
+        }
+        let number = u16::try_from(number).ok().filter(|number| *number < self.keys.keyspace.databases());
+        number.ok_or(CommandError::DbIndexOutOfRange)
     }
 }

@@ -291,7 +291,8 @@ pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option
     }
     if commit.replies_wait() {
         // A reader must not be told of a write that a crash can still take back.
-        return finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max().unwrap_or_default();
+        let locked = finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max();
+        return locked.unwrap_or_default().max(finished.seen);
     }
     Lsn::default()
 }

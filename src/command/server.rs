@@ -2,6 +2,7 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::keyspace::SHARD_COUNT;
 use crate::keyspace::effect::Effect;
 use crate::resp::{Args, CommandError};
 
@@ -58,8 +59,8 @@ pub const COMMANDS: &[CommandSpec] = &[
 ];
 
 fn dbsize(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
-    let db = cx.session.db;
-    cx.reply.integer(cx.server.keyspace.sum(|shard| shard.db_ref(db).len()) as i64);
+    let count: usize = (0..SHARD_COUNT).map(|shard| cx.keys.visit(shard, |db| db.len())).sum();
+    cx.reply.integer(count as i64);
     Ok(())
 }
 

@@ -104,7 +104,7 @@ pub const NO_ASYNC_LOADING: Flags = Flags(1 << 17);
 pub const NO_MULTI: Flags = Flags(1 << 18);
 pub const ALLOW_BUSY: Flags = Flags(1 << 19);
 pub const MOVABLE_KEYS: Flags = Flags(1 << 20);
-/// Not shown: reads the whole dataset (KEYS, SCAN, DBSIZE), so its reply waits for the log like a read of every shard.
+/// Not shown: reads the whole dataset (KEYS, SCAN, DBSIZE): a unit of several commands that holds shards holds them all.
 pub const READS_ALL: Flags = Flags(1 << 28);
 /// Not shown: CLIENT PAUSE does not hold it (Redis: its ALLOW_BUSY commands and those of an operator).
 pub const NEVER_PAUSED: Flags = Flags(1 << 29);

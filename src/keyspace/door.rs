@@ -6,7 +6,7 @@
 //!
 //! Dispatch locks the shards of a command's keys before its handler runs; a handler can reach no other key.
 
-use crate::keyspace::effect::{Change, Effect, EffectBuffer};
+use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::router::{Keyspace, Locked, Position};
@@ -29,6 +29,8 @@ pub struct Keys<'a> {
     pub now: i64,
     out: Outbox<'a>,
     pub access: Access,
+    /// The last LSN of the shards that were looked at without being held.
+    seen: Lsn,
     /// Keys looked up by reading doors: found and not found.
     pub hits: u32,
     pub misses: u32,
@@ -81,6 +83,8 @@ pub struct Finished<'k, 'a> {
     pub written: u64,
     pub changes: u64,
     pub soonest: i64,
+    /// The last LSN of the shards that were looked at without being held.
+    pub seen: Lsn,
     pub hits: u32,
     pub misses: u32,
 }
@@ -110,7 +114,18 @@ impl<'a> Keys<'a> {
             changes: 0,
             soonest: i64::MAX,
         };
-        Self { keyspace, locked, known, cursor: 0, now, out, access, hits: 0, misses: 0 }
+        Self {
+            keyspace,
+            locked,
+            known,
+            cursor: 0,
+            now,
+            out,
+            access,
+            seen: Lsn::default(),
+            hits: 0,
+            misses: 0,
+        }
     }
 
     /// Looks at what the unit did, while its shards are still locked, so that its effects can be appended in order.
@@ -122,6 +137,7 @@ impl<'a> Keys<'a> {
             written: self.out.written,
             changes: self.out.changes,
             soonest: self.out.soonest,
+            seen: self.seen,
             hits: self.hits,
             misses: self.misses,
         }
@@ -242,6 +258,7 @@ impl<'a> Keys<'a> {
     /// Deletes every key of the locked shard `index` that is due, at most `limit` of them. Returns how many were.
     pub fn expire_due(&mut self, index: usize, limit: usize) -> usize {
         let mut count = 0;
+        let selected = self.out.db;
         for db in 0..self.keyspace.databases() {
             self.out.db = db;
             let shard = self.locked.shard(index);
@@ -251,7 +268,26 @@ impl<'a> Keys<'a> {
                 count += 1;
             }
         }
+        self.out.db = selected;
         count
+    }
+
+    /// Looks at the selected database's part in a shard: under this unit's lock, or, if the unit holds no shards, under
+    /// one of its own that lasts as long as `look` runs. For commands that go through everything shard by shard.
+    pub fn visit<R>(&mut self, index: usize, look: impl FnOnce(&ShardDb) -> R) -> R {
+        let db = self.out.db;
+        if let Locked::None = self.locked {
+            let shard = self.keyspace.lock(index);
+            self.seen = self.seen.max(shard.last_lsn);
+            look(shard.db_ref(db))
+        } else {
+            look(self.locked.shard(index).db(db))
+        }
+    }
+
+    /// Whether this unit has locked that shard.
+    pub fn holds(&self, index: usize) -> bool {
+        self.locked.holds(index)
     }
 
     /// All shards that are locked, for commands on whole databases.

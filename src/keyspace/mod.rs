@@ -4,6 +4,7 @@
 //! * [`shard`] is what one lock covers: a part of every logical database.
 //! * [`door`] is the only way in: the read door and the write door that command handlers use.
 //! * [`effect`] is what a write did, for the log and, later, replicas.
+//! * [`walk`] goes through a database piece by piece.
 //! * [`expiry`] is the index of what expires when.
 //!
 //! Knows nothing of sockets, sessions or commands. Nothing here awaits.
@@ -14,6 +15,7 @@ pub mod event;
 pub mod expiry;
 pub mod router;
 pub mod shard;
+pub mod walk;
 
 pub use door::{KeySlot, Keys};
 pub use effect::{Change, EffectBuffer, EffectLog, Lsn};

@@ -195,6 +195,14 @@ impl Locked<'_> {
         }
     }
 
+    pub fn holds(&self, index: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(only, _) => *only == index,
+            Self::Many(set, _) => set >> index & 1 == 1,
+        }
+    }
+
     /// All that are locked, with their indices.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
         let (set, guards): (u64, &mut [MutexGuard<'_, Shard>]) = match self {

@@ -6,7 +6,11 @@
 use crate::keyspace::effect::Lsn;
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::router::{Position, SLOTS_PER_SHARD};
+use dunlin_structures::table::Ref;
 use dunlin_structures::{Entry, Table};
+
+/// How often a table is drawn by chance before the first with a key is taken: enough for any that grew by inserts.
+const SAMPLE_TRIES: usize = 1000;
 
 /// One shard: its part of each logical database.
 pub struct Shard {
@@ -116,8 +120,36 @@ impl ShardDb {
         }
     }
 
+    /// A key by chance, each about as likely as any other; none if there is none. `random` gives 64 random bits a call.
+    /// O(tables), which is one word each, and a few steps.
+    pub fn sample(&self, random: &mut impl FnMut() -> u64) -> Option<Ref<'_, Entry>> {
+        let room: u64 = self.tables.iter().map(|table| table.len_estimate() as u64).sum();
+        if self.is_empty() {
+            return None;
+        }
+        // A table is drawn by the room it has, and taken as often as that room is filled: so each counts by its keys.
+        for _ in 0..SAMPLE_TRIES {
+            let mut chance = below(room, random())?;
+            let drawn = self.tables.iter().find(|table| {
+                let here = chance < table.len_estimate() as u64;
+                chance = chance.saturating_sub(table.len_estimate() as u64);
+                here
+            });
+            let Some(table) = drawn else { continue };
+            if below(table.len_estimate() as u64, random())? < table.len() as u64 {
+                return table.sample(random());
+            }
+        }
+        self.tables.iter().find_map(|table| table.sample(random()))
+    }
+
     /// Takes everything out, for freeing it when no lock is held.
     pub fn take(&mut self) -> ShardDb {
         std::mem::take(self)
     }
+}
+
+/// A number below `bound` from 64 random bits, each about as likely; none if the bound is 0.
+pub fn below(bound: u64, random: u64) -> Option<u64> {
+    (bound > 0).then(|| (u128::from(random) * u128::from(bound) >> 64) as u64)
 }

@@ -8,7 +8,6 @@ use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
-use dunlin_structures::number::parse_i64;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -51,7 +50,7 @@ fn copy(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         if args.accept("REPLACE") {
             replaces = true;
         } else if args.remaining() > 1 && args.accept("DB") {
-            target_db = database(cx, args.required()?)?;
+            target_db = cx.database(args.required()?)?;
         } else {
             return Err(CommandError::Syntax);
         }
@@ -86,7 +85,7 @@ fn copy_into(cx: &mut Context<'_>, from: &[u8], to: &[u8], target_db: u16, repla
 fn move_key(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.at(1);
     let source_db = cx.db();
-    let target_db = database(cx, args.at(2))?;
+    let target_db = cx.database(args.at(2))?;
     if target_db == source_db {
         return Err(SAME_OBJECT);
     }
@@ -112,16 +111,4 @@ fn move_into(cx: &mut Context<'_>, key: &[u8], target_db: u16) -> bool {
     cx.keys.select(target_db);
     cx.keys.write(key).put(entry, EventClass::Generic, "move_to");
     true
-}
-
-/// The number of a database, as an argument.
-fn database(cx: &Context<'_>, text: &[u8]) -> Result<u16, CommandError> {
-    let number = parse_i64(text).ok_or(CommandError::NotAnInteger)?;
-    if i32::try_from(number).is_err() {
-        return Err(CommandError::text(
-            "value is out of range, value must between -2147483648 and 2147483647",
-        ));
-    }
-    let number = u16::try_from(number).ok().filter(|number| *number < cx.server.keyspace.databases());
-    number.ok_or(CommandError::DbIndexOutOfRange)
 }

@@ -3,15 +3,21 @@
 //! * [`look`] says whether keys are there and what they are, [`object`] how they are stored and used.
 //! * [`expire`] sets when keys go, [`ttl`] says when.
 //! * [`delete`] removes keys; [`rename`] and [`copy`] give a value another name or another database.
+//! * [`scan`] lists the names of keys, [`random`] draws one. [`database`] is about all keys of a database at once.
 //!
 //! Knows nothing of the types of values: what it needs of one, an entry says.
 
 pub mod copy;
+pub mod database;
 pub mod delete;
 pub mod expire;
 pub mod look;
 pub mod object;
+pub mod random;
 pub mod rename;
+pub mod scan;
+#[cfg(test)]
+mod scan_tests;
 #[cfg(test)]
 mod tests;
 pub mod ttl;

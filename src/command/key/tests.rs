@@ -1,6 +1,7 @@
 //! The key family as clients see it, and what it logs.
 
 use crate::command::testing::{TestClient, check, check_effects};
+use proptest::prelude::*;
 
 #[test]
 fn deleting() {
@@ -305,4 +306,98 @@ fn a_value_that_moves_stays_as_it_is() {
     client.say("SELECT 0");
     assert_eq!(client.run(&[b"GET", b"b"]), Some(whole));
     assert_eq!(client.say("OBJECT ENCODING b"), "$3\r\nraw\r\n");
+}
+
+#[test]
+fn swapping_databases() {
+    check(&[
+        ("SET a 0", "+OK"),
+        ("SWAPDB 0 1", "+OK"),
+        ("EXISTS a", ":0"),
+        ("SELECT 1", "+OK"),
+        ("GET a", "$1|0"),
+        ("SWAPDB 1 1", "+OK"),
+        ("GET a", "$1|0"),
+        ("SWAPDB x 1", "-ERR invalid first DB index"),
+        ("SWAPDB 1 3000000000", "-ERR invalid second DB index"),
+        ("SWAPDB 1 16", "-ERR DB index is out of range"),
+        ("SWAPDB -1 1", "-ERR DB index is out of range"),
+    ]);
+    check_effects(&[("SWAPDB 0 1", "0: SWAPDB 0 1"), ("SWAPDB 1 1", "")]);
+}
+
+/// Few keys and databases and short times, so that commands meet.
+fn any_command() -> impl Strategy<Value = String> {
+    let key = || "[a-d]";
+    let value = || prop_oneof!["[xyz]{1,3}", "[0-9]{1,3}"];
+    let condition = || prop_oneof![Just(""), Just(" NX"), Just(" XX"), Just(" GT"), Just(" LT")];
+    prop_oneof![
+        4 => (key(), value()).prop_map(|(k, v)| format!("SET {k} {v}")),
+        2 => (key(), value(), -5..60).prop_map(|(k, v, ms)| format!("SET {k} {v} PX {ms}")),
+        1 => (key(), value()).prop_map(|(k, v)| format!("SET {k} {v} KEEPTTL")),
+        1 => (key(), value()).prop_map(|(k, v)| format!("APPEND {k} {v}")),
+        1 => (key(), -9..9).prop_map(|(k, by)| format!("INCRBY {k} {by}")),
+        1 => key().prop_map(|k| format!("INCRBYFLOAT {k} 0.1")),
+        1 => (key(), 0..6, value()).prop_map(|(k, at, v)| format!("SETRANGE {k} {at} {v}")),
+        1 => (key(), 1..60).prop_map(|(k, ms)| format!("GETEX {k} PX {ms}")),
+        1 => key().prop_map(|k| format!("GETDEL {k}")),
+        1 => (key(), value(), key(), value()).prop_map(|(k, v, l, w)| format!("MSET {k} {v} {l} {w}")),
+        2 => (key(), key()).prop_map(|(k, l)| format!("DEL {k} {l}")),
+        1 => key().prop_map(|k| format!("UNLINK {k}")),
+        4 => (key(), -5..60, condition()).prop_map(|(k, ms, c)| format!("PEXPIRE {k} {ms}{c}")),
+        1 => (key(), 0..2, condition()).prop_map(|(k, s, c)| format!("EXPIRE {k} {s}{c}")),
+        1 => (key(), condition()).prop_map(|(k, c)| format!("EXPIREAT {k} 1700000001{c}")),
+        3 => key().prop_map(|k| format!("PERSIST {k}")),
+        3 => (key(), key()).prop_map(|(k, l)| format!("RENAME {k} {l}")),
+        1 => (key(), key()).prop_map(|(k, l)| format!("RENAMENX {k} {l}")),
+        3 => (key(), key()).prop_map(|(k, l)| format!("COPY {k} {l}")),
+        2 => (key(), key(), 0..3).prop_map(|(k, l, db)| format!("COPY {k} {l} DB {db} REPLACE")),
+        3 => (key(), 0..3).prop_map(|(k, db)| format!("MOVE {k} {db}")),
+        1 => (0..3, 0..3).prop_map(|(one, other)| format!("SWAPDB {one} {other}")),
+        2 => (0..3).prop_map(|db| format!("SELECT {db}")),
+        1 => Just("FLUSHDB".to_string()),
+        1 => Just("SCAN 0 COUNT 100".to_string()),
+        2 => key().prop_map(|k| format!("GET {k}")),
+        4 => (1..40).prop_map(|ms| format!("PASS {ms}")),
+    ]
+}
+
+/// All keys of three databases with their values and times.
+fn contents(client: &mut TestClient) -> Vec<String> {
+    let mut contents = Vec::new();
+    for db in 0..3 {
+        client.say(&format!("SELECT {db}"));
+        for key in ["a", "b", "c", "d"] {
+            let (value, at) = (client.say(&format!("GET {key}")), client.say(&format!("PEXPIRETIME {key}")));
+            contents.push(format!("{db} {key} {value} {at}"));
+        }
+    }
+    contents
+}
+
+proptest! {
+    /// Effects are replayed with the clock at its beginning: a time that is past by now was not then, and what came after
+    /// it may have taken it away.
+    #[test]
+    fn replayed_effects_give_the_same_keys(commands in prop::collection::vec(any_command(), 1..80)) {
+        let mut client = TestClient::new();
+        for command in &commands {
+            match command.strip_prefix("PASS ") {
+                Some(ms) => client.pass(ms.parse().expect("a number")),
+                None => {
+                    client.say(command);
+                }
+            }
+        }
+        let mut replica = TestClient::new();
+        replica.now = 0;
+        for effect in client.effects() {
+            let (db, effect) = effect.split_once(": ").expect("a database");
+            replica.say(&format!("SELECT {db}"));
+            let reply = replica.say(effect);
+            prop_assert!(!reply.starts_with('-'), "{} answered {}", effect, reply);
+        }
+        replica.now = client.now;
+        prop_assert_eq!(contents(&mut client), contents(&mut replica));
+    }
 }

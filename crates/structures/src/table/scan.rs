@@ -6,7 +6,7 @@ use super::element::{Element, borrow};
 use super::guard::Ref;
 use super::leaf::{EMPTY, Leaf, has_entry, tag_of};
 use super::root::Table;
-use super::word::{DEPTH_MAX, LeafWord, Root};
+use super::word::{CLASS_SPLIT, DEPTH_MAX, LeafWord, Root, cells};
 
 /// Elements that one step of a scan visits, at least, unless the leaf or the table ends.
 const STEP_ELEMENTS: usize = 8;
@@ -43,6 +43,16 @@ impl<E: Element> Table<E> {
             }
         }
         hash >> (64 - CURSOR_BITS)
+    }
+
+    /// The number of elements that there is room for, from the root word alone and so without a look at memory: at least
+    /// [`Table::len`], unless hashes collide on purpose, and for a table that grew by inserts not many times that. O(1).
+    pub fn len_estimate(&self) -> usize {
+        match self.parts() {
+            Root::Leaf(word) if word.is_vacant() => 0,
+            Root::Leaf(word) => cells(word.class()) as usize,
+            Root::Directory { depth, .. } => (cells(CLASS_SPLIT) as usize) << depth,
+        }
     }
 
     /// An element chosen by the given random bits, each with nearly the same probability; none if the table is empty.

@@ -243,6 +243,10 @@ fn large_tables_split_merge_and_come_back_to_nothing() {
         }
         pair.check();
         let full_bytes = pair.table.memory_bytes();
+        if matches!(hashing, Hashing::Mixed) {
+            let (len, estimate) = (pair.table.len(), pair.table.len_estimate());
+            assert!((len..8 * len).contains(&estimate), "{estimate} for {len}");
+        }
         for key in (0..count).filter(|key| key % 10 != 3) {
             pair.remove(key, key % 2 == 0);
             if key % 2_999 == 0 {
@@ -256,6 +260,7 @@ fn large_tables_split_merge_and_come_back_to_nothing() {
         }
         pair.check();
         assert!(pair.table.is_empty() && pair.table.memory_bytes() == 0, "{hashing:?}");
+        assert_eq!(pair.table.len_estimate(), 0);
     }
 }
 
