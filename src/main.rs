@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             if !reason.is_empty() {
-                eprintln!("{reason}");
+                process::say(&reason);
             }
             ExitCode::FAILURE
         }
@@ -64,12 +64,11 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     if process::is_in_background() {
         process::leave_session().map_err(|error| format!("Can't leave the session: {error}"))?;
     } else if config.daemonize() && supervisor == Supervisor::None {
-        return process::start_in_background(arguments, &stdin)
-            .map_err(|error| format!("Can't start in the background: {error}"));
+        return process::start_in_background(arguments, &stdin);
     }
     std::env::set_current_dir(config.dir())
         .map_err(|error| format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error)))?;
-    let log_is_seen = config.log_file().is_none();
+    let log_is_seen = config.log_file().is_none() && !process::is_in_background();
     let destination = Destination { file: config.log_file(), format: config.log_format() };
     let volume = logging::start(destination, config.log_level())?;
     serve(config, volume, supervisor).map_err(|reason| {
@@ -91,6 +90,7 @@ fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), S
         });
         announce(&running, &config);
         supervisor.ready();
+        process::tell_starter();
         shutdown::wait(&running.server).await;
         supervisor.stopping();
         running.stop();
