@@ -78,7 +78,7 @@ pub fn run(server: Arc<Server>) {
             let bytes = dunlin_structures::alloc::thread_bytes();
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
-            crate::observe::memory::used(&server);
+            crate::observe::tick(&server, now);
         }
         if now / 1000 != second {
             second = now / 1000;

@@ -15,6 +15,7 @@ use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
 use dunlin_structures::cycles;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What a worker brings along for all its units.
 pub struct Unit<'a> {
@@ -55,7 +56,11 @@ impl Unit<'_> {
         };
         if matches!(command.spec.run, Run::Container | Run::Bare(_)) {
             match resolve_subcommand(server, command, &mut args) {
-                Ok(subcommand) => command = subcommand,
+                Ok(subcommand) => {
+                    command = subcommand;
+                    // CLIENT LIST names the subcommand; the connection knows only its container.
+                    session.client.last_command.store(command.id as u32, Relaxed);
+                }
                 Err(error) => return self.refuse(session, Some(command), &error, out),
             }
         }

@@ -119,6 +119,11 @@ impl Commands {
         Some(&self.all[*id])
     }
 
+    /// The subcommands of a container, in the order of its spec.
+    pub fn subcommands(&self, container: &Command) -> impl Iterator<Item = &Command> {
+        container.subcommand_ids.iter().map(|&id| &self.all[id])
+    }
+
     /// `name` or `container|subcommand`, as COMMAND INFO and ACL write it.
     pub fn find_full(&self, name: &[u8]) -> Option<&Command> {
         match memchr::memchr(b'|', name) {

@@ -81,7 +81,7 @@ impl TestClient {
             stats: &server.workers[0],
             effects: &mut self.effects,
             now: self.now,
-            clock: 0,
+            clock: dunlin_structures::cycles::now(),
         };
         let mut output = Output::default();
         let command = server.commands.find(args.at(0));

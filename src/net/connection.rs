@@ -298,17 +298,19 @@ impl Connection {
         stats.batches.add(1);
         stats.requests.add(commands);
         worker.publish_memory();
-        self.publish(now, commands, last_command);
+        self.publish(worker, now, commands, last_command);
         self.send(cx, worker, scratch);
         at
     }
 
     /// Lets others see what this client did.
-    fn publish(&self, now: i64, commands: u64, last_command: u32) {
+    fn publish(&self, worker: &Worker, now: i64, commands: u64, last_command: u32) {
         let client = &self.session.client;
         client.last_active.store(now, Relaxed);
         client.commands.store(client.commands.load(Relaxed) + commands, Relaxed);
-        if last_command != u32::MAX {
+        // A container is no command that ran: dispatch has noted which of its subcommands was.
+        let commands = worker.server.commands.all();
+        if commands.get(last_command as usize).is_some_and(|command| command.subcommand_ids.is_empty()) {
             client.last_command.store(last_command, Relaxed);
         }
         client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);

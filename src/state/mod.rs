@@ -5,8 +5,11 @@
 pub mod clients;
 pub mod gates;
 pub mod hot;
+pub mod latency;
+pub mod rates;
 pub mod settings;
 pub mod shutdown;
+pub mod slow_log;
 pub mod stats;
 
 use crate::command::table::Commands;
@@ -29,6 +32,9 @@ pub struct Server {
     /// Figures of each worker, in order.
     pub workers: Box<[stats::WorkerStats]>,
     pub shared: stats::SharedStats,
+    pub slow_log: slow_log::SlowLog,
+    pub latency: latency::LatencyMonitor,
+    pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
     pub alarm: crate::clock::Alarm,
     pub shutdown: shutdown::Shutdown,
@@ -50,6 +56,10 @@ impl Server {
     pub fn reset_statistics(&self) {
         self.workers.iter().for_each(stats::WorkerStats::reset);
         self.shared.reset();
+        self.rates.reset();
+        for shard in 0..crate::keyspace::SHARD_COUNT {
+            self.keyspace.lock(shard).expired = 0;
+        }
     }
 
     /// The access clock for a time: 24 bits of seconds.
