@@ -18,7 +18,7 @@ use crate::server::reconfigure::{Reconfigure, allow_clients, copy_hot_settings};
 use crate::state::settings::Settings;
 use crate::state::stats::{SharedStats, WorkerStats};
 use crate::state::{self, Server};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 /// Makes the state that all parts share. Nothing runs yet.
@@ -29,14 +29,17 @@ pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
     let commands = Commands::new(&renaming::resolve(&config)?);
     let stats = || WorkerStats::new(commands.all().len());
     let databases = u16::try_from(config.databases()).unwrap_or(u16::MAX);
-    let server = Arc::new(Server {
+    let workers = std::iter::repeat_with(stats).take(config.io_threads()).collect();
+    let server = Arc::new_cyclic(|this| Server {
+        this: Weak::clone(this),
         keyspace: Arc::new(Keyspace::new(databases)),
         commit: Arc::new(Commit::default()),
+        persist: crate::persist::Persistence::default(),
         listener: Box::new(Silence),
         clients: state::clients::Registry::default(),
         gates: state::gates::Gates::default(),
         hot: state::hot::HotSettings::default(),
-        workers: std::iter::repeat_with(stats).take(config.io_threads()).collect(),
+        workers,
         shared: SharedStats::default(),
         alarm: clock::Alarm::default(),
         shutdown: state::shutdown::Shutdown::default(),
