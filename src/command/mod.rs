@@ -18,6 +18,7 @@ pub mod dispatch;
 pub mod introspect;
 pub mod key;
 pub mod keys;
+pub mod persistence;
 pub mod server;
 pub mod shutdown;
 pub mod spec;
@@ -47,6 +48,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::object::COMMANDS,
     key::rename::COMMANDS,
     key::ttl::COMMANDS,
+    persistence::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
     string::count::COMMANDS,

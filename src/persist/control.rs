@@ -146,12 +146,17 @@ pub fn follow(server: &Arc<Server>, settings: LogSettings) -> Result<(), String>
     }
 }
 
-/// Writes and syncs everything and closes the log, for good. Nothing may be written any more.
+/// Writes and syncs everything and closes the log, for good: nobody reaches a key any more. A rewrite that runs is
+/// waited for.
 ///
 /// # Errors
 /// What was not yet durable may be lost.
 pub fn stop(server: &Arc<Server>) -> Result<(), LogError> {
-    close(server, &mut server.persist.switch.lock())
+    let mut switch = server.persist.switch.lock();
+    // A command that had passed the gates would change and acknowledge what no log holds: the locks are kept for what
+    // is left of the process.
+    std::mem::forget(server.keyspace.lock_all());
+    finish(server, &mut switch)
 }
 
 /// Begins BGREWRITEAOF: returns at once, the rewrite goes on by itself.
@@ -335,13 +340,17 @@ fn turn_off(server: &Arc<Server>) {
     }
 }
 
-/// Has effects go nowhere, ends the log's thread, and finishes the files.
+/// Has effects go nowhere and finishes the log.
 fn close(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
+    let shards = server.keyspace.lock_all();
+    server.commit.set_log(None);
+    drop(shards);
+    finish(server, switch)
+}
+
+/// Ends the log's thread and finishes the files; nothing is appended any more.
+fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
     let Some(log) = server.persist.active.swap(None) else { return Ok(()) };
-    {
-        let _shards = server.keyspace.lock_all();
-        server.commit.set_log(None);
-    }
     log.stopping.store(true, Ordering::Release);
     log.wake();
     if switch.thread.take().is_some_and(|thread| thread.join().is_err()) {
