@@ -79,6 +79,7 @@ pub fn run(server: Arc<Server>) {
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
             crate::observe::tick(&server, now);
+            server.persist.tick(&server, crate::state::unix_ms());
         }
         if now / 1000 != second {
             second = now / 1000;

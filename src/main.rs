@@ -83,6 +83,7 @@ fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), S
     let runtime = runtime.map_err(|error| format!("Can't start: {error}"))?;
     runtime.block_on(async {
         let running = server::start(server, volume)?;
+        running.load().await?;
         let config = running.server.settings.snapshot().clone();
         let pid_file = PidFile::write(&config).unwrap_or_else(|reason| {
             tracing::warn!("{reason}");
@@ -93,13 +94,13 @@ fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), S
         process::tell_starter();
         shutdown::wait(&running.server).await;
         supervisor.stopping();
-        running.stop();
+        let stopped = running.stop();
         if let Some(file) = pid_file {
             tracing::info!("Removing the pid file.");
             drop(file);
         }
         tracing::warn!("Dunlin is now ready to exit, bye bye...");
-        Ok(())
+        stopped
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Unit<'a> {
     pub effects: &'a mut EffectBuffer,
     /// The time of the batch, in ms since 1970.
     pub now: i64,
+    /// The access clock's value at that time.
+    pub access_clock: u32,
     /// When the unit before this one ended, by the cycle counter.
     pub clock: u64,
 }
@@ -85,7 +87,7 @@ impl Unit<'_> {
         };
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
-        let access = Access { clock: Server::access_clock(self.now), no_touch: session.no_touch };
+        let access = Access { clock: self.access_clock, no_touch: session.no_touch };
         let keys = Keys::new(
             &server.keyspace,
             locked,
@@ -199,6 +201,9 @@ enum Gate {
 /// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
 #[cold]
 fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
+    if session.gates & gate::RECOVERY != 0 {
+        return Gate::Open;
+    }
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
@@ -294,7 +299,7 @@ pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option
         }
         return lsn;
     }
-    if commit.replies_wait() {
+    if commit.reads_wait() {
         // A reader must not be told of a write that a crash can still take back.
         let locked = finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max();
         return locked.unwrap_or_default().max(finished.seen);

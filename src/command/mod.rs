@@ -20,6 +20,7 @@ pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod latency;
+pub mod persistence;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;
@@ -55,6 +56,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::scan::COMMANDS,
     key::ttl::COMMANDS,
     latency::COMMANDS,
+    persistence::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
     slowlog::COMMANDS,

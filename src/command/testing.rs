@@ -81,6 +81,7 @@ impl TestClient {
             stats: &server.workers[0],
             effects: &mut self.effects,
             now: self.now,
+            access_clock: Server::access_clock(self.now),
             clock: dunlin_structures::cycles::now(),
         };
         let mut output = Output::default();

@@ -13,6 +13,7 @@ use crate::net::worker::{Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
 use crate::session::Session;
+use crate::state::Server;
 use crate::state::clients::flag;
 use dunlin_structures::cycles;
 use std::io::IoSlice;
@@ -246,6 +247,7 @@ impl Connection {
         let mut commands = 0;
         let mut last_command = u32::MAX;
         let now = server.now();
+        let access_clock = Server::access_clock(now);
         loop {
             let Scratch { output, batch, effects, large_values, .. } = scratch;
             let limits = self.limits(worker);
@@ -256,7 +258,7 @@ impl Connection {
                 batch.prefetch_values(ahead);
             }
             let output_before = output.len();
-            let mut unit = Unit { server, stats, effects, now, clock: cycles::now() };
+            let mut unit = Unit { server, stats, effects, now, access_clock, clock: cycles::now() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
                 let command = request.command.map(|id| &server.commands.all()[id as usize]);

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 pub fn used(server: &Server) -> u64 {
     let sum: i64 = server.workers.iter().map(|worker| worker.memory.load(Relaxed)).sum();
     let sum = sum + server.shared.other_memory.load(Relaxed);
+    let sum = sum + server.persist.figures.loaded_memory.load(Relaxed);
     let used = sum.max(0) as u64;
     server.shared.peak_memory.fetch_max(used, Relaxed);
     // The first look is the clockwork's, before any client comes.

@@ -16,14 +16,15 @@ use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::keyspace::Keyspace;
 use crate::keyspace::event::EventListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// One running server.
 pub struct Server {
     pub keyspace: Arc<Keyspace>,
     pub commands: Commands,
     pub commit: Arc<Commit>,
+    pub persist: crate::persist::Persistence,
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
     pub gates: gates::Gates,
@@ -44,6 +45,8 @@ pub struct Server {
     pub started_at: i64,
     /// Added to every reading of the clock; zero but in tests of time.
     pub clock_offset: AtomicI64,
+    /// Itself, for work that outlives a request.
+    pub this: Weak<Server>,
 }
 
 impl Server {
