@@ -168,11 +168,14 @@ fn key_pattern(spec: &CommandSpec) -> KeyPattern {
     }
 }
 
+/// The first eight letters, the whole name, and the command's id.
+type NameCell = (u64, Box<[u8]>, usize);
+
 /// An open-addressing index over the first eight letters, folded to lower case: one or two compares a look-up.
 #[derive(Default)]
 struct NameIndex {
     /// A power of two, at most half full.
-    cells: Vec<Option<(u64, Box<[u8]>, usize)>>,
+    cells: Vec<Option<NameCell>>,
     count: usize,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! CRASH_ROUNDS and CRASH_SEED make the runs longer and repeatable; `scripts/soak` sets them.
 
+#![allow(unreachable_pub, reason = "everything in a test binary is")]
+
 mod damage;
 mod durability;
 mod failure;
