@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod context;
+pub mod debug;
 pub mod dispatch;
 pub mod info;
 pub mod introspect;
@@ -21,6 +22,7 @@ pub mod key;
 pub mod keys;
 pub mod latency;
 pub mod persistence;
+pub mod memory;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;
@@ -43,6 +45,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,
@@ -57,6 +60,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::ttl::COMMANDS,
     latency::COMMANDS,
     persistence::COMMANDS,
+    memory::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
     slowlog::COMMANDS,
