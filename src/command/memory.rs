@@ -128,7 +128,7 @@ fn stats(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     add("clients.slaves", Bytes(0));
     add("clients.normal", Bytes(usage.clients));
     add("cluster.links", Bytes(0));
-    add("aof.buffer", Bytes(0));
+    add("aof.buffer", Bytes(cx.server.persist.position().buffered_bytes));
     add("lua.caches", Bytes(0));
     add("functions.caches", Bytes(0));
     for (index, db) in databases.iter().enumerate().filter(|(_, db)| db.keys > 0) {

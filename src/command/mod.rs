@@ -16,13 +16,14 @@ pub mod connection;
 pub mod context;
 pub mod debug;
 pub mod dispatch;
+pub mod function;
 pub mod info;
 pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod latency;
-pub mod persistence;
 pub mod memory;
+pub mod persistence;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;
@@ -46,6 +47,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    function::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,

@@ -9,6 +9,7 @@ mod protocol;
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::persist::control;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::{glob, number};
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,6 +56,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"digest-value", 3..) => digest::of_values(cx, args),
         (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
         (b"populate", 3..=5) => populate::populate(cx, args)?,
+        (b"loadaof", 2) => {
+            if let Some(server) = cx.server.this.upgrade() {
+                control::reload(&server).map_err(CommandError::formatted)?;
+            }
+            cx.reply.ok();
+        }
         (b"log", 3) => {
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
             cx.reply.ok();
@@ -119,6 +126,8 @@ fn help(cx: &mut Context<'_>) {
             "ERROR <string>",
             "    Return a Redis protocol error with <string> as message. Useful for clients",
             "    unit tests to simulate Redis errors.",
+            "LOADAOF",
+            "    Flush the log's buffers on disk and reload the log in memory.",
             "LOG <message>",
             "    Write <message> to the server log.",
             "OBJECT <key>",

@@ -2,10 +2,7 @@ use crate::command::testing::TestClient;
 
 /// A client that may use DEBUG.
 fn client() -> TestClient {
-    let client = TestClient::new();
-    let pairs: &[(&[u8], &[u8])] = &[(b"enable-debug-command", b"yes")];
-    client.server.settings.change(pairs, true).expect("it may be set");
-    client
+    TestClient::configured("enable-debug-command yes")
 }
 
 fn check(exchanges: &[(&str, &str)]) {

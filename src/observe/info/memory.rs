@@ -43,9 +43,9 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
         ("mem_clients_slaves", "0"),
     ]);
     lines.add("mem_clients_normal", usage.clients);
+    lines.add("mem_cluster_links", 0);
+    lines.add("mem_aof_buffer", server.persist.position().buffered_bytes);
     lines.constants(&[
-        ("mem_cluster_links", "0"),
-        ("mem_aof_buffer", "0"),
         ("mem_allocator", "jemalloc-5.3.1"),
         ("active_defrag_running", "0"),
         ("lazyfree_pending_objects", "0"),
