@@ -151,5 +151,5 @@ impl ShardDb {
 
 /// A number below `bound` from 64 random bits, each about as likely; none if the bound is 0.
 pub fn below(bound: u64, random: u64) -> Option<u64> {
-    (bound > 0).then(|| (u128::from(random) * u128::from(bound) >> 64) as u64)
+    (bound > 0).then(|| ((u128::from(random) * u128::from(bound)) >> 64) as u64)
 }

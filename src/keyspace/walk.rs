@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn cursors_fit_into_a_double() {
-        assert!(Cursor::END.0 <= 1 << 53);
+        const { assert!(Cursor::END.0 <= 1 << 53) };
         assert_eq!(Cursor::from_number(u64::MAX), Cursor::END);
         assert_eq!(Cursor::END.number(), 0);
         let (first, end) = Cursor::range_of_slot(16383);
