@@ -78,7 +78,8 @@ pub fn run(server: Arc<Server>) {
             let bytes = dunlin_structures::alloc::thread_bytes();
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
-            crate::observe::memory::used(&server);
+            crate::observe::tick(&server, now);
+            server.persist.tick(&server, crate::state::unix_ms());
         }
         if now / 1000 != second {
             second = now / 1000;
@@ -109,7 +110,7 @@ pub fn expire(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i6
     let mut keys =
         Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
     let count = keys.expire_due(shard, KEYS_PER_VISIT);
-    let mut finished = keys.finish();
+    let finished = keys.finish();
     for (index, shard) in finished.locked.iter_mut() {
         server.keyspace.set_next_expiry(index, shard.next_expiry());
     }

@@ -26,6 +26,7 @@ pub struct Commit {
     waiting: AtomicBool,
     durable: AtomicU64,
     waiters: Mutex<Vec<(Lsn, Waker)>>,
+    failed: AtomicBool,
     /// Why the log failed, while it has.
     failure: Mutex<String>,
 }
@@ -60,12 +61,20 @@ impl Commit {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Whether reads wait for what they saw. While the log has failed they don't, since it may stay so for long.
+    #[inline]
+    pub fn reads_wait(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed)
+    }
+
     /// Why the log failed; empty if it has not.
     pub fn failure(&self) -> String {
         self.failure.lock().clone()
     }
 
+    /// The log has failed; with an empty cause it works again.
     pub fn set_failure(&self, cause: String) {
+        self.failed.store(!cause.is_empty(), Ordering::Release);
         *self.failure.lock() = cause;
     }
 

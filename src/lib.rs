@@ -8,6 +8,7 @@
 //! * [`command`]: the table of commands, dispatch, and the handlers by family.
 //! * [`keyspace`]: shards, doors, effects, expiry.
 //! * [`commit`]: where effects leave and replies wait.
+//! * [`persist`]: the log on disk: its threads, replay, rewrites.
 //! * [`state`]: what all workers share.
 //! * [`clock`]: what happens when time has passed.
 //! * [`observe`]: figures, slow log, memory.
@@ -24,6 +25,7 @@ pub mod config;
 pub mod keyspace;
 pub mod net;
 pub mod observe;
+pub mod persist;
 pub mod process;
 pub mod resp;
 pub mod server;

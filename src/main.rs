@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             if !reason.is_empty() {
-                eprintln!("{reason}");
+                process::say(&reason);
             }
             ExitCode::FAILURE
         }
@@ -64,12 +64,11 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     if process::is_in_background() {
         process::leave_session().map_err(|error| format!("Can't leave the session: {error}"))?;
     } else if config.daemonize() && supervisor == Supervisor::None {
-        return process::start_in_background(arguments, &stdin)
-            .map_err(|error| format!("Can't start in the background: {error}"));
+        return process::start_in_background(arguments, &stdin);
     }
     std::env::set_current_dir(config.dir())
         .map_err(|error| format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error)))?;
-    let log_is_seen = config.log_file().is_none();
+    let log_is_seen = config.log_file().is_none() && !process::is_in_background();
     let destination = Destination { file: config.log_file(), format: config.log_format() };
     let volume = logging::start(destination, config.log_level())?;
     serve(config, volume, supervisor).map_err(|reason| {
@@ -84,6 +83,7 @@ fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), S
     let runtime = runtime.map_err(|error| format!("Can't start: {error}"))?;
     runtime.block_on(async {
         let running = server::start(server, volume)?;
+        running.load().await?;
         let config = running.server.settings.snapshot().clone();
         let pid_file = PidFile::write(&config).unwrap_or_else(|reason| {
             tracing::warn!("{reason}");
@@ -91,15 +91,16 @@ fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), S
         });
         announce(&running, &config);
         supervisor.ready();
+        process::tell_starter();
         shutdown::wait(&running.server).await;
         supervisor.stopping();
-        running.stop();
+        let stopped = running.stop();
         if let Some(file) = pid_file {
             tracing::info!("Removing the pid file.");
             drop(file);
         }
         tracing::warn!("Dunlin is now ready to exit, bye bye...");
-        Ok(())
+        stopped
     })
 }
 

@@ -7,7 +7,7 @@ use crate::config::load::reason;
 use crate::config::{Config, Supervision};
 use sd_notify::NotifyState;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,28 +17,53 @@ const DETACHED: &str = "_DUNLIN_DETACHED";
 /// Where Redis would have put it: used with `daemonize yes` and no `pidfile`.
 const DEFAULT_PID_FILE: &str = "/var/run/dunlin.pid";
 
-/// Starts this program again, in the background. `stdin` is what was read from standard input, for the other to read
-/// as well. The caller then ends.
+/// What the program in the background says on standard error once clients may come.
+const READY: &str = "_DUNLIN_READY";
+
+/// Starts this program again, in the background, and returns when it is ready. `stdin` is what was read from standard
+/// input, for the other to read as well. What the other has to say until then is passed on to standard error.
 ///
 /// # Errors
-/// The system's, when the program can't be started.
-pub fn start_in_background(arguments: &[OsString], stdin: &[u8]) -> io::Result<()> {
-    let mut child = Command::new(std::env::current_exe()?)
+/// When it can't be started, or ends before it is ready.
+pub fn start_in_background(arguments: &[OsString], stdin: &[u8]) -> Result<(), String> {
+    let cannot = |error: io::Error| format!("Can't start in the background: {error}");
+    let mut child = Command::new(std::env::current_exe().map_err(cannot)?)
         .args(arguments)
         .env(DETACHED, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    match child.stdin.take() {
-        Some(mut pipe) => pipe.write_all(stdin),
-        None => Ok(()),
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(cannot)?;
+    if let Some(mut pipe) = child.stdin.take() {
+        pipe.write_all(stdin).map_err(cannot)?;
     }
+    let Some(said) = child.stderr.take() else { return Ok(()) };
+    for line in BufReader::new(said).split(b'\n') {
+        let line = line.map_err(cannot)?;
+        if line == READY.as_bytes() {
+            return Ok(());
+        }
+        say(&String::from_utf8_lossy(&line));
+    }
+    Err("The server in the background ended before it was ready".into())
 }
 
 /// Is this the program that [`start_in_background`] started?
 pub fn is_in_background() -> bool {
     std::env::var_os(DETACHED).is_some()
+}
+
+/// Lets the program that started this one go. From then on nobody reads standard error.
+pub fn tell_starter() {
+    if is_in_background() {
+        say(READY);
+    }
+}
+
+/// A line on standard error, which may be gone.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Leaves the terminal's session, so that closing the terminal does not end the server.

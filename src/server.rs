@@ -13,12 +13,13 @@ use crate::keyspace::event::Silence;
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
 use crate::observe::logging::Volume;
+use crate::persist::{self, LogSettings};
 use crate::server::listeners::Listeners;
 use crate::server::reconfigure::{Reconfigure, allow_clients, copy_hot_settings};
 use crate::state::settings::Settings;
 use crate::state::stats::{SharedStats, WorkerStats};
 use crate::state::{self, Server};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 /// Makes the state that all parts share. Nothing runs yet.
@@ -29,15 +30,21 @@ pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
     let commands = Commands::new(&renaming::resolve(&config)?);
     let stats = || WorkerStats::new(commands.all().len());
     let databases = u16::try_from(config.databases()).unwrap_or(u16::MAX);
-    let server = Arc::new(Server {
+    let workers = std::iter::repeat_with(stats).take(config.io_threads()).collect();
+    let server = Arc::new_cyclic(|this| Server {
+        this: Weak::clone(this),
         keyspace: Arc::new(Keyspace::new(databases)),
         commit: Arc::new(Commit::default()),
+        persist: crate::persist::Persistence::default(),
         listener: Box::new(Silence),
         clients: state::clients::Registry::default(),
         gates: state::gates::Gates::default(),
         hot: state::hot::HotSettings::default(),
-        workers: std::iter::repeat_with(stats).take(config.io_threads()).collect(),
+        workers,
         shared: SharedStats::default(),
+        slow_log: Default::default(),
+        latency: Default::default(),
+        rates: Default::default(),
         alarm: clock::Alarm::default(),
         shutdown: state::shutdown::Shutdown::default(),
         run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
@@ -78,6 +85,9 @@ pub fn start(server: Arc<Server>, volume: Volume) -> Result<Running, String> {
     let clock_server = Arc::clone(&server);
     let clock = spawn("clock".into(), move || clock::run(clock_server))?;
 
+    if config.append_only() {
+        server.gates.close(state::gates::LOADING);
+    }
     let listeners = Arc::new(Listeners::new(Acceptor { server: Arc::clone(&server), workers }));
     listeners.open_all(&config)?;
     if listeners.is_empty() {
@@ -98,8 +108,25 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandl
 }
 
 impl Running {
-    /// Stops accepting, lets running commands end, ends the clockwork and removes the socket file.
-    pub fn stop(self) {
+    /// Replays the log, if there is one, and opens it; until then clients are told that data are being loaded.
+    ///
+    /// # Errors
+    /// For people: why the server must not go on.
+    pub async fn load(&self) -> Result<(), String> {
+        let server = Arc::clone(&self.server);
+        let settings = LogSettings::new(&server.settings.snapshot());
+        let loading = tokio::task::spawn_blocking(move || persist::control::start(&server, settings));
+        let loaded = loading.await.map_err(|error| format!("Loading the log failed: {error}"))?;
+        loaded.map_err(|error| error.to_string())?;
+        self.server.gates.open(state::gates::LOADING);
+        Ok(())
+    }
+
+    /// Stops accepting, lets running commands end, ends the clockwork, removes the socket file and finishes the log.
+    ///
+    /// # Errors
+    /// The log could not be written or synced to its end.
+    pub fn stop(self) -> Result<(), String> {
         self.server.gates.close(state::gates::SHUTTING_DOWN);
         // Whoever has a shard's lock now is in the middle of a command; nobody begins another.
         drop(self.server.keyspace.lock_all());
@@ -108,5 +135,7 @@ impl Running {
         if self.clock.join().is_err() {
             tracing::error!("the clockwork had failed");
         }
+        persist::control::stop(&self.server)
+            .map_err(|error| format!("The log could not be finished: {error}"))
     }
 }

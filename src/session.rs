@@ -12,6 +12,8 @@ pub mod gate {
     pub const NEEDS_AUTH: u32 = 1 << 0;
     /// CLIENT REPLY OFF or SKIP is in force.
     pub const REPLY_MODE: u32 = 1 << 1;
+    /// It isn't a client but the log, which is being replayed: nothing holds it up.
+    pub const RECOVERY: u32 = 1 << 2;
 }
 
 /// CLIENT REPLY.

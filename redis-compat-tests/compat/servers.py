@@ -5,6 +5,7 @@ context ends or this process exits. A server that is already running is an `Exte
 """
 import atexit
 import ctypes
+import functools
 import os
 import shlex
 import shutil
@@ -50,12 +51,13 @@ class StartFailed(Exception):
     pass
 
 
+@functools.cache
 def is_redis(command):
     """Whether a command line starts the reference server rather than Dunlin."""
     argv = shlex.split(command)
     try:
         text = subprocess.run(argv + ["--version"], capture_output=True, text=True, timeout=20).stdout
-    except OSError as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise StartFailed(f"{command}: {error}") from error
     return text.startswith("Redis server")
 

@@ -15,6 +15,7 @@ use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
 use dunlin_structures::cycles;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What a worker brings along for all its units.
 pub struct Unit<'a> {
@@ -23,6 +24,8 @@ pub struct Unit<'a> {
     pub effects: &'a mut EffectBuffer,
     /// The time of the batch, in ms since 1970.
     pub now: i64,
+    /// The access clock's value at that time.
+    pub access_clock: u32,
     /// When the unit before this one ended, by the cycle counter.
     pub clock: u64,
 }
@@ -55,7 +58,11 @@ impl Unit<'_> {
         };
         if matches!(command.spec.run, Run::Container | Run::Bare(_)) {
             match resolve_subcommand(server, command, &mut args) {
-                Ok(subcommand) => command = subcommand,
+                Ok(subcommand) => {
+                    command = subcommand;
+                    // CLIENT LIST names the subcommand; the connection knows only its container.
+                    session.client.last_command.store(command.id as u32, Relaxed);
+                }
                 Err(error) => return self.refuse(session, Some(command), &error, out),
             }
         }
@@ -80,7 +87,7 @@ impl Unit<'_> {
         };
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
-        let access = Access { clock: Server::access_clock(self.now), no_touch: session.no_touch };
+        let access = Access { clock: self.access_clock, no_touch: session.no_touch };
         let keys = Keys::new(
             &server.keyspace,
             locked,
@@ -96,8 +103,7 @@ impl Unit<'_> {
             let reply = Reply::new(out, session.protocol);
             let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
             let result = handler(&mut cx, &mut args);
-            let Context { keys, parked, .. } = cx;
-            (result, parked, append_effects(server, keys.finish(), Some(self.stats)))
+            (result, cx.parked, append_effects(server, cx.keys.finish(), Some(self.stats)))
         };
         if let Some(on) = parked {
             out.cut_back(mark);
@@ -195,6 +201,9 @@ enum Gate {
 /// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
 #[cold]
 fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
+    if session.gates & gate::RECOVERY != 0 {
+        return Gate::Open;
+    }
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
@@ -246,9 +255,9 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
         }
         KeyPattern::Tail { first, back, step } => {
             let end = args.len().saturating_sub(back);
-            let expected = end.saturating_sub(first).div_ceil(step);
             let mut set = 0u64;
-            if known.len() == expected {
+            // The batch knows all of a request's keys or none.
+            if !known.is_empty() {
                 known.iter().for_each(|known| set |= 1 << known.position.shard());
             } else {
                 (first..end).step_by(step).for_each(|index| set |= 1 << Position::of(args.at(index)).shard());
@@ -268,7 +277,7 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
 
 /// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
 #[inline]
-pub fn append_effects(server: &Server, mut finished: Finished<'_>, stats: Option<&WorkerStats>) -> Lsn {
+pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option<&WorkerStats>) -> Lsn {
     let commit = &server.commit;
     if let Some(stats) = stats {
         stats.hits.add(u64::from(finished.hits));
@@ -290,7 +299,7 @@ pub fn append_effects(server: &Server, mut finished: Finished<'_>, stats: Option
         }
         return lsn;
     }
-    if commit.replies_wait() {
+    if commit.reads_wait() {
         // A reader must not be told of a write that a crash can still take back.
         let locked = finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max();
         return locked.unwrap_or_default().max(finished.seen);

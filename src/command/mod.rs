@@ -15,11 +15,15 @@ pub mod config;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
+pub mod info;
 pub mod introspect;
 pub mod key;
 pub mod keys;
+pub mod latency;
+pub mod persistence;
 pub mod server;
 pub mod shutdown;
+pub mod slowlog;
 pub mod spec;
 pub mod string;
 pub mod table;
@@ -39,6 +43,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,
     key::database::COMMANDS,
@@ -50,8 +55,11 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::rename::COMMANDS,
     key::scan::COMMANDS,
     key::ttl::COMMANDS,
+    latency::COMMANDS,
+    persistence::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
+    slowlog::COMMANDS,
     string::count::COMMANDS,
     string::delete::COMMANDS,
     string::get::COMMANDS,

@@ -119,6 +119,11 @@ impl Commands {
         Some(&self.all[*id])
     }
 
+    /// The subcommands of a container, in the order of its spec.
+    pub fn subcommands(&self, container: &Command) -> impl Iterator<Item = &Command> {
+        container.subcommand_ids.iter().map(|&id| &self.all[id])
+    }
+
     /// `name` or `container|subcommand`, as COMMAND INFO and ACL write it.
     pub fn find_full(&self, name: &[u8]) -> Option<&Command> {
         match memchr::memchr(b'|', name) {
@@ -163,11 +168,14 @@ fn key_pattern(spec: &CommandSpec) -> KeyPattern {
     }
 }
 
+/// The first eight letters, the whole name, and the command's id.
+type NameCell = (u64, Box<[u8]>, usize);
+
 /// An open-addressing index over the first eight letters, folded to lower case: one or two compares a look-up.
 #[derive(Default)]
 struct NameIndex {
     /// A power of two, at most half full.
-    cells: Vec<Option<(u64, Box<[u8]>, usize)>>,
+    cells: Vec<Option<NameCell>>,
     count: usize,
 }
 

@@ -99,7 +99,8 @@ impl TestClient {
             stats: &server.workers[0],
             effects: &mut self.effects,
             now: self.now,
-            clock: 0,
+            access_clock: Server::access_clock(self.now),
+            clock: dunlin_structures::cycles::now(),
         };
         let mut output = Output::default();
         let command = server.commands.find(args.at(0));

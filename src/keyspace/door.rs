@@ -77,9 +77,9 @@ pub enum Expiry {
 }
 
 /// What a unit left behind, for dispatch.
-pub struct Finished<'a> {
-    pub locked: Locked<'a>,
-    pub effects: &'a mut EffectBuffer,
+pub struct Finished<'k, 'a> {
+    pub locked: &'k mut Locked<'a>,
+    pub effects: &'k mut EffectBuffer,
     pub written: u64,
     pub changes: u64,
     pub soonest: i64,
@@ -91,7 +91,7 @@ pub struct Finished<'a> {
 
 impl<'a> Keys<'a> {
     #[expect(clippy::too_many_arguments, reason = "called in one place, with what dispatch has at hand")]
-    #[inline]
+    #[inline(always)]
     pub fn new(
         keyspace: &'a Keyspace,
         locked: Locked<'a>,
@@ -128,11 +128,11 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Ends the unit: the shards are still locked, so that its effects can be appended in order.
+    /// Looks at what the unit did, while its shards are still locked, so that its effects can be appended in order.
     #[inline]
-    pub fn finish(self) -> Finished<'a> {
+    pub fn finish(&mut self) -> Finished<'_, 'a> {
         Finished {
-            locked: self.locked,
+            locked: &mut self.locked,
             effects: self.out.effects,
             written: self.out.written,
             changes: self.out.changes,

@@ -9,7 +9,6 @@ use crate::keyspace::shard::Shard;
 use dunlin_structures::hash_key;
 use dunlin_structures::slot::slot_of;
 use parking_lot::{Mutex, MutexGuard};
-use smallvec::SmallVec;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// A power of two, several per core. 64, so that a set of shards is one machine word.
@@ -92,7 +91,7 @@ impl Keyspace {
                 Locked::One(index, self.lock_visited(index))
             }
             _ => {
-                let mut guards = SmallVec::new();
+                let mut guards = Vec::with_capacity(set.count_ones() as usize);
                 let mut rest = set;
                 while rest != 0 {
                     guards.push(self.lock_visited(rest.trailing_zeros() as usize));
@@ -179,7 +178,7 @@ pub enum Locked<'a> {
     None,
     One(usize, MutexGuard<'a, Shard>),
     /// A bit for each shard, and their guards in ascending order.
-    Many(u64, SmallVec<[MutexGuard<'a, Shard>; 8]>),
+    Many(u64, Vec<MutexGuard<'a, Shard>>),
 }
 
 impl Locked<'_> {

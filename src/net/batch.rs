@@ -84,7 +84,7 @@ impl Batch {
             KeyPattern::Tail { first, back, step } => (first, args.len().saturating_sub(back), step),
             KeyPattern::None | KeyPattern::General => (0, 0, 1),
         };
-        if to.saturating_sub(from).div_ceil(step) <= KEYS_PER_REQUEST_MAX {
+        if to.saturating_sub(from) <= KEYS_PER_REQUEST_MAX * step {
             for index in (from..to).step_by(step) {
                 if let Some(key) = args.span(index) {
                     let position = Position::of(args.slice(key));

@@ -13,6 +13,7 @@ use crate::net::worker::{Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
 use crate::session::Session;
+use crate::state::Server;
 use crate::state::clients::flag;
 use dunlin_structures::cycles;
 use std::io::IoSlice;
@@ -246,6 +247,7 @@ impl Connection {
         let mut commands = 0;
         let mut last_command = u32::MAX;
         let now = server.now();
+        let access_clock = Server::access_clock(now);
         loop {
             let Scratch { output, batch, effects, large_values, .. } = scratch;
             let limits = self.limits(worker);
@@ -256,7 +258,7 @@ impl Connection {
                 batch.prefetch_values(ahead);
             }
             let output_before = output.len();
-            let mut unit = Unit { server, stats, effects, now, clock: cycles::now() };
+            let mut unit = Unit { server, stats, effects, now, access_clock, clock: cycles::now() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
                 let command = request.command.map(|id| &server.commands.all()[id as usize]);
@@ -298,17 +300,19 @@ impl Connection {
         stats.batches.add(1);
         stats.requests.add(commands);
         worker.publish_memory();
-        self.publish(now, commands, last_command);
+        self.publish(worker, now, commands, last_command);
         self.send(cx, worker, scratch);
         at
     }
 
     /// Lets others see what this client did.
-    fn publish(&self, now: i64, commands: u64, last_command: u32) {
+    fn publish(&self, worker: &Worker, now: i64, commands: u64, last_command: u32) {
         let client = &self.session.client;
         client.last_active.store(now, Relaxed);
         client.commands.store(client.commands.load(Relaxed) + commands, Relaxed);
-        if last_command != u32::MAX {
+        // A container is no command that ran: dispatch has noted which of its subcommands was.
+        let commands = worker.server.commands.all();
+        if commands.get(last_command as usize).is_some_and(|command| command.subcommand_ids.is_empty()) {
             client.last_command.store(last_command, Relaxed);
         }
         client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);

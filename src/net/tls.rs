@@ -3,11 +3,13 @@
 //! TLS 1.2 and 1.3 with rustls' choice of ciphers. Knows files and nothing of the configuration's syntax.
 
 use crate::config::{Config, TlsClientAuth};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -40,17 +42,33 @@ pub fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?;
-    let builder = match verifier(config, provider)? {
+    let builder = match verifier(config, Arc::clone(&provider))? {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let server = builder.with_single_cert(certificates, key).map_err(unusable)?;
+    let server = builder.with_cert_resolver(Arc::new(identity(certificates, key, &provider)?));
     Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+/// The certificate with its key. Only a key that is another's is refused: whether clients like a certificate of the
+/// first version, which rustls itself would not take, is for them to say.
+fn identity(
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<SingleCertAndKey, TlsError> {
+    let unusable = |error: rustls::Error| TlsError::Unusable(error.to_string());
+    let key = provider.key_provider.load_private_key(key).map_err(unusable)?;
+    let identity = CertifiedKey::new(certificates, key);
+    match identity.keys_match() {
+        Err(error @ rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(unusable(error)),
+        Ok(()) | Err(_) => Ok(SingleCertAndKey::from(identity)),
+    }
 }
 
 fn verifier(
     config: &Config,
-    provider: Arc<rustls::crypto::CryptoProvider>,
+    provider: Arc<CryptoProvider>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
     let optional = match config.tls_auth_clients() {
         TlsClientAuth::No => return Ok(None),

@@ -16,6 +16,7 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc;
 
 /// How much is read at once.
@@ -85,13 +86,15 @@ impl Scratch {
 
 /// Runs a worker until its channel closes. Called on the worker's own thread.
 pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!("worker {index} can't start: {error}");
-            return;
-        }
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+        {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!("worker {index} can't start: {error}");
+                return;
+            }
+        };
     let worker = Rc::new(Worker {
         index,
         server,
@@ -103,8 +106,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
             large_values: false,
         }),
     });
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
+    runtime.block_on(async {
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             tokio::task::spawn_local(async move { serve(worker, accepted).await });

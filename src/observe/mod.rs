@@ -1,13 +1,24 @@
 //! Seeing inside: memory, slow commands, figures for INFO and /metrics.
+//!
+//! * [`figures`] adds up what the workers count, for whoever asks.
+//! * [`info`] writes INFO's sections from it.
+//! * [`slow`] looks at commands that took long. [`memory`] says how much is in use, [`process`] what the system says.
+//! * [`logging`] and [`banner`] are the log.
+//!
+//! Reads `state` and the keyspace; changes nothing but the slow log and the latency monitor.
 
 pub mod banner;
+pub mod figures;
+pub mod info;
 pub mod logging;
 pub mod memory;
+pub mod process;
+pub mod slow;
 
-use crate::command::table::Command;
-use crate::resp::Args;
-use crate::session::Session;
+pub use slow::slow_command;
+
 use crate::state::Server;
+use figures::Totals;
 
 /// From this duration on, in ns, a command gets a second look: slow log and latency monitor.
 #[inline]
@@ -15,14 +26,9 @@ pub fn attention_ns(server: &Server) -> u64 {
     server.hot.attention_ns.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Notes a command that took long enough for the slow log or the latency monitor.
-#[cold]
-pub fn slow_command(
-    _server: &Server,
-    _session: &Session,
-    _command: &Command,
-    _args: Args<'_>,
-    _ns: u64,
-    _now: i64,
-) {
+/// What the clockwork does for the figures ten times a second. `now` in ms since 1970.
+pub fn tick(server: &Server, now: i64) {
+    memory::used(server);
+    let totals = Totals::of(server);
+    server.rates.sample(now, [totals.commands, totals.net_input, totals.net_output, totals.batches]);
 }

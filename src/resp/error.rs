@@ -89,7 +89,12 @@ impl CommandError {
             }
             Self::UnknownCommand(line) => return sanitized(line),
             Self::UnknownSubcommand { container, given } | Self::TryHelp { given, container } => {
-                let mut line = b"ERR unknown subcommand '".to_vec();
+                let mut line = match self {
+                    Self::TryHelp { .. } => {
+                        b"ERR unknown subcommand or wrong number of arguments for '".to_vec()
+                    }
+                    _ => b"ERR unknown subcommand '".to_vec(),
+                };
                 line.extend_from_slice(&given[..given.len().min(128)]);
                 line.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
                 return sanitized(&line);

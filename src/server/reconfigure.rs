@@ -3,6 +3,7 @@
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError, load};
 use crate::observe::logging::Volume;
+use crate::persist;
 use crate::server::listeners::Listeners;
 use crate::state::settings::Apply;
 use crate::state::{Server, gates};
@@ -126,6 +127,20 @@ impl Step {
 }
 
 const STEPS: &[Step] = &[
+    Step {
+        settings: &[
+            "appendonly",
+            "appendfsync",
+            "aof-load-truncated",
+            "auto-aof-rewrite-percentage",
+            "auto-aof-rewrite-min-size",
+        ],
+        follow: |this, config| match this.server.upgrade() {
+            Some(server) => persist::control::follow(&server, persist::LogSettings::new(config)),
+            None => Ok(()),
+        },
+        told: None,
+    },
     Step {
         settings: &["loglevel"],
         follow: |this, config| {

@@ -90,7 +90,6 @@ pub struct Client {
 }
 
 impl Client {
-    #[expect(clippy::too_many_arguments, reason = "what a connection knows of itself when it is accepted")]
     pub fn new(
         id: u64,
         worker: usize,

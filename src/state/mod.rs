@@ -5,22 +5,26 @@
 pub mod clients;
 pub mod gates;
 pub mod hot;
+pub mod latency;
+pub mod rates;
 pub mod settings;
 pub mod shutdown;
+pub mod slow_log;
 pub mod stats;
 
 use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::keyspace::Keyspace;
 use crate::keyspace::event::EventListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// One running server.
 pub struct Server {
     pub keyspace: Arc<Keyspace>,
     pub commands: Commands,
     pub commit: Arc<Commit>,
+    pub persist: crate::persist::Persistence,
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
     pub gates: gates::Gates,
@@ -29,6 +33,9 @@ pub struct Server {
     /// Figures of each worker, in order.
     pub workers: Box<[stats::WorkerStats]>,
     pub shared: stats::SharedStats,
+    pub slow_log: slow_log::SlowLog,
+    pub latency: latency::LatencyMonitor,
+    pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
     pub alarm: crate::clock::Alarm,
     pub shutdown: shutdown::Shutdown,
@@ -38,6 +45,8 @@ pub struct Server {
     pub started_at: i64,
     /// Added to every reading of the clock; zero but in tests of time.
     pub clock_offset: AtomicI64,
+    /// Itself, for work that outlives a request.
+    pub this: Weak<Server>,
 }
 
 impl Server {
@@ -50,6 +59,10 @@ impl Server {
     pub fn reset_statistics(&self) {
         self.workers.iter().for_each(stats::WorkerStats::reset);
         self.shared.reset();
+        self.rates.reset();
+        for shard in 0..crate::keyspace::SHARD_COUNT {
+            self.keyspace.lock(shard).expired = 0;
+        }
     }
 
     /// The access clock for a time: 24 bits of seconds.

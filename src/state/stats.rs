@@ -151,6 +151,8 @@ pub struct SharedStats {
     pub other_memory: AtomicI64,
     /// The most memory that was ever in use, in bytes.
     pub peak_memory: AtomicU64,
+    /// What was in use before the first client came, in bytes.
+    pub startup_memory: AtomicU64,
 }
 
 impl SharedStats {

@@ -9,8 +9,9 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
 
-use tikv_jemalloc_ctl::{epoch, raw};
+use tikv_jemalloc_ctl::{background_thread, epoch, raw};
 use tikv_jemalloc_sys as sys;
 
 /// Every block of jemalloc has at least this alignment; a larger one must be asked for.
@@ -153,6 +154,83 @@ pub fn purge() -> bool {
         )
     };
     status == 0
+}
+
+/// What jemalloc tells of the slab that a block lies in, in the order in which it writes it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct SlabUse {
+    current_slab: usize,
+    free: usize,
+    blocks: usize,
+    block_bytes: usize,
+    class_free: usize,
+    class_blocks: usize,
+}
+
+/// Moves a block of `size` bytes, aligned to 8 and made by this allocator, out of a slab that has more free places than
+/// the others of its class, so that such slabs empty and their pages go to other classes. `None`, with nothing changed,
+/// if there is no reason to, or if another allocator made the block. Costs about 0.2 µs, and a copy if it moves.
+///
+/// # Safety
+///
+/// The block is allocated, with that size and an alignment of at most 8, and the caller has the only access to it. If
+/// it is moved the old address is free.
+pub(crate) unsafe fn move_out_of_sparse_slab(block: *mut u8, size: usize) -> Option<*mut u8> {
+    static QUERY: OnceLock<Option<[usize; 3]>> = OnceLock::new();
+    let query = (*QUERY.get_or_init(|| {
+        let mut mib = [0; 3];
+        raw::name_to_mib(b"experimental.utilization.query\0", &mut mib).ok().map(|()| mib)
+    }))?;
+    let mut slab =
+        SlabUse { current_slab: 0, free: 0, blocks: 0, block_bytes: 0, class_free: 0, class_blocks: 0 };
+    let mut slab_bytes = size_of::<SlabUse>();
+    let mut asked = block;
+    // SAFETY: the node takes a pointer and gives six words; of memory that is not jemalloc's it says zeros.
+    let status = unsafe {
+        sys::mallctlbymib(
+            query.as_ptr(),
+            query.len(),
+            (&raw mut slab).cast(),
+            &raw mut slab_bytes,
+            (&raw mut asked).cast(),
+            size_of::<*mut u8>(),
+        )
+    };
+    let is_sparse = slab.free * slab.class_blocks > slab.class_free * slab.blocks;
+    let is_current =
+        (slab.current_slab..slab.current_slab + slab.blocks * slab.block_bytes).contains(&(block as usize));
+    if status != 0 || slab.blocks < 2 || !is_sparse || is_current {
+        return None;
+    }
+    // SAFETY: the block is jemalloc's, so is the new one of the same size, and they do not overlap. Without the thread's
+    // cache, which would hand out the place that was just left.
+    unsafe {
+        let moved: *mut u8 = sys::mallocx(at_least_one(size), sys::MALLOCX_TCACHE_NONE).cast();
+        if moved.is_null() {
+            return None;
+        }
+        std::ptr::copy_nonoverlapping(block, moved, size);
+        sys::sdallocx(block.cast(), at_least_one(size), sys::MALLOCX_TCACHE_NONE);
+        Some(moved)
+    }
+}
+
+/// Has threads of jemalloc's own give unused pages back, `decay_ms` after they fell idle. Otherwise the thread whose
+/// allocation happens to come when pages are due gives them all back, which was seen to take 5 ms. To be called after
+/// any fork, since threads do not survive it. Returns whether the allocator agreed.
+pub fn purge_in_background(decay_ms: usize) -> bool {
+    // SAFETY: all names are of the types given here, says jemalloc's manual: ssize_t (whose positive values are those of
+    // usize) and unsigned.
+    unsafe {
+        let arenas = raw::read::<u32>(b"arenas.narenas\0").unwrap_or(0);
+        let _ = raw::write(b"arenas.dirty_decay_ms\0", decay_ms);
+        for arena in 0..arenas {
+            // An arena that is not in use yet refuses, and takes the default that was set above.
+            let _ = raw::write(format!("arena.{arena}.dirty_decay_ms\0").as_bytes(), decay_ms);
+        }
+    }
+    background_thread::write(true).is_ok()
 }
 
 /// Bytes that this thread has ever allocated and freed. Other threads may free what this one allocated, so only the sum
@@ -298,5 +376,6 @@ mod tests {
             Jemalloc.dealloc(block, layout);
         }
         assert!(purge());
+        assert!(purge_in_background(1000));
     }
 }

@@ -29,6 +29,7 @@ use crate::disk::{Disk, DiskFile, append_all};
 pub struct LogPositions {
     written: AtomicU64,
     durable: AtomicU64,
+    size_bytes: AtomicU64,
 }
 
 impl LogPositions {
@@ -40,6 +41,11 @@ impl LogPositions {
     /// Everything before this is on the disk: a loss of power can't take it back.
     pub fn durable(&self) -> Lsn {
         Lsn::new(self.durable.load(Ordering::Acquire))
+    }
+
+    /// The size of all files together, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -299,6 +305,7 @@ impl<D: Disk> LogWriter<D> {
 
     /// Tells the positions, but not those of a file that no manifest names yet.
     pub(super) fn publish(&self) {
+        self.positions.size_bytes.store(self.size_bytes().1, Ordering::Relaxed);
         if !matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
             self.positions.written.store(self.written.get(), Ordering::Release);
             self.positions.durable.store(self.durable.get(), Ordering::Release);

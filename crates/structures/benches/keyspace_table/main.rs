@@ -11,6 +11,8 @@ mod workload;
 static ALLOCATOR: dunlin_structures::alloc::Jemalloc = dunlin_structures::alloc::Jemalloc;
 
 fn main() {
+    // As the server does it: else the thread that inserts also gives memory back, milliseconds at a time.
+    dunlin_structures::alloc::purge_in_background(1000);
     // Cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -12,7 +12,7 @@ const STORES: [&str; 4] = ["dashmap", "hashbrown", "table", "one-table"];
 const MILLION: u64 = 1_000_000;
 const VALUE: [u8; 32] = [b'v'; 32];
 
-pub fn section(name: &str) {
+pub(crate) fn section(name: &str) {
     match name {
         "speed" => speed(),
         "memory" => memory(),
@@ -53,7 +53,7 @@ fn memory() {
     }
 }
 
-pub fn memory_child(store_name: &str, count: &str, value: &str) {
+pub(crate) fn memory_child(store_name: &str, count: &str, value: &str) {
     let count: u64 = count.parse().expect("a number of keys");
     let before = resident_bytes();
     let store = make(store_name);
@@ -65,7 +65,20 @@ pub fn memory_child(store_name: &str, count: &str, value: &str) {
         store.set(&key(number), value);
     }
     let bytes = (resident_bytes() - before) as f64 / count as f64;
-    println!("{store_name:10} {count:>8} keys, value {value:>3}: {bytes:6.1} bytes a key");
+    let stats = dunlin_structures::alloc::stats();
+    let [allocated, active] = [stats.allocated, stats.active].map(|bytes| bytes as f64 / count as f64);
+    println!(
+        "{store_name:10} {count:>8} keys, value {value:>3}: {bytes:6.1} bytes a key \
+         (allocated {allocated:.1}, in active pages {active:.1})"
+    );
+    let begin = cpu_ns();
+    let moved = store.defragment();
+    if moved > 0 {
+        let took_us = (cpu_ns() - begin) / 1000;
+        dunlin_structures::alloc::purge();
+        let bytes = (resident_bytes() - before) as f64 / count as f64;
+        println!("{store_name:10} after moving {moved} leaves in {took_us} us: {bytes:6.1} bytes a key");
+    }
     std::mem::forget(store);
 }
 
@@ -76,7 +89,7 @@ fn growth() {
     }
 }
 
-pub fn growth_child(store_name: &str, count: &str) {
+pub(crate) fn growth_child(store_name: &str, count: &str) {
     let count: u64 = count.parse().expect("a number of keys");
     let store = make(store_name);
     let mut longest = [(0, 0); 4];

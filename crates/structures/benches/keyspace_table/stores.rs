@@ -12,15 +12,19 @@ use parking_lot::Mutex;
 
 use crate::workload::Key;
 
-pub const SHARDS: usize = 64;
+pub(crate) const SHARDS: usize = 64;
 const SLOTS: usize = 16_384;
 
-pub trait Store: Sync {
+pub(crate) trait Store: Sync {
     /// The first byte of the value, which is read for that.
     fn get(&self, key: &Key) -> Option<u8>;
     fn set(&self, key: &Key, value: StringValue<'_>);
     /// Prefetches what look-ups of these keys touch, if the store can.
     fn prefetch(&self, _keys: &[Key]) {}
+    /// Moves memory together, if the store can, and says how many blocks moved.
+    fn defragment(&self) -> usize {
+        0
+    }
     /// Visits everything and returns how many.
     fn walk(&self) -> usize;
     /// A random key, if the store can give one.
@@ -31,7 +35,7 @@ pub trait Store: Sync {
     fn list_slot(&self, slot: usize) -> usize;
 }
 
-pub fn make(name: &str) -> Box<dyn Store> {
+pub(crate) fn make(name: &str) -> Box<dyn Store> {
     match name {
         "dashmap" => Box::new(Dashed::default()),
         "hashbrown" => Box::new(Sharded((0..SHARDS).map(|_| Mutex::default()).collect())),
@@ -52,7 +56,7 @@ fn first_byte(entry: &Entry) -> u8 {
 
 /// Passes on the hash that is the key.
 #[derive(Default)]
-pub struct PassOn(u64);
+pub(crate) struct PassOn(u64);
 
 impl Hasher for PassOn {
     fn finish(&self) -> u64 {
@@ -73,7 +77,7 @@ struct Dashed(DashMap<u64, Entry, BuildHasherDefault<PassOn>>);
 
 impl Store for Dashed {
     fn get(&self, key: &Key) -> Option<u8> {
-        self.0.get(&hash_key(key)).filter(|entry| entry.key() == key).map(|entry| first_byte(&entry))
+        self.0.get(&hash_key(key)).filter(|entry| entry.value().key() == key).map(|entry| first_byte(&entry))
     }
 
     fn set(&self, key: &Key, value: StringValue<'_>) {
@@ -86,7 +90,7 @@ impl Store for Dashed {
     }
 
     fn walk(&self) -> usize {
-        self.0.iter().filter(|entry| !entry.key().is_empty()).count()
+        self.0.iter().filter(|entry| !entry.value().key().is_empty()).count()
     }
 
     fn list_slot(&self, slot: usize) -> usize {
@@ -174,6 +178,13 @@ impl Store for Tables {
                 place.insert(Entry::string(key, value, None));
             }
         }
+    }
+
+    fn defragment(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().iter_mut().map(|table| table.defragment()).sum::<usize>())
+            .sum()
     }
 
     fn prefetch(&self, keys: &[Key]) {

@@ -29,10 +29,14 @@ pub enum StringValue<'a> {
 impl StringValue<'_> {
     /// The encoding that this value is stored in.
     pub fn encoding(&self) -> Encoding {
-        let by_len = |len: usize, short: Encoding| match len {
-            0..=EMBSTR_LEN_MAX => short,
-            0..=INLINE_LEN_MAX => Encoding::Raw,
-            _ => Encoding::Buffer,
+        let by_len = |len: usize, short: Encoding| {
+            if len <= EMBSTR_LEN_MAX {
+                short
+            } else if len <= INLINE_LEN_MAX {
+                Encoding::Raw
+            } else {
+                Encoding::Buffer
+            }
         };
         match self {
             Self::Int(_) => Encoding::Int,

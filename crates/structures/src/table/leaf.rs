@@ -8,6 +8,8 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 
+use crate::alloc::move_out_of_sparse_slab;
+
 use super::word::{ADDRESS_MASK, CLASS_SPLIT, LeafWord, cells, limit, words};
 
 /// A cell without an entry. As a number it is larger than any cell with one, so that one comparison ends a search.
@@ -249,6 +251,15 @@ impl Leaf {
     pub(super) fn free(self) {
         // SAFETY: allocated with the layout of this class, and no other copy of this leaf is used after.
         unsafe { dealloc(self.header().cast(), layout(self.word.class())) }
+    }
+
+    /// Moves the leaf out of a block whose neighbours are mostly free. This copy of it is invalid if that gives another.
+    pub(super) fn defragment(self) -> Option<Self> {
+        let size = layout(self.word.class()).size();
+        // SAFETY: the block has this size, and callers that write have the only access.
+        let moved = unsafe { move_out_of_sparse_slab(self.header().cast(), size) }?;
+        let address = moved.expose_provenance() as u64;
+        Some(Self { word: LeafWord::new(address, self.word.class(), self.word.depth()) })
     }
 
     /// Bytes that the leaf's block takes.

@@ -107,6 +107,22 @@ impl<E: Element> Table<E> {
         }
     }
 
+    /// Moves leaves out of blocks whose neighbours are mostly free, and says how many. Tables that grow alike leave one
+    /// size of block after the other, and the last ones to leave keep its pages in use: one pass a second over all
+    /// tables gives those back. O(leaves), about 0.2 µs each.
+    pub fn defragment(&mut self) -> usize {
+        let leaves: Vec<(u64, LeafWord)> = self.leaves().filter(|(_, word)| !word.is_vacant()).collect();
+        let mut moved_count = 0;
+        for (hash, word) in leaves {
+            // SAFETY: the word leads to a leaf of this table, which is borrowed mutably.
+            if let Some(moved) = unsafe { Leaf::new(word) }.defragment() {
+                self.set_leaf(hash, moved.word);
+                moved_count += 1;
+            }
+        }
+        moved_count
+    }
+
     /// Prefetches the line of cells where a search for `hash` begins. Reads the root word only, and one word of the
     /// directory if there is one.
     #[inline]

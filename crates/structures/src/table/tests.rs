@@ -360,6 +360,14 @@ fn a_forgotten_guard_loses_its_element_and_nothing_else() {
 }
 
 #[test]
+fn blocks_of_another_allocator_are_left_where_they_are() {
+    let mut pair = Pair::new(Hashing::Mixed);
+    (0..5_000).for_each(|key| pair.insert(key, 0));
+    pair.table.defragment();
+    pair.check();
+}
+
+#[test]
 fn taken_tables_leave_an_empty_one() {
     let mut pair = Pair::new(Hashing::Mixed);
     (0..100).for_each(|key| pair.insert(key, 0));

@@ -126,7 +126,7 @@ pub(super) const fn homes(class: u8) -> u64 {
 
 /// Entries that a leaf of this class takes before it grows.
 pub(super) const fn limit(class: u8) -> u64 {
-    homes(class) - homes(class) / 8
+    homes(class) - homes(class) / 16
 }
 
 /// The smallest class that takes this many entries.

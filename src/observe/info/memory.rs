@@ -1,0 +1,71 @@
+//! The section on memory.
+
+use super::Lines;
+use crate::observe::memory::{Usage, percent, ratio};
+use crate::observe::process;
+use crate::state::Server;
+use std::sync::atomic::Ordering::Relaxed;
+
+pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
+    let usage = Usage::of(server);
+    let allocator = &usage.allocator;
+    let less = |more: u64, less: u64| more as i64 - less as i64;
+    lines.bytes("used_memory", usage.used);
+    lines.bytes("used_memory_rss", usage.resident);
+    lines.bytes("used_memory_peak", usage.peak);
+    lines.add("used_memory_peak_perc", format_args!("{:.2}%", percent(usage.used, usage.peak)));
+    lines.add("used_memory_overhead", usage.overhead());
+    lines.add("used_memory_startup", usage.startup);
+    lines.add("used_memory_dataset", usage.dataset());
+    lines.add("used_memory_dataset_perc", format_args!("{:.2}%", usage.dataset_percent()));
+    lines.add("allocator_allocated", allocator.allocated);
+    lines.add("allocator_active", allocator.active);
+    lines.add("allocator_resident", allocator.resident);
+    lines.bytes("total_system_memory", process::total_memory_bytes());
+    scripts(lines);
+    lines.bytes("maxmemory", server.hot.maxmemory.load(Relaxed));
+    let config = server.settings.snapshot();
+    lines.add("maxmemory_policy", String::from_utf8_lossy(config.text("maxmemory-policy")));
+    lines.add("allocator_frag_ratio", format_args!("{:.2}", ratio(allocator.active, allocator.allocated)));
+    lines.add("allocator_frag_bytes", less(allocator.active, allocator.allocated));
+    lines.add("allocator_rss_ratio", format_args!("{:.2}", ratio(allocator.resident, allocator.active)));
+    lines.add("allocator_rss_bytes", less(allocator.resident, allocator.active));
+    lines.add("rss_overhead_ratio", format_args!("{:.2}", ratio(usage.resident, allocator.resident)));
+    lines.add("rss_overhead_bytes", less(usage.resident, allocator.resident));
+    lines.add("mem_fragmentation_ratio", format_args!("{:.2}", ratio(usage.resident, usage.used)));
+    lines.add("mem_fragmentation_bytes", less(usage.resident, usage.used));
+    lines.constants(&[
+        ("mem_not_counted_for_evict", "0"),
+        ("mem_replication_backlog", "0"),
+        ("mem_total_replication_buffers", "0"),
+        ("mem_clients_slaves", "0"),
+    ]);
+    lines.add("mem_clients_normal", usage.clients);
+    lines.constants(&[
+        ("mem_cluster_links", "0"),
+        ("mem_aof_buffer", "0"),
+        ("mem_allocator", "jemalloc-5.3.1"),
+        ("active_defrag_running", "0"),
+        ("lazyfree_pending_objects", "0"),
+        ("lazyfreed_objects", "0"),
+    ]);
+}
+
+/// There are no scripts yet, so they take nothing.
+fn scripts(lines: &mut Lines) {
+    lines.constants(&[
+        ("used_memory_lua", "0"),
+        ("used_memory_vm_eval", "0"),
+        ("used_memory_lua_human", "0B"),
+        ("used_memory_scripts_eval", "0"),
+        ("number_of_cached_scripts", "0"),
+        ("number_of_functions", "0"),
+        ("number_of_libraries", "0"),
+        ("used_memory_vm_functions", "0"),
+        ("used_memory_vm_total", "0"),
+        ("used_memory_vm_total_human", "0B"),
+        ("used_memory_functions", "0"),
+        ("used_memory_scripts", "0"),
+        ("used_memory_scripts_human", "0B"),
+    ]);
+}

@@ -1,0 +1,119 @@
+//! The sections that CONFIG RESETSTAT begins anew: totals, commands, errors, latencies.
+
+use super::Lines;
+use crate::observe::figures::{self, CommandTotals, Totals};
+use crate::state::Server;
+use crate::state::rates::Rate;
+use std::sync::atomic::Ordering::Relaxed;
+
+pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
+    let totals = Totals::of(server);
+    let shared = &server.shared;
+    let kib = |rate: Rate| server.rates.per_second(rate) as f64 / 1024.0;
+    lines.add("total_connections_received", shared.connections_received.load(Relaxed));
+    lines.add("total_commands_processed", totals.commands);
+    lines.add("instantaneous_ops_per_sec", server.rates.per_second(Rate::Commands));
+    lines.add("total_net_input_bytes", totals.net_input);
+    lines.add("total_net_output_bytes", totals.net_output);
+    lines.constants(&[("total_net_repl_input_bytes", "0"), ("total_net_repl_output_bytes", "0")]);
+    lines.add("instantaneous_input_kbps", format_args!("{:.2}", kib(Rate::InputBytes)));
+    lines.add("instantaneous_output_kbps", format_args!("{:.2}", kib(Rate::OutputBytes)));
+    lines.constants(&[("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
+    lines.add("rejected_connections", shared.connections_rejected.load(Relaxed));
+    lines.constants(&[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")]);
+    lines.add("expired_keys", figures::expired_keys(server));
+    // Nothing that is due is ever left to lie, and expiry has no cap of time.
+    lines.constants(&[
+        ("expired_stale_perc", "0.00"),
+        ("expired_time_cap_reached_count", "0"),
+        ("expire_cycle_cpu_milliseconds", "0"),
+        ("evicted_keys", "0"),
+        ("evicted_clients", "0"),
+        ("total_eviction_exceeded_time", "0"),
+        ("current_eviction_exceeded_time", "0"),
+    ]);
+    lines.add("keyspace_hits", totals.hits);
+    lines.add("keyspace_misses", totals.misses);
+    lines.constants(&[
+        ("pubsub_channels", "0"),
+        ("pubsub_patterns", "0"),
+        ("pubsubshard_channels", "0"),
+        ("latest_fork_usec", "0"),
+        ("total_forks", "0"),
+        ("migrate_cached_sockets", "0"),
+        ("slave_expires_tracked_keys", "0"),
+        ("active_defrag_hits", "0"),
+        ("active_defrag_misses", "0"),
+        ("active_defrag_key_hits", "0"),
+        ("active_defrag_key_misses", "0"),
+        ("total_active_defrag_time", "0"),
+        ("current_active_defrag_time", "0"),
+        ("tracking_total_keys", "0"),
+        ("tracking_total_items", "0"),
+        ("tracking_total_prefixes", "0"),
+    ]);
+    lines.add("unexpected_error_replies", shared.unexpected_errors.load(Relaxed));
+    lines.add("total_error_replies", shared.error_replies.load(Relaxed));
+    lines.add("dump_payload_sanitizations", 0);
+    lines.add("total_reads_processed", totals.reads);
+    lines.add("total_writes_processed", totals.writes);
+    // All reads and writes are those of worker threads.
+    let by_threads = |count: u64| if server.workers.len() > 1 { count } else { 0 };
+    lines.add("io_threaded_reads_processed", by_threads(totals.reads));
+    lines.add("io_threaded_writes_processed", by_threads(totals.writes));
+    lines.constants(&[("reply_buffer_shrinks", "0"), ("reply_buffer_expands", "0")]);
+    lines.add("client_query_buffer_limit_disconnections", shared.query_buffer_disconnections.load(Relaxed));
+    lines.add("client_output_buffer_limit_disconnections", shared.output_buffer_disconnections.load(Relaxed));
+    lines.add("eventloop_cycles", totals.batches);
+    lines.add("instantaneous_eventloop_cycles_per_sec", server.rates.per_second(Rate::Batches));
+    lines.constants(&[
+        ("acl_access_denied_auth", "0"),
+        ("acl_access_denied_cmd", "0"),
+        ("acl_access_denied_key", "0"),
+        ("acl_access_denied_channel", "0"),
+    ]);
+}
+
+pub(super) fn commands(server: &Server, _: i64, lines: &mut Lines) {
+    for command in server.commands.all() {
+        let totals = CommandTotals::of(server, command.id);
+        if totals.is_used() {
+            let spent_us = totals.spent_ns / 1000;
+            let per_call = totals.spent_ns as f64 / 1000.0 / totals.calls.max(1) as f64;
+            let value = format_args!(
+                "calls={},usec={spent_us},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
+                totals.calls, totals.rejected, totals.failed
+            );
+            lines.add(format_args!("cmdstat_{}", command.full_name), value);
+        }
+    }
+}
+
+pub(super) fn errors(server: &Server, _: i64, lines: &mut Lines) {
+    let mut errors: Vec<(String, u64)> =
+        server.shared.errors.iter().map(|error| (error.key().clone(), *error.value())).collect();
+    errors.sort_unstable();
+    for (code, count) in errors {
+        // The code is the client's word where a script made it up: it must not break the line.
+        let code = code.replace([':', '\r', '\n', '=', ','], "_");
+        lines.add(format_args!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+pub(super) fn latencies(server: &Server, _: i64, lines: &mut Lines) {
+    if !server.hot.latency_tracking.load(Relaxed) {
+        return;
+    }
+    let config = server.settings.snapshot();
+    let percentiles = config.latency_tracking_info_percentiles();
+    for command in server.commands.all() {
+        let latency = CommandTotals::of(server, command.id).latency;
+        if latency.count() > 0 {
+            let shown: Vec<String> = percentiles
+                .iter()
+                .map(|percent| format!("p{percent}={:.3}", latency.percentile_ns(*percent) as f64 / 1000.0))
+                .collect();
+            lines.add(format_args!("latency_percentiles_usec_{}", command.full_name), shown.join(","));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The log that is on: its buffer, which workers append to, and its writer.
+
+use crate::commit::LogSink;
+use crate::keyspace::{EffectBuffer, Lsn};
+use crate::state::{Server, gates};
+use dunlin_storage::disk::{Disk, RealDisk};
+use dunlin_storage::log::{self, LogBuffer, LogPositions, LogWriter};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::Thread;
+
+/// Effects that wait for the disk, at most so many bytes: beyond it writers wait.
+pub(super) const BUFFER_BYTES_MAX: usize = 64 << 20;
+
+/// What a log is made of while it is on.
+pub(super) struct ActiveLog {
+    pub(super) buffer: LogBuffer,
+    pub(super) writer: Mutex<LogWriter<RealDisk>>,
+    /// How far the writer has got, without asking for it.
+    pub(super) positions: Arc<LogPositions>,
+    thread: OnceLock<Thread>,
+    /// The log's thread is to end.
+    pub(super) stopping: AtomicBool,
+    /// Since when there is something that isn't durable, in ms since 1970; 0: all is. Older than the truth at most.
+    pub(super) unsynced_since_ms: AtomicI64,
+    /// When the log's base was written or loaded: its size then, all files together.
+    pub(super) size_at_rewrite: AtomicI64,
+    /// The data directory is ours.
+    _lock: <RealDisk as Disk>::Lock,
+}
+
+impl ActiveLog {
+    pub(super) fn new(writer: LogWriter<RealDisk>, start: log::Lsn, lock: <RealDisk as Disk>::Lock) -> Self {
+        let size = i64::try_from(writer.size_bytes().1).unwrap_or(i64::MAX);
+        Self {
+            buffer: LogBuffer::new(start, BUFFER_BYTES_MAX),
+            positions: writer.positions(),
+            writer: Mutex::new(writer),
+            thread: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            unsynced_since_ms: AtomicI64::new(0),
+            size_at_rewrite: AtomicI64::new(size),
+            _lock: lock,
+        }
+    }
+
+    /// The calling thread is the one that writes the log.
+    pub(super) fn set_thread(&self) {
+        // Only the log's own thread calls this, once.
+        let _first = self.thread.set(std::thread::current());
+    }
+
+    /// Has the log's thread look around.
+    pub(super) fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// Where the commit gate appends.
+pub(super) struct Sink {
+    pub(super) log: Arc<ActiveLog>,
+    /// Weak, since the server owns the gate, and that the sink.
+    pub(super) server: Weak<Server>,
+}
+
+impl LogSink for Sink {
+    fn append(&self, unit: &EffectBuffer) -> Lsn {
+        let mut parts = unit.parts();
+        let buffer = &self.log.buffer;
+        let appended = match parts.len() {
+            1 => parts.next().map(|(db, command)| buffer.append(db, command)),
+            _ => Some(buffer.append_group(&parts.collect::<SmallVec<[_; 16]>>())),
+        };
+        let Some(appended) = appended else { return Lsn(buffer.appended_lsn().get()) };
+        if appended.first {
+            self.log.wake();
+        }
+        if buffer.held_bytes() > buffer.capacity_bytes() {
+            self.hold_writers();
+        }
+        Lsn(appended.lsn.get())
+    }
+}
+
+impl Sink {
+    /// Further writes wait until the disk has caught up. This one has happened and is appended.
+    #[cold]
+    fn hold_writers(&self) {
+        let Some(server) = self.server.upgrade() else { return };
+        server.gates.close(gates::LOG_FULL);
+        // Whoever drained the buffer before the gate was closed did not open it.
+        if self.log.buffer.has_room(0) {
+            server.gates.open(gates::LOG_FULL);
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! Turns the log on and off, starts, stops, rewrites and reloads it.
+//!
+//! Whatever makes a base needs the state of one point in time: it holds all shards while it writes the commands, and
+//! says in the log how long everybody waited. (Checkpoints will end that.) The disk is waited for afterwards.
+
+use crate::commit::LogSink;
+use crate::config::AppendFsync;
+use crate::keyspace::Lsn;
+use crate::persist::active::{ActiveLog, Sink};
+use crate::persist::base::{self, BaseError};
+use crate::persist::figures::Figures;
+use crate::persist::replay::{self, ReplayError};
+use crate::persist::settings::LogSettings;
+use crate::persist::writing;
+use crate::state::{Server, gates, unix_ms};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use dunlin_storage::disk::RealDisk;
+use dunlin_storage::log::{self, Loader, LogDirectory, LogError, LogWriter};
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+/// After a rewrite has failed the next one that nobody asked for waits so long.
+const REWRITE_RETRY_MS: i64 = 60_000;
+
+/// The log of a server, on or off.
+#[derive(Default)]
+pub struct Persistence {
+    settings: ArcSwap<LogSettings>,
+    active: ArcSwapOption<ActiveLog>,
+    pub figures: Figures,
+    /// Held by whoever turns the log on or off, or rewrites it.
+    switch: Mutex<Switch>,
+}
+
+/// What only the holder of the switch touches.
+#[derive(Default)]
+struct Switch {
+    thread: Option<JoinHandle<()>>,
+    /// Where a log that is turned on goes on: LSNs never fall.
+    last_lsn: u64,
+    /// When the last rewrite failed, in ms since 1970.
+    rewrite_failed_at: i64,
+}
+
+/// Why the log could not be opened or turned on. The server must not serve after it failed to start with it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("the log can't be replayed: {0}")]
+    Replay(#[from] ReplayError),
+    #[error("the log's base can't be written: {0}")]
+    Base(String),
+    #[error("the log's thread can't be started: {0}")]
+    Thread(io::Error),
+}
+
+impl From<BaseError> for StartError {
+    fn from(error: BaseError) -> Self {
+        match error {
+            BaseError::Log(error) => StartError::Log(error),
+            BaseError::Kind(_) => StartError::Base(error.to_string()),
+        }
+    }
+}
+
+impl Persistence {
+    pub fn settings(&self) -> Arc<LogSettings> {
+        self.settings.load_full()
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.active.load().is_some()
+    }
+
+    pub(super) fn active(&self) -> Option<Arc<ActiveLog>> {
+        self.active.load_full()
+    }
+
+    /// Called by the clockwork every now and then.
+    pub fn tick(&self, server: &Server, now: i64) {
+        if let Some(log) = self.active.load().as_ref() {
+            writing::hold_back_if_late(server, log, self.settings.load().fsync, now);
+        }
+    }
+}
+
+/// Loads the log and opens it for writing, if there is to be one. Takes as long as the log is long; the caller keeps the
+/// `LOADING` gate closed meanwhile.
+///
+/// # Errors
+/// The log can't be loaded whole, or another server has the directory.
+pub fn start(server: &Arc<Server>, settings: LogSettings) -> Result<(), StartError> {
+    let persist = &server.persist;
+    persist.settings.store(Arc::new(settings.clone()));
+    if !settings.enabled {
+        return Ok(());
+    }
+    let mut switch = persist.switch.lock();
+    let directory = directory(&settings);
+    let lock = directory.lock(&holder())?;
+    let loader = load(server, directory, &settings)?;
+    let lsn = loader.lsn();
+    let writer = LogWriter::resume(loader, rand::random())?;
+    let log = Arc::new(ActiveLog::new(writer, lsn, lock));
+    server.commit.set_durable(Lsn(lsn.get()));
+    open(server, &mut switch, &log)?;
+    follow_fsync(server, settings.fsync);
+    Ok(())
+}
+
+/// Follows a change of the settings.
+///
+/// # Errors
+/// The log could not be turned on, in words for the client; then it is off as before.
+pub fn follow(server: &Arc<Server>, settings: LogSettings) -> Result<(), String> {
+    let persist = &server.persist;
+    let before = persist.settings();
+    // Where the files are is settled when the log is turned on.
+    let settings = match persist.is_on() && settings.enabled {
+        true => LogSettings { data_dir: before.data_dir.clone(), names: before.names.clone(), ..settings },
+        false => settings,
+    };
+    persist.settings.store(Arc::new(settings.clone()));
+    let followed = match (persist.is_on(), settings.enabled) {
+        (false, true) => turn_on(server, &settings),
+        (true, false) => {
+            turn_off(server);
+            Ok(())
+        }
+        (true, true) | (false, false) => Ok(()),
+    };
+    match followed {
+        Ok(()) => {
+            follow_fsync(server, settings.fsync);
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("Unable to turn on AOF: {error}");
+            persist.settings.store(before);
+            Err("Unable to turn on AOF. Check server logs.".to_owned())
+        }
+    }
+}
+
+/// Writes and syncs everything and closes the log, for good: nobody reaches a key any more. A rewrite that runs is
+/// waited for.
+///
+/// # Errors
+/// What was not yet durable may be lost.
+pub fn stop(server: &Arc<Server>) -> Result<(), LogError> {
+    let mut switch = server.persist.switch.lock();
+    // A command that had passed the gates would change and acknowledge what no log holds: the locks are kept for what
+    // is left of the process.
+    std::mem::forget(server.keyspace.lock_all());
+    finish(server, &mut switch)
+}
+
+/// Begins BGREWRITEAOF: returns at once, the rewrite goes on by itself.
+///
+/// # Errors
+/// In words for the client.
+pub fn rewrite_in_background(server: &Arc<Server>) -> Result<(), String> {
+    let persist = &server.persist;
+    let Some(log) = persist.active() else {
+        return Err("The log is off: BGREWRITEAOF needs appendonly yes".to_owned());
+    };
+    if persist.figures.rewrite_since_ms.load(Ordering::Acquire) != 0 {
+        return Err("Background append only file rewriting already in progress".to_owned());
+    }
+    persist.figures.rewrite_started();
+    let server = Arc::clone(server);
+    let spawned = std::thread::Builder::new().name("rewrite".into()).spawn(move || {
+        let mut switch = server.persist.switch.lock();
+        let result = rewrite(&server, &log);
+        if let Err(error) = &result {
+            tracing::error!("The log could not be rewritten: {error}");
+            switch.rewrite_failed_at = unix_ms();
+        }
+        server.persist.figures.rewrite_ended(result.is_ok());
+    });
+    if let Err(error) = spawned {
+        persist.figures.rewrite_ended(false);
+        return Err(format!("Can't rewrite the log in the background: {error}"));
+    }
+    Ok(())
+}
+
+/// Begins a rewrite if the log has grown as much as the settings say. Called by the log's thread.
+pub(super) fn rewrite_if_grown(server: &Arc<Server>, log: &ActiveLog) {
+    let persist = &server.persist;
+    let settings = persist.settings();
+    let growth_percent = u64::from(settings.rewrite_growth_percent);
+    if growth_percent == 0 || persist.figures.rewrite_since_ms.load(Ordering::Acquire) != 0 {
+        return;
+    }
+    let size = log.positions.size_bytes();
+    let before = log.size_at_rewrite.load(Ordering::Relaxed).max(1).unsigned_abs();
+    let limit = u128::from(before) * u128::from(100 + growth_percent) / 100;
+    if size < settings.rewrite_bytes_min || u128::from(size) < limit {
+        return;
+    }
+    // Somebody else is busy with the log: next time.
+    let Some(switch) = persist.switch.try_lock() else { return };
+    let failed_at = switch.rewrite_failed_at;
+    drop(switch);
+    if failed_at != 0 && unix_ms() - failed_at < REWRITE_RETRY_MS {
+        return;
+    }
+    tracing::info!("Starting automatic rewriting of AOF on {growth_percent}% growth");
+    if let Err(reason) = rewrite_in_background(server) {
+        tracing::warn!("{reason}");
+    }
+}
+
+/// DEBUG LOADAOF: forgets everything and loads the log anew.
+///
+/// # Errors
+/// In words for the client. The data are as far as the log could be loaded then.
+pub fn reload(server: &Arc<Server>) -> Result<(), String> {
+    let persist = &server.persist;
+    let switch = persist.switch.lock();
+    let Some(log) = persist.active() else { return Err("The log is off".to_owned()) };
+    server.gates.close(gates::LOADING);
+    let emptied = {
+        let mut shards = server.keyspace.lock_all();
+        server.commit.set_log(None);
+        let databases = server.keyspace.databases();
+        let written = log.writer.lock().write_from(&log.buffer);
+        written.map(|_| {
+            let parts = shards
+                .iter_mut()
+                .flat_map(|(_, shard)| (0..databases).map(|db| shard.db(db).take()).collect::<Vec<_>>());
+            parts.collect::<Vec<_>>()
+        })
+    };
+    let settings = persist.settings();
+    let reloaded =
+        emptied.map_err(StartError::from).and_then(|_freed| load(server, directory(&settings), &settings));
+    let _shards = server.keyspace.lock_all();
+    server.commit.set_log(Some(sink(server, &log)));
+    server.gates.open(gates::LOADING);
+    drop(switch);
+    reloaded.map(drop).map_err(|error| error.to_string())
+}
+
+fn directory(settings: &LogSettings) -> LogDirectory<RealDisk> {
+    LogDirectory::new(RealDisk::new(&settings.data_dir), settings.names.clone())
+}
+
+fn holder() -> String {
+    format!("process {}", std::process::id())
+}
+
+fn sink(server: &Arc<Server>, log: &Arc<ActiveLog>) -> Box<dyn LogSink> {
+    Box::new(Sink { log: Arc::clone(log), server: Arc::downgrade(server) })
+}
+
+/// Replays the log of a directory.
+fn load(
+    server: &Arc<Server>,
+    directory: LogDirectory<RealDisk>,
+    settings: &LogSettings,
+) -> Result<Loader<RealDisk>, StartError> {
+    let started = unix_ms();
+    let memory_before = held_memory();
+    let mut loader = Loader::open(directory, settings.load)?;
+    if let Some(torn) = loader.torn_tail() {
+        tracing::warn!(
+            "!!! The log ended torn: {}. Its last {} bytes are cut off {} at offset {} (aof-load-truncated is enabled) !!!",
+            torn.damage,
+            torn.dropped_bytes,
+            torn.path.display(),
+            torn.offset
+        );
+    }
+    let count = replay::run(server, &mut loader)?;
+    let grown = held_memory() - memory_before;
+    server.persist.figures.loaded_memory.fetch_add(grown, Ordering::Relaxed);
+    if !loader.is_new() {
+        let seconds = (unix_ms() - started) as f64 / 1000.0;
+        tracing::info!("DB loaded from append only file: {count} commands in {seconds:.3} seconds");
+    }
+    Ok(loader)
+}
+
+/// What this thread has allocated and not freed, in bytes.
+fn held_memory() -> i64 {
+    let bytes = dunlin_structures::alloc::thread_bytes();
+    bytes.allocated.wrapping_sub(bytes.freed).cast_signed()
+}
+
+/// Starts the log's thread and has effects go to the log.
+fn open(server: &Arc<Server>, switch: &mut Switch, log: &Arc<ActiveLog>) -> Result<(), StartError> {
+    let (thread_server, thread_log) = (Arc::clone(server), Arc::clone(log));
+    let thread = std::thread::Builder::new().name("log".into());
+    let thread =
+        thread.spawn(move || writing::run(&thread_server, &thread_log)).map_err(StartError::Thread)?;
+    switch.thread = Some(thread);
+    server.persist.active.store(Some(Arc::clone(log)));
+    let _shards = server.keyspace.lock_all();
+    server.commit.set_log(Some(sink(server, log)));
+    Ok(())
+}
+
+/// Replies wait for each sync, or not.
+fn follow_fsync(server: &Server, policy: AppendFsync) {
+    server.commit.set_waiting(server.persist.is_on() && policy == AppendFsync::Always);
+}
+
+/// CONFIG SET appendonly yes: a base of what there is, and everything from then on.
+fn turn_on(server: &Arc<Server>, settings: &LogSettings) -> Result<(), StartError> {
+    let mut switch = server.persist.switch.lock();
+    let directory = directory(settings);
+    let lock = directory.lock(&holder())?;
+    let lsn = log::Lsn::new(switch.last_lsn);
+    let writer = LogWriter::detached(directory, lsn, rand::random())?;
+    let log = Arc::new(ActiveLog::new(writer, lsn, lock));
+    // Nothing counts as durable before the base is there, so with `always` replies wait for it from now on.
+    open(server, &mut switch, &log)?;
+    server.persist.figures.rewrite_started();
+    let written = rewrite(server, &log);
+    server.persist.figures.rewrite_ended(written.is_ok());
+    if let Err(error) = written {
+        // There was no log before, so nobody has been promised what this one would have kept.
+        if let Err(error) = close(server, &mut switch) {
+            tracing::debug!("the log that could not be turned on: {error}");
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+fn turn_off(server: &Arc<Server>) {
+    if let Err(error) = close(server, &mut server.persist.switch.lock()) {
+        tracing::error!("The log could not be finished when it was turned off: {error}");
+    }
+}
+
+/// Has effects go nowhere and finishes the log.
+fn close(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
+    let shards = server.keyspace.lock_all();
+    server.commit.set_log(None);
+    drop(shards);
+    finish(server, switch)
+}
+
+/// Ends the log's thread and finishes the files; nothing is appended any more.
+fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
+    let Some(log) = server.persist.active.swap(None) else { return Ok(()) };
+    log.stopping.store(true, Ordering::Release);
+    log.wake();
+    if switch.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!("the log's thread had failed");
+    }
+    let mut writer = log.writer.lock();
+    let closed = writer.close(&log.buffer);
+    switch.last_lsn = log.buffer.appended_lsn().get();
+    if let Ok(durable) = closed {
+        server.commit.set_durable(Lsn(durable.get()));
+        server.commit.set_waiting(false);
+    }
+    // Nobody is refused for a log that is off.
+    writing::recovered(server);
+    server.gates.open(gates::LOG_FULL);
+    closed.map(drop)
+}
+
+/// Writes a base of the state as it is now, and has it replace what the log was. Also how a failed log is made to
+/// work again.
+fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
+    sync_ahead(log);
+    let paused_at = unix_ms();
+    let (written, count, base_writer) = {
+        let mut shards = server.keyspace.lock_all();
+        let mut writer = log.writer.lock();
+        if writer.failure().is_some() && !writer.needs_rewrite() && writer.recover_after_error().is_ok() {
+            writing::recovered(server);
+        }
+        let mut base = writer.begin_rewrite(&log.buffer)?;
+        drop(writer);
+        let written = base::write(&mut shards, &mut base);
+        match written {
+            Ok(count) => (Ok(()), count, Some(base)),
+            Err(error) => (Err(error), 0, None),
+        }
+    };
+    let paused_ms = unix_ms() - paused_at;
+    tracing::info!("AOF rewrite: {count} keys were written while all shards were held for {paused_ms} ms");
+    let sealed = match (written, base_writer) {
+        (Ok(()), Some(base)) => base.seal().map_err(StartError::from),
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), None) => Err(LogError::NoRewrite.into()),
+    };
+    let mut writer = log.writer.lock();
+    let sealed = match sealed {
+        Ok(sealed) => sealed,
+        Err(error) => {
+            writer.abort_rewrite();
+            return Err(error);
+        }
+    };
+    writer.finish_rewrite(sealed)?;
+    let durable = writer.positions().durable();
+    let size = i64::try_from(writer.size_bytes().1).unwrap_or(i64::MAX);
+    log.size_at_rewrite.store(size, Ordering::Relaxed);
+    drop(writer);
+    server.commit.set_durable(Lsn(durable.get()));
+    writing::recovered(server);
+    tracing::info!("Background AOF rewrite finished successfully: {size} bytes");
+    Ok(())
+}
+
+/// Has most of what waits on its way to the disk before the shards are held.
+fn sync_ahead(log: &ActiveLog) {
+    let mut writer = log.writer.lock();
+    // A failure shows again, to whoever needs the log.
+    let _ahead = writer.write_from(&log.buffer).and_then(|_| writer.sync());
+}

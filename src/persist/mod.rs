@@ -1,0 +1,23 @@
+//! Keeps the data on disk: drives `dunlin_storage`'s log with threads, clocks and the keyspace.
+//!
+//! * [`settings`]: what the operator asked for.
+//! * [`control`]: turns the log on and off, starts, stops, rewrites and reloads it.
+//! * [`active`]: the log that is on; workers append to it through the commit gate.
+//! * [`writing`]: the log's thread, which writes, syncs and tells the gate what is durable.
+//! * [`replay`]: runs a log's commands through dispatch.
+//! * [`base`]: the keyspace as commands.
+//! * [`figures`]: what INFO and the metrics say of all this.
+//!
+//! Lock order: the switch, then shards, then the log's writer. The log's thread takes only the writer, so whoever holds
+//! shards may wait for it.
+
+mod active;
+mod base;
+pub mod control;
+pub mod figures;
+mod replay;
+pub mod settings;
+mod writing;
+
+pub use control::{Persistence, StartError};
+pub use settings::LogSettings;

@@ -1,0 +1,141 @@
+//! The log's thread: writes what workers appended, syncs it as `appendfsync` says, and tells the commit gate.
+//!
+//! With `always` it writes and syncs whatever has gathered while the last sync ran: group commit, as fast as the disk
+//! is. Otherwise it writes at most once a millisecond, since a kill of the process takes back what isn't written, and
+//! syncs once a second. Nobody but this thread waits for the disk.
+//!
+//! A failure closes the gate for writes. Nothing is tried again by itself: the operator frees the disk and then asks
+//! for BGREWRITEAOF, or turns the log off and on.
+
+use crate::config::AppendFsync;
+use crate::keyspace::Lsn;
+use crate::persist::active::ActiveLog;
+use crate::persist::control;
+use crate::state::{Server, gates, unix_ms};
+use dunlin_storage::log::LogError;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Between two writes, unless every write is synced.
+const WRITE_INTERVAL: Duration = Duration::from_millis(1);
+/// Other duties come round at least this often.
+const REST_MS: i64 = 100;
+const SYNC_INTERVAL_MS: i64 = 1000;
+/// With everysec a reply to a write waits once the oldest write that isn't durable is this old.
+const HOLD_BACK_MS: i64 = 2000;
+/// How often the log's size is looked at.
+const REWRITE_CHECK_MS: i64 = 1000;
+
+/// Runs until the log is told to stop. Called on a thread of its own.
+pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
+    log.set_thread();
+    let mut synced_at = unix_ms();
+    let mut checked_at = synced_at;
+    while !log.stopping.load(Ordering::Acquire) {
+        let now = unix_ms();
+        let policy = server.persist.settings().fsync;
+        match write(server, log, policy, now, &mut synced_at) {
+            Ok(()) => {}
+            Err(LogError::Poisoned { .. } | LogError::Detached) => {}
+            Err(error) => fail(server, &error),
+        }
+        if server.gates.closed() & gates::LOG_FULL != 0
+            && log.buffer.has_room(log.buffer.capacity_bytes() / 2)
+        {
+            server.gates.open(gates::LOG_FULL);
+        }
+        if now - checked_at >= REWRITE_CHECK_MS || now < checked_at {
+            checked_at = now;
+            control::rewrite_if_grown(server, log);
+        }
+        rest(log, policy, now, synced_at);
+    }
+}
+
+/// Writes what is there, and syncs it if it is time.
+fn write(
+    server: &Server,
+    log: &ActiveLog,
+    policy: AppendFsync,
+    now: i64,
+    synced_at: &mut i64,
+) -> Result<(), LogError> {
+    let mut writer = log.writer.lock();
+    writer.write_from(&log.buffer)?;
+    let positions = writer.positions();
+    if positions.written() > positions.durable() && log.unsynced_since_ms.load(Ordering::Acquire) == 0 {
+        log.unsynced_since_ms.store(now, Ordering::Release);
+    }
+    let is_time = match policy {
+        AppendFsync::Always => true,
+        AppendFsync::EverySecond => now - *synced_at >= SYNC_INTERVAL_MS || now < *synced_at,
+        AppendFsync::No => false,
+    };
+    if is_time {
+        writer.sync()?;
+        *synced_at = now;
+        // What came in while the sync ran is as old as its beginning, at most.
+        let since = if log.buffer.held_bytes() > 0 { now } else { 0 };
+        log.unsynced_since_ms.store(since, Ordering::Release);
+        server.commit.set_durable(Lsn(positions.durable().get()));
+    }
+    if policy != AppendFsync::Always && server.commit.replies_wait() && !is_late(log, now) {
+        server.commit.set_waiting(false);
+    }
+    Ok(())
+}
+
+/// Sleeps until there is something to write or sync.
+fn rest(log: &ActiveLog, policy: AppendFsync, now: i64, synced_at: i64) {
+    if policy != AppendFsync::Always {
+        std::thread::sleep(WRITE_INTERVAL);
+    }
+    if log.buffer.held_bytes() == 0 || log.writer.lock().failure().is_some() {
+        let until_sync = (synced_at + SYNC_INTERVAL_MS - now).clamp(1, REST_MS);
+        let rest_ms = if policy == AppendFsync::EverySecond { until_sync } else { REST_MS };
+        std::thread::park_timeout(Duration::from_millis(rest_ms.unsigned_abs()));
+    }
+}
+
+fn is_late(log: &ActiveLog, now: i64) -> bool {
+    let since = log.unsynced_since_ms.load(Ordering::Acquire);
+    since != 0 && now - since > HOLD_BACK_MS
+}
+
+/// With everysec, holds replies to writes back when the disk is two seconds behind. Called by the clockwork, since the
+/// log's own thread is then waiting for the disk.
+pub(super) fn hold_back_if_late(server: &Server, log: &ActiveLog, policy: AppendFsync, now: i64) {
+    if policy == AppendFsync::EverySecond && is_late(log, now) && !server.commit.replies_wait() {
+        tracing::warn!("The disk is more than two seconds behind: replies to writes are held back.");
+        server.persist.figures.delayed_syncs.fetch_add(1, Ordering::Relaxed);
+        server.commit.set_waiting(true);
+    }
+}
+
+/// The log has failed: no write is acknowledged any more.
+pub(super) fn fail(server: &Server, error: &LogError) {
+    // Clients are told the system's words, the operator the whole.
+    let cause = error.source().map_or_else(|| error.to_string(), system_words);
+    tracing::error!("The log has failed, writes are refused until it is rewritten (BGREWRITEAOF): {error}");
+    server.commit.set_failure(cause);
+    server.gates.close(gates::LOG_FAILED);
+    server.persist.figures.write_failed.store(true, Ordering::Relaxed);
+}
+
+/// The log takes writes again.
+pub(super) fn recovered(server: &Server) {
+    if server.gates.closed() & gates::LOG_FAILED != 0 {
+        tracing::warn!("The log takes writes again.");
+    }
+    server.commit.set_failure(String::new());
+    server.persist.figures.write_failed.store(false, Ordering::Relaxed);
+    server.gates.open(gates::LOG_FAILED);
+}
+
+/// What the system says, without the number that Rust adds.
+fn system_words(error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

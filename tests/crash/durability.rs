@@ -1,0 +1,145 @@
+//! What the log does while all is well: order of system calls, rewrites, turning it on, and Redis as a reader.
+
+use crate::server::{Server, arguments};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The names of the log's files, without what they have in common.
+fn files(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir.join("appendonlydir")).expect("a directory");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        let name = entry.expect("it can be read").file_name().to_string_lossy().into_owned();
+        name.trim_start_matches("appendonly.aof.").to_owned()
+    };
+    let mut names: Vec<_> = entries.map(name).collect();
+    names.sort();
+    names
+}
+
+/// Asks until the answer is right. The server works on it in the background.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed().as_secs() < 20, "it never comes");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_disk_is_synced_before_the_reply_leaves() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let trace = dir.path().join("trace");
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-s", "4096", "-e", "trace=write,writev,sendto,sendmsg,fdatasync,fsync", "-o"])
+        .arg(&trace)
+        .arg(env!("CARGO_BIN_EXE_dunlin"))
+        .args(arguments(dir.path(), &["--appendfsync", "always"]));
+    let server = Server::spawn(dir.path(), command).expect("strace runs it (scripts/test installs strace)");
+    let mut client = server.connect();
+    let values: Vec<String> = (0..10).map(|n| format!("value-{n}-of-its-own")).collect();
+    for value in &values {
+        // The old value comes back, so that each reply is known by its text.
+        client.call(&["SET", "key", value, "GET"]);
+    }
+    client.send(&["SHUTDOWN"]).expect("it reads");
+    server.wait();
+
+    let trace = std::fs::read_to_string(trace).expect("strace wrote it");
+    let calls: Vec<&str> = trace.lines().collect();
+    let after = |from: usize, what: &dyn Fn(&str) -> bool, name: &str| {
+        let found = calls[from..].iter().position(|call| what(call));
+        from + found.unwrap_or_else(|| panic!("no {name} after call {from}:\n{}", calls[from..].join("\n")))
+    };
+    for pair in values.windows(2) {
+        let written = after(0, &|call| call.contains("SET") && call.contains(&pair[1]), "write to the log");
+        let synced = |call: &str| call.contains("fdatasync") && call.trim_end().ends_with("= 0");
+        let synced = after(written, &synced, "fdatasync");
+        let replied = after(0, &|call| call.contains(&pair[0]) && !call.contains("SET"), "reply");
+        assert!(synced < replied, "{}\n{}\n{}", calls[written], calls[synced], calls[replied]);
+    }
+}
+
+#[test]
+fn a_log_that_is_turned_on_while_data_are_there_keeps_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &["--appendonly", "no"]).expect("it starts");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["SET", "before", "1"]), "+OK");
+    assert_eq!(client.call(&["SET", "volatile", "2", "EX", "10000"]), "+OK");
+    assert_eq!(client.call(&["SELECT", "5"]), "+OK");
+    assert_eq!(client.call(&["SET", "elsewhere", "3"]), "+OK");
+    for setting in ["no", "yes", "no", "yes"] {
+        assert_eq!(client.call(&["CONFIG", "SET", "appendfsync", "always", "appendonly", setting]), "+OK");
+        assert_eq!(client.call(&["INCR", "elsewhere"]).as_bytes()[0], b':');
+    }
+    server.kill();
+    let server = Server::start(dir.path(), &[]).expect("it starts again");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["GET", "before"]), "1");
+    assert_eq!(client.call(&["GET", "volatile"]), "2");
+    let seconds: u32 = client.call(&["TTL", "volatile"])[1..].parse().expect("a number");
+    assert!((9_900..=10_000).contains(&seconds), "{seconds}");
+    client.call(&["SELECT", "5"]);
+    assert_eq!(client.call(&["GET", "elsewhere"]), "7");
+}
+
+#[test]
+fn a_rewrite_leaves_one_base_and_one_incr_and_redis_loads_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &["--appendfsync", "everysec"]).expect("it starts");
+    let mut client = server.connect();
+    for n in 0..2000 {
+        client.send(&["SET", &format!("key:{}", n % 500), &n.to_string()]).expect("it reads");
+    }
+    (0..2000).for_each(|_| assert_eq!(client.reply().expect("it answers"), "+OK"));
+    assert_eq!(client.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
+    until(|| files(dir.path()) == ["1.base.aof", "2.incr.aof", "manifest"]);
+    assert_eq!(client.call(&["MSET", "key:1", "new", "key:2", "new"]), "+OK");
+    let (status, said) = server.stop();
+    assert!(status.success(), "{said}");
+    assert!(said.contains("500 keys were written while all shards were held for"), "{said}");
+
+    let socket = dir.path().join("redis");
+    let mut redis = Command::new("redis-server");
+    redis.args(["--port", "0", "--save", "", "--appendonly", "yes", "--dir"]).arg(dir.path());
+    redis.arg("--unixsocket").arg(&socket).stdout(Stdio::null());
+    let mut redis = redis.spawn().expect("redis-server starts (scripts/test installs it)");
+    let mut client = None;
+    until(|| {
+        client = crate::server::Client::open(&socket).ok();
+        client.as_mut().is_some_and(|client| client.try_call(&["PING"]).is_ok_and(|reply| reply == "+PONG"))
+    });
+    let mut client = client.expect("it answered");
+    assert_eq!(client.call(&["DBSIZE"]), ":500");
+    assert_eq!(client.call(&["GET", "key:1"]), "new");
+    assert_eq!(client.call(&["GET", "key:499"]), "1999");
+    assert_eq!(client.call(&["SET", "by", "redis"]), "+OK");
+    client.send(&["SHUTDOWN"]).expect("it reads");
+    redis.wait().expect("it ends");
+
+    let server = Server::start(dir.path(), &[]).expect("it loads what redis added");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["GET", "by"]), "redis");
+    assert_eq!(client.call(&["DBSIZE"]), ":501");
+}
+
+/// What expired while the server was down had not expired when later writes met it.
+#[test]
+fn a_replay_meets_keys_as_they_were() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &["--appendfsync", "always"]).expect("it starts");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["SET", "short", "10", "PX", "300"]), "+OK");
+    assert_eq!(client.call(&["INCR", "short"]), ":11");
+    assert_eq!(client.call(&["PERSIST", "short"]), ":1");
+    assert_eq!(client.call(&["SET", "gone", "10", "PX", "300"]), "+OK");
+    assert_eq!(client.call(&["INCR", "gone"]), ":11");
+    server.kill();
+    std::thread::park_timeout(std::time::Duration::from_millis(350));
+    let server = Server::start(dir.path(), &[]).expect("it starts again");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["GET", "short"]), "11");
+    assert_eq!(client.call(&["GET", "gone"]), "$-1");
+    until(|| client.call(&["DBSIZE"]) == ":1");
+}

@@ -1,0 +1,7 @@
+//! Tests from the outside: the binary is started and talked to as its users do. One file a theme.
+
+#![allow(unreachable_pub, reason = "everything in a test binary is")]
+
+mod common;
+mod configuration;
+mod start_and_stop;

@@ -1,0 +1,164 @@
+//! How the binary starts, refuses to start, and ends.
+
+use crate::common::{QUIET, Server, command, connect, run};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+#[test]
+fn what_is_wrong_is_said_and_nothing_starts() {
+    let directory = directory();
+    fs::write(directory.path().join("bad.conf"), "port 0\n\nprot 1\n").expect("a file can be written");
+    for (arguments, expect) in [
+        (
+            &["bad.conf"][..],
+            "bad.conf', at line 3\n>>> 'prot 1'\nBad directive or wrong number of arguments\nThere is no 'prot': did you mean 'port'?\n",
+        ),
+        (
+            &["--port", "x"],
+            "Reading the command line\n>>> 'port \"x\"'\nargument couldn't be parsed into an integer\n'port' takes a whole number from 0 to 65535.\n",
+        ),
+        (&["missing.conf"], "missing.conf': No such file or directory\n"),
+        (
+            &["--cluster-enabled", "yes"],
+            "cluster mode is not supported\nTake the line away, or leave 'cluster-enabled' at its default, no.\n",
+        ),
+        (&["--user", "alice", "on"], "ACL users are not supported: rules for users would not be obeyed\n"),
+        (&["--rename-command", "nothing", "x"], "No such command in rename-command\n"),
+        (
+            &["--dir", "/nonexistent"],
+            "The data directory 'dir' is '/nonexistent': No such file or directory\n",
+        ),
+        (&["--logfile", "no/such/log"], "Can't open the log file: No such file or directory\n"),
+        (&["--test-memory", "1"], "--test-memory is not supported"),
+    ] {
+        for check in [&[][..], &["--check-config"]] {
+            if check.len() == 1 && (arguments[0] == "--logfile" || arguments[0] == "--test-memory") {
+                continue;
+            }
+            let ended = run(&directory, &[arguments, check].concat());
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(1), "{arguments:?} {said}");
+            assert!(said.contains(expect), "{arguments:?} {said}");
+        }
+    }
+    let ended = run(&directory, &["--port", "0", "--metrics-bind", ""]);
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(said.contains("Configured to not listen anywhere, exiting."), "{said}");
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[test]
+fn questions_are_answered_without_starting() {
+    let directory = directory();
+    for (arguments, expect) in [
+        (&["--help"][..], "Usage: dunlin "),
+        (&["-h"], "Usage: dunlin "),
+        (&["--version"], "Dunlin v="),
+        (&["-v"], "Dunlin v="),
+        (&["--port", "1", "--check-config"], "ok\n"),
+    ] {
+        let ended = run(&directory, arguments);
+        let said = String::from_utf8_lossy(&ended.stdout);
+        assert!(ended.status.success() && said.starts_with(expect), "{arguments:?} {said}");
+    }
+}
+
+#[test]
+fn the_log_says_what_suites_wait_for() {
+    let directory = directory();
+    let server = Server::start(&directory, &["--hz", "50", "--rdbcompression", "no"]);
+    for expect in [
+        format!(" PID: {}", server.process()),
+        "Server initialized".into(),
+        "Ready to accept connections unix".into(),
+        "Accepted, but without effect in Dunlin: hz, rdbcompression\n".into(),
+        "nothing is kept when the server stops".into(),
+    ] {
+        assert!(server.start.contains(&expect), "{expect}: {}", server.start);
+    }
+    let prefix = format!("{}:M ", server.process());
+    assert!(server.start.lines().all(|line| line.starts_with(&prefix)), "{}", server.start);
+}
+
+#[test]
+fn signals_and_shutdown_end_it_and_tidy_up() {
+    for (how, said) in [
+        ("SHUTDOWN", "User requested shutdown..."),
+        ("SHUTDOWN NOSAVE NOW FORCE", "User requested shutdown..."),
+        ("TERM", "Received SIGTERM scheduling shutdown..."),
+        ("INT", "Received SIGINT scheduling shutdown..."),
+    ] {
+        let directory = directory();
+        let server = Server::start(&directory, &["--pidfile", "pid", "--unixsocketperm", "700"]);
+        let pid = fs::read_to_string(directory.path().join("pid")).expect("there is a pid file");
+        assert_eq!(pid, format!("{}\n", server.process()));
+        let mode = fs::metadata(&server.socket).expect("there is a socket").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let mut client = server.connect();
+        // A terminal that closes does not end it.
+        server.signal(rustix::process::Signal::HUP);
+        assert_eq!(client.say("PING"), "PONG");
+        match how {
+            "TERM" => server.signal(rustix::process::Signal::TERM),
+            "INT" => server.signal(rustix::process::Signal::INT),
+            // There is no answer: the connection just ends.
+            request => assert!(client.say(request).starts_with('-'), "{request}"),
+        }
+        let (status, log) = server.wait();
+        assert!(status.success() && log.contains(said) && log.contains("bye bye"), "{how} {status} {log}");
+        assert!(fs::read_dir(directory.path()).expect("it is there").next().is_none(), "{how}");
+    }
+}
+
+#[test]
+fn it_goes_into_the_background_when_it_is_ready() {
+    let directory = directory();
+    let daemon = [QUIET, &["--daemonize", "yes", "--pidfile", "pid", "--logfile", "log", "-"]].concat();
+    let mut starter = command(&directory).args(&daemon).stdin(Stdio::piped()).spawn().expect("it starts");
+    starter
+        .stdin
+        .take()
+        .expect("it is a pipe")
+        .write_all(b"databases 3\n")
+        .expect("it reads what it is given");
+    assert!(starter.wait().expect("it ends").success());
+
+    let mut client = connect(&directory.path().join("socket"));
+    assert_eq!(client.say("CONFIG GET databases"), "databases 3");
+    let pid = fs::read_to_string(directory.path().join("pid")).expect("there is a pid file");
+    assert_ne!(pid.trim(), starter.id().to_string());
+    client.say("SHUTDOWN");
+    let log = fs::read_to_string(directory.path().join("log")).expect("there is a log");
+    assert!(log.contains("Ready to accept connections unix"), "{log}");
+
+    // What goes wrong is told to who started it.
+    let ended = run(&directory, &["--port", "0", "--metrics-bind", "", "--daemonize", "yes"]);
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("Configured to not listen anywhere, exiting."), "{said}");
+}
+
+#[test]
+fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
+    let directory = directory();
+    let path = directory.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).expect("a socket can be bound");
+    let mut command = command(&directory);
+    // With a supervisor it stays in the foreground.
+    command.args(["--supervised", "systemd", "--daemonize", "yes"]).args(QUIET).env("NOTIFY_SOCKET", &path);
+    let server = Server::launch(&directory, command);
+    let mut told = [0; 200];
+    let length = systemd.recv(&mut told).expect("it is told");
+    assert!(String::from_utf8_lossy(&told[..length]).contains("READY=1"));
+    server.signal(rustix::process::Signal::TERM);
+    let length = systemd.recv(&mut told).expect("it is told");
+    assert_eq!(&told[..length], b"STOPPING=1\n");
+    assert!(server.wait().0.success());
+}
