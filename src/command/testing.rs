@@ -3,6 +3,7 @@
 use crate::command::dispatch::{Outcome, Unit};
 use crate::commit::LogSink;
 use crate::config::{Loader, Machine, Source};
+use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::{EffectBuffer, Lsn};
 use crate::resp::decode::Span;
 use crate::resp::{Args, Output};
@@ -20,6 +21,7 @@ pub struct TestClient {
     pub now: i64,
     effects: EffectBuffer,
     log: Arc<Mutex<Vec<String>>>,
+    events: Arc<Mutex<Vec<String>>>,
 }
 
 struct RecordingLog(Arc<Mutex<Vec<String>>>);
@@ -31,6 +33,19 @@ impl LogSink for RecordingLog {
             log.push(format!("{db}: {}", words(effect)));
         }
         Lsn(log.len() as u64)
+    }
+}
+
+/// Listens to everything but misses.
+struct RecordingListener(Arc<Mutex<Vec<String>>>);
+
+impl EventListener for RecordingListener {
+    fn wanted(&self) -> u32 {
+        !(EventClass::KeyMiss as u32)
+    }
+
+    fn heard(&self, _: EventClass, event: &'static str, db: u16, key: &[u8]) {
+        self.0.lock().push(format!("{db}: {event} {}", String::from_utf8_lossy(key)));
     }
 }
 
@@ -56,7 +71,10 @@ impl TestClient {
         let mut loader = Loader::new(&Machine { cores: 1, directory: "/".into() });
         loader.text(Source::StandardInput, text.as_bytes()).expect("the test's configuration is right");
         let config = loader.finish();
-        let server = build(config).expect("nothing is renamed");
+        let mut server = build(config).expect("nothing is renamed");
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let alone = Arc::get_mut(&mut server).expect("nobody else has it yet");
+        alone.listener = Box::new(RecordingListener(Arc::clone(&events)));
         let log = Arc::new(Mutex::new(Vec::new()));
         server.commit.set_log(Some(Box::new(RecordingLog(Arc::clone(&log)))));
         let now = 1_700_000_000_000;
@@ -65,7 +83,7 @@ impl TestClient {
         let client = Arc::new(client);
         server.clients.add(Arc::clone(&client));
         let session = Session::new(client, false);
-        Self { server, session, now, effects: EffectBuffer::default(), log }
+        Self { server, session, now, effects: EffectBuffer::default(), log, events }
     }
 
     /// Lets time pass.
@@ -108,6 +126,11 @@ impl TestClient {
         let words = line.split_ascii_whitespace().map(|word| if word == "\"\"" { "" } else { word });
         let args: Vec<&[u8]> = words.map(str::as_bytes).collect();
         self.run(&args).map_or("(parked)".into(), |reply| String::from_utf8_lossy(&reply).into_owned())
+    }
+
+    /// The events since the last call, as `db: event key`.
+    pub fn events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.events.lock())
     }
 
     /// The effects since the last call, as `db: words`.

@@ -460,6 +460,7 @@ impl KeySlot<'_, '_> {
         if let table::Place::Occupied(entry) = &mut self.place {
             reindex(self.expires, self.position, entry.expire_at(), at, self.out);
             entry.set_expire_at(at);
+            entry.set_clock(self.clock);
             self.out.changed(self.position, self.key, change);
         }
     }

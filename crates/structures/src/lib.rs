@@ -8,7 +8,6 @@
 //! small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
-pub mod alloc_conf;
 pub mod cycles;
 pub mod entry;
 pub mod glob;

@@ -182,6 +182,19 @@ fn looking_is_no_use_but_touching_is() {
         client.say(line);
         assert_eq!(client.say("OBJECT IDLETIME a"), format!(":{idle_s}\r\n"), "{line}");
     }
+    for (line, idle) in [
+        ("EXPIRE a 100", ":0"),
+        ("PERSIST a", ":0"),
+        ("COPY a b", ":0"),
+        ("RENAME a c", "$-1"),
+        ("RENAME c a", ":0"),
+        ("MOVE b 3", ":3"),
+    ] {
+        client.pass(3_000);
+        client.say(line);
+        assert_eq!(client.say("OBJECT IDLETIME a").trim_end(), idle, "{line}");
+    }
+    client.say("GET a");
     client.session.no_touch = true;
     client.pass(5_000);
     client.say("GET a");
@@ -324,6 +337,42 @@ fn swapping_databases() {
         ("SWAPDB -1 1", "-ERR DB index is out of range"),
     ]);
     check_effects(&[("SWAPDB 0 1", "0: SWAPDB 0 1"), ("SWAPDB 1 1", "")]);
+}
+
+#[test]
+fn events() {
+    let mut client = TestClient::new();
+    for (line, expect) in [
+        ("SET a 1", "0: new a; 0: set a"),
+        ("EXPIRE a 10", "0: expire a"),
+        ("EXPIRE a 10 NX", ""),
+        ("PERSIST a", "0: persist a"),
+        ("PERSIST a", ""),
+        ("COPY a b", "0: new b; 0: copy_to b"),
+        ("COPY a b REPLACE", "0: copy_to b"),
+        ("COPY a b DB 1", "1: new b; 1: copy_to b"),
+        ("RENAME a b", "0: rename_from a; 0: rename_to b"),
+        ("RENAMENX b b", ""),
+        ("MOVE b 1", ""),
+        ("MOVE b 2", "0: move_from b; 2: new b; 2: move_to b"),
+        ("SET c 1", "0: new c; 0: set c"),
+        ("SET d 1", "0: new d; 0: set d"),
+        ("DEL c x d", "0: del c; 0: del d"),
+        ("SET c 1", "0: new c; 0: set c"),
+        ("EXPIREAT c 1", "0: del c"),
+        ("SET c 1", "0: new c; 0: set c"),
+        ("UNLINK c", "0: del c"),
+        ("TTL c", ""),
+    ] {
+        let reply = client.say(line);
+        assert_eq!(client.events().join("; "), expect, "{line} answered {reply}");
+    }
+    client.say("SET a 1");
+    client.say("PEXPIRE a 5");
+    client.events();
+    client.pass(6);
+    client.say("TTL a");
+    assert_eq!(client.events(), ["0: expired a"]);
 }
 
 /// Few keys and databases and short times, so that commands meet.
