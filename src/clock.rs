@@ -4,6 +4,7 @@
 //! sleeps until the next key is due; a unit that stores an earlier one wakes it ([`Alarm`]).
 
 use crate::command::dispatch::append_effects;
+use crate::keyspace::compaction::Compaction;
 use crate::keyspace::door::Access;
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, SHARD_COUNT};
 use crate::resp::Args;
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub const KEYS_PER_VISIT: usize = 64;
 /// The longest sleep, in ms: other duties come round at least this often.
 const REST_MS: i64 = 100;
+/// Freed pages go back to the system after so long: kept, they would count as used for ten seconds.
+const FREE_PAGES_KEPT_MS: usize = 1000;
 
 /// Wakes the clockwork earlier than it meant to.
 #[derive(Default)]
@@ -64,6 +67,10 @@ pub fn run(server: Arc<Server>) {
     let mut effects = EffectBuffer::default();
     let mut rounds_at = 0;
     let mut second = 0;
+    let mut compaction = Compaction::default();
+    if !dunlin_structures::alloc::purge_in_background(FREE_PAGES_KEPT_MS) {
+        tracing::debug!("freed memory is given back by the threads that free it");
+    }
     while !server.alarm.stopped.load(Relaxed) {
         let now = server.now();
         let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;
@@ -79,6 +86,8 @@ pub fn run(server: Arc<Server>) {
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
             crate::observe::tick(&server, now);
+            let changes = server.workers.iter().map(|worker| worker.dirty.get()).sum();
+            compaction.step(&server.keyspace, changes);
             server.persist.tick(&server, crate::state::unix_ms());
         }
         if now / 1000 != second {

@@ -5,10 +5,12 @@
 //! * [`door`] is the only way in: the read door and the write door that command handlers use.
 //! * [`effect`] is what a write did, for the log and, later, replicas.
 //! * [`walk`] goes through a database piece by piece.
+//! * [`compaction`] gives memory back that tables leave behind as they grow.
 //! * [`expiry`] is the index of what expires when.
 //!
 //! Knows nothing of sockets, sessions or commands. Nothing here awaits.
 
+pub mod compaction;
 pub mod door;
 pub mod effect;
 pub mod event;

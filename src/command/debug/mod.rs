@@ -107,7 +107,6 @@ fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         digest::serialized_len(&entry),
         entry.clock(),
     );
-    drop(entry);
     drop(shard);
     cx.reply.simple(&line);
     Ok(())

@@ -3,6 +3,7 @@
 use crate::command::{CommandResult, Context};
 use crate::resp::CommandError;
 
+#[expect(clippy::approx_constant, reason = "the sample that Redis sends, not pi")]
 pub(super) fn sample(cx: &mut Context<'_>, kind: &[u8]) -> CommandResult {
     let reply = &mut cx.reply;
     match kind.to_ascii_lowercase().as_slice() {
