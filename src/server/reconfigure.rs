@@ -2,8 +2,12 @@
 
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError, load};
+<<<<<<< HEAD
 use crate::observe::logging::Volume;
 use crate::persist;
+=======
+use crate::observe::logging::Manner;
+>>>>>>> 5304b96 (Hear signals before anybody is told that the server is ready; the log's form can change while it runs)
 use crate::server::listeners::Listeners;
 use crate::state::settings::Apply;
 use crate::state::{Server, gates};
@@ -78,7 +82,7 @@ pub fn allow_clients(clients: u32) -> Result<(), String> {
 /// Applies what CONFIG SET changed.
 pub struct Reconfigure {
     pub server: Weak<Server>,
-    pub volume: Volume,
+    pub log: Manner,
     pub listeners: Arc<Listeners>,
 }
 
@@ -128,6 +132,7 @@ impl Step {
 
 const STEPS: &[Step] = &[
     Step {
+<<<<<<< HEAD
         settings: &[
             "appendonly",
             "appendfsync",
@@ -143,8 +148,11 @@ const STEPS: &[Step] = &[
     },
     Step {
         settings: &["loglevel"],
+=======
+        settings: &["loglevel", "log-format"],
+>>>>>>> 5304b96 (Hear signals before anybody is told that the server is ready; the log's form can change while it runs)
         follow: |this, config| {
-            this.volume.set(config.log_level());
+            this.log.set(config.log_level(), config.log_format());
             Ok(())
         },
         told: None,
