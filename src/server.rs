@@ -12,12 +12,8 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::event::Silence;
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
-<<<<<<< HEAD
-use crate::observe::logging::Volume;
-use crate::persist::{self, LogSettings};
-=======
 use crate::observe::logging::Manner;
->>>>>>> 5304b96 (Hear signals before anybody is told that the server is ready; the log's form can change while it runs)
+use crate::persist::{self, LogSettings};
 use crate::server::listeners::Listeners;
 use crate::server::reconfigure::{Reconfigure, allow_clients, copy_hot_settings};
 use crate::state::settings::Settings;
