@@ -3,7 +3,7 @@
 use dunlin::cli::{self, Request, Sources};
 use dunlin::config::{Config, Machine, load};
 use dunlin::observe::banner::{self, Started};
-use dunlin::observe::logging::{self, Destination, Volume};
+use dunlin::observe::logging::{self, Manner};
 use dunlin::process::{self, PidFile, Supervisor};
 use dunlin::server;
 use std::ffi::OsString;
@@ -69,30 +69,34 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     std::env::set_current_dir(config.dir())
         .map_err(|error| format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error)))?;
     let log_is_seen = config.log_file().is_none() && !process::is_in_background();
-    let destination = Destination { file: config.log_file(), format: config.log_format() };
-    let volume = logging::start(destination, config.log_level())?;
-    serve(config, volume, supervisor).map_err(|reason| {
+    let manner = logging::start(config.log_file(), config.log_level(), config.log_format())?;
+    serve(config, manner, supervisor).map_err(|reason| {
         tracing::error!("{reason}");
         if log_is_seen { String::new() } else { reason }
     })
 }
 
-fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), String> {
+fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), String> {
     let server = server::build(config).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("Can't start: {error}"))?;
-    runtime.block_on(async {
-        let running = server::start(server, volume)?;
-        running.load().await?;
+    let outcome = runtime.block_on(async {
+        let mut signals = shutdown::Signals::listen();
+        let running = server::start(server, manner)?;
         let config = running.server.settings.snapshot().clone();
         let pid_file = PidFile::write(&config).unwrap_or_else(|reason| {
             tracing::warn!("{reason}");
             None
         });
-        announce(&running, &config);
+        introduce(&running, &config);
+        tokio::select! {
+            loaded = running.load() => loaded?,
+            () = signals.wait(&running.server) => return Ok(()),
+        }
+        invite(&running);
         supervisor.ready();
         process::tell_starter();
-        shutdown::wait(&running.server).await;
+        signals.wait(&running.server).await;
         supervisor.stopping();
         let stopped = running.stop();
         if let Some(file) = pid_file {
@@ -101,11 +105,14 @@ fn serve(config: Config, volume: Volume, supervisor: Supervisor) -> Result<(), S
         }
         tracing::warn!("Dunlin is now ready to exit, bye bye...");
         stopped
-    })
+    });
+    // A load that was called off must not be waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
-/// Says who this is, and that clients may come.
-fn announce(running: &server::Running, config: &Config) {
+/// Says who this is and where it listens.
+fn introduce(running: &server::Running, config: &Config) {
     let listeners = &running.listeners;
     let started = Started {
         tcp: listeners.plain_addresses(),
@@ -116,10 +123,15 @@ fn announce(running: &server::Running, config: &Config) {
     };
     banner::lines(config, &started).iter().for_each(|line| tracing::info!("{line}"));
     tracing::info!("Server initialized");
+}
+
+/// Says that clients may come.
+fn invite(running: &server::Running) {
+    let listeners = &running.listeners;
     for (is_open, kind) in [
-        (!started.tcp.is_empty(), "tcp"),
-        (started.unix_socket.is_some(), "unix"),
-        (!started.tls.is_empty(), "tls"),
+        (!listeners.plain_addresses().is_empty(), "tcp"),
+        (listeners.unix_path().is_some(), "unix"),
+        (!listeners.encrypted_addresses().is_empty(), "tls"),
     ] {
         if is_open {
             tracing::info!("Ready to accept connections {kind}");
@@ -133,28 +145,45 @@ mod shutdown {
     use dunlin::state::Server;
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    /// Returns when the server is to stop. SIGHUP, which a closing terminal sends, is passed over, as in Redis.
-    pub(super) async fn wait(server: &Server) {
-        let listen =
-            |kind| signal(kind).inspect_err(|error| tracing::error!("can't listen to signals: {error}")).ok();
-        let mut terminate = listen(SignalKind::terminate());
-        let mut interrupt = listen(SignalKind::interrupt());
-        let mut hangup = listen(SignalKind::hangup());
-        loop {
-            tokio::select! {
-                () = server.shutdown.asked() => {
-                    tracing::warn!("User requested shutdown...");
-                    return;
+    /// The signals that the server hears. Until they are listened to, they end the process at once.
+    pub(super) struct Signals {
+        terminate: Option<Signal>,
+        interrupt: Option<Signal>,
+        /// A terminal that closes sends it: passed over, as in Redis.
+        hangup: Option<Signal>,
+    }
+
+    impl Signals {
+        /// Must be called within the runtime, before anybody is told that the server is ready.
+        pub(super) fn listen() -> Self {
+            let listen = |kind| {
+                signal(kind).inspect_err(|error| tracing::error!("can't listen to signals: {error}")).ok()
+            };
+            Signals {
+                terminate: listen(SignalKind::terminate()),
+                interrupt: listen(SignalKind::interrupt()),
+                hangup: listen(SignalKind::hangup()),
+            }
+        }
+
+        /// Returns when the server is to stop.
+        pub(super) async fn wait(&mut self, server: &Server) {
+            loop {
+                tokio::select! {
+                    () = server.shutdown.asked() => {
+                        tracing::warn!("User requested shutdown...");
+                        return;
+                    }
+                    () = heard(&mut self.terminate) => {
+                        tracing::warn!("Received SIGTERM scheduling shutdown...");
+                        return;
+                    }
+                    () = heard(&mut self.interrupt) => {
+                        tracing::warn!("Received SIGINT scheduling shutdown...");
+                        return;
+                    }
+                    () = heard(&mut self.hangup) => {}
                 }
-                () = heard(&mut terminate) => {
-                    tracing::warn!("Received SIGTERM scheduling shutdown...");
-                    return;
-                }
-                () = heard(&mut interrupt) => {
-                    tracing::warn!("Received SIGINT scheduling shutdown...");
-                    return;
-                }
-                () = heard(&mut hangup) => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::event::Silence;
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
-use crate::observe::logging::Volume;
+use crate::observe::logging::Manner;
 use crate::persist::{self, LogSettings};
 use crate::server::listeners::Listeners;
 use crate::server::reconfigure::{Reconfigure, allow_clients, copy_hot_settings};
@@ -68,7 +68,7 @@ pub struct Running {
 ///
 /// # Errors
 /// For people: what could not be started or opened.
-pub fn start(server: Arc<Server>, volume: Volume) -> Result<Running, String> {
+pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     let config = server.settings.snapshot();
     dunlin_structures::cycles::to_ns(0); // Calibrates the counter.
     if let Err(reason) = allow_clients(config.max_clients()) {
@@ -95,7 +95,7 @@ pub fn start(server: Arc<Server>, volume: Volume) -> Result<Running, String> {
     }
     server.settings.plug_in(Box::new(Reconfigure {
         server: Arc::downgrade(&server),
-        volume,
+        log,
         listeners: Arc::clone(&listeners),
     }));
     drop(config);

@@ -94,13 +94,11 @@ impl Config {
         self.value(id)
     }
 
-    /// A yes-or-no setting by name.
-    pub fn flag(&self, name: &str) -> bool {
+    fn flag(&self, name: &str) -> bool {
         matches!(self.named(name), Value::Flag(true))
     }
 
-    /// A number by name.
-    pub fn int(&self, name: &str) -> i64 {
+    fn int(&self, name: &str) -> i64 {
         match self.named(name) {
             Value::Int(number) => *number,
             other => unreachable_kind(name, other),
@@ -118,8 +116,7 @@ impl Config {
         }
     }
 
-    /// A text by name; empty where none was given.
-    pub fn text(&self, name: &str) -> &[u8] {
+    fn text(&self, name: &str) -> &[u8] {
         match self.named(name) {
             Value::Text(text) => text,
             other => unreachable_kind(name, other),
@@ -373,6 +370,32 @@ impl Config {
         }
     }
 
+    /// By its name: only `noeviction` so far.
+    pub fn max_memory_policy(&self) -> &'static str {
+        self.choice(
+            "maxmemory-policy",
+            &[
+                "volatile-lru",
+                "volatile-lfu",
+                "volatile-random",
+                "volatile-ttl",
+                "allkeys-lru",
+                "allkeys-lfu",
+                "allkeys-random",
+                "noeviction",
+            ],
+        )
+    }
+
+    pub fn lazy_user_flush(&self) -> bool {
+        self.flag("lazyfree-lazy-user-flush")
+    }
+
+    /// Shown only: the clockwork goes by what is due.
+    pub fn hz(&self) -> u32 {
+        self.unsigned("hz")
+    }
+
     /// 0 for no limit.
     pub fn max_memory_bytes(&self) -> u64 {
         self.bytes("maxmemory")
@@ -425,7 +448,8 @@ mod tests {
         assert_eq!(config.auto_aof_rewrite_percentage(), 100);
         assert_eq!(config.auto_aof_rewrite_min_size_bytes(), 64 << 20);
         assert_eq!(config.save_points().len(), 3);
-        assert_eq!(config.max_memory_bytes(), 0);
+        assert_eq!((config.max_memory_bytes(), config.max_memory_policy()), (0, "noeviction"));
+        assert_eq!((config.hz(), config.lazy_user_flush()), (10, false));
     }
 
     #[test]

@@ -19,3 +19,26 @@ pub fn close_idle(server: &Server, now: i64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::TestClient;
+
+    #[test]
+    fn only_idle_clients_are_closed_and_only_after_timeout() {
+        for (timeout, idle_ms, flag, closed) in [
+            (0, 1_000_000, 0, false),
+            (5, 5_000, 0, false),
+            (5, 5_001, 0, true),
+            (5, 9_000, flag::BLOCKED, false),
+        ] {
+            let client = TestClient::new();
+            client.server.hot.timeout.store(timeout, Relaxed);
+            client.session.client.set_flag(flag, true);
+            let last = client.session.client.last_active.load(Relaxed);
+            close_idle(&client.server, last + idle_ms);
+            assert_eq!(client.session.client.is_killed(), closed, "{timeout} {idle_ms} {flag}");
+        }
+    }
+}

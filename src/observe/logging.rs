@@ -18,7 +18,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -26,27 +26,24 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
-/// How the log is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// `None` for standard output.
-    pub file: Option<PathBuf>,
-    pub format: LogFormat,
-}
-
-/// Changes the level while the server runs. Cheap to copy.
+/// What of the log can change while the server runs: how much it tells, and in which form. Cheap to copy.
 #[derive(Debug, Clone)]
-pub struct Volume {
+pub struct Manner {
     level: Arc<AtomicU8>,
+    json: Arc<AtomicBool>,
 }
 
-impl Volume {
-    fn new(level: LogLevel) -> Self {
-        Volume { level: Arc::new(AtomicU8::new(level as u8)) }
+impl Manner {
+    fn new(level: LogLevel, format: LogFormat) -> Self {
+        Manner {
+            level: Arc::new(AtomicU8::new(level as u8)),
+            json: Arc::new(AtomicBool::new(format == LogFormat::Json)),
+        }
     }
 
     /// Takes effect at once, for all threads.
-    pub fn set(&self, level: LogLevel) {
+    pub fn set(&self, level: LogLevel, format: LogFormat) {
+        self.json.store(format == LogFormat::Json, Ordering::Relaxed);
         self.level.store(level as u8, Ordering::Relaxed);
         tracing::callsite::rebuild_interest_cache();
     }
@@ -62,19 +59,20 @@ impl Volume {
     }
 }
 
-/// Begins to log, for the whole process. Only the first call has an effect on where the log goes.
+/// Begins to log, for the whole process, to a file or to standard output. Only the first call has an effect on where
+/// the log goes.
 ///
 /// # Errors
 /// When the file can't be opened for writing, in Redis' words.
-pub fn start(destination: Destination, level: LogLevel) -> Result<Volume, String> {
-    if let Some(file) = &destination.file {
+pub fn start(file: Option<PathBuf>, level: LogLevel, format: LogFormat) -> Result<Manner, String> {
+    if let Some(file) = &file {
         append(file, b"").map_err(|error| format!("Can't open the log file: {}", reason(&error)))?;
     }
-    let volume = Volume::new(level);
-    let lines = Lines { destination, volume: volume.clone(), process: std::process::id() };
+    let manner = Manner::new(level, format);
+    let lines = Lines { file, manner: manner.clone(), process: std::process::id() };
     // A test's process may have a log already.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
-    Ok(volume)
+    Ok(manner)
 }
 
 fn append(file: &Path, line: &[u8]) -> std::io::Result<()> {
@@ -83,23 +81,24 @@ fn append(file: &Path, line: &[u8]) -> std::io::Result<()> {
 
 /// Turns events into lines.
 struct Lines {
-    destination: Destination,
-    volume: Volume,
+    /// `None` for standard output.
+    file: Option<PathBuf>,
+    manner: Manner,
     process: u32,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         // Asked again whenever the level changes.
-        if *metadata.level() <= self.volume.filter() { Interest::always() } else { Interest::never() }
+        if *metadata.level() <= self.manner.filter() { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.volume.filter()
+        *metadata.level() <= self.manner.filter()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.volume.filter())
+        Some(self.manner.filter())
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -107,11 +106,11 @@ impl<S: Subscriber> Layer<S> for Lines {
         event.record(&mut text);
         let now_ms = u64::try_from(unix_ms()).unwrap_or_default();
         let level = *event.metadata().level();
-        let line = match self.destination.format {
-            LogFormat::Human => human_line(self.process, now_ms, level, &text),
-            LogFormat::Json => json_line(self.process, now_ms, level, &text),
+        let line = match self.manner.json.load(Ordering::Relaxed) {
+            false => human_line(self.process, now_ms, level, &text),
+            true => json_line(self.process, now_ms, level, &text),
         };
-        let _ = match &self.destination.file {
+        let _ = match &self.file {
             Some(file) => append(file, line.as_bytes()),
             None => std::io::stdout().write_all(line.as_bytes()),
         };
@@ -291,9 +290,8 @@ mod tests {
     fn events_reach_the_file_from_their_level_on() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("log");
-        let volume = Volume::new(LogLevel::Notice);
-        let destination = Destination { file: Some(file.clone()), format: LogFormat::Human };
-        let lines = Lines { destination, volume: volume.clone(), process: 7 };
+        let manner = Manner::new(LogLevel::Notice, LogFormat::Human);
+        let lines = Lines { file: Some(file.clone()), manner: manner.clone(), process: 7 };
         let subscriber = Registry::default().with(lines);
         tracing::subscriber::with_default(subscriber, || {
             let say = || {
@@ -303,11 +301,11 @@ mod tests {
                 tracing::warn!("four");
             };
             say();
-            volume.set(LogLevel::Debug);
+            manner.set(LogLevel::Debug, LogFormat::Human);
             say();
-            volume.set(LogLevel::Warning);
+            manner.set(LogLevel::Warning, LogFormat::Human);
             say();
-            volume.set(LogLevel::Nothing);
+            manner.set(LogLevel::Nothing, LogFormat::Human);
             say();
         });
         let text = std::fs::read_to_string(&file).expect("the log is there");
@@ -318,8 +316,8 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_opened_is_refused() {
-        let destination = Destination { file: Some("/nonexistent/log".into()), format: LogFormat::Human };
-        let error = start(destination, LogLevel::Notice).expect_err("there is no such directory");
+        let file = Some("/nonexistent/log".into());
+        let error = start(file, LogLevel::Notice, LogFormat::Human).expect_err("there is no such directory");
         assert_eq!(error, "Can't open the log file: No such file or directory");
     }
 }

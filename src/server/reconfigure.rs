@@ -2,7 +2,7 @@
 
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError, load};
-use crate::observe::logging::Volume;
+use crate::observe::logging::Manner;
 use crate::persist;
 use crate::server::listeners::Listeners;
 use crate::state::settings::Apply;
@@ -30,7 +30,7 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.latency_monitor_threshold.store(config.latency_monitor_threshold_ms(), Relaxed);
     hot.attention_ns.store(attention_ns(config), Relaxed);
     hot.latency_tracking.store(config.latency_tracking(), Relaxed);
-    hot.lazy_user_flush.store(config.flag("lazyfree-lazy-user-flush"), Relaxed);
+    hot.lazy_user_flush.store(config.lazy_user_flush(), Relaxed);
     hot.protected_mode.store(config.protected_mode(), Relaxed);
     hot.password_needed.store(config.require_pass().is_some(), Relaxed);
     hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
@@ -78,7 +78,7 @@ pub fn allow_clients(clients: u32) -> Result<(), String> {
 /// Applies what CONFIG SET changed.
 pub struct Reconfigure {
     pub server: Weak<Server>,
-    pub volume: Volume,
+    pub log: Manner,
     pub listeners: Arc<Listeners>,
 }
 
@@ -128,23 +128,9 @@ impl Step {
 
 const STEPS: &[Step] = &[
     Step {
-        settings: &[
-            "appendonly",
-            "appendfsync",
-            "aof-load-truncated",
-            "auto-aof-rewrite-percentage",
-            "auto-aof-rewrite-min-size",
-        ],
-        follow: |this, config| match this.server.upgrade() {
-            Some(server) => persist::control::follow(&server, persist::LogSettings::new(config)),
-            None => Ok(()),
-        },
-        told: None,
-    },
-    Step {
-        settings: &["loglevel"],
+        settings: &["loglevel", "log-format"],
         follow: |this, config| {
-            this.volume.set(config.log_level());
+            this.log.set(config.log_level(), config.log_format());
             Ok(())
         },
         told: None,
@@ -171,5 +157,20 @@ const STEPS: &[Step] = &[
         settings: &["tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients"],
         follow: |this, config| this.listeners.follow_encrypted(config),
         told: Some("Unable to update TLS configuration. Check server logs."),
+    },
+    // Last, since it can take long: writing all data anew.
+    Step {
+        settings: &[
+            "appendonly",
+            "appendfsync",
+            "aof-load-truncated",
+            "auto-aof-rewrite-percentage",
+            "auto-aof-rewrite-min-size",
+        ],
+        follow: |this, config| match this.server.upgrade() {
+            Some(server) => persist::control::follow(&server, persist::LogSettings::new(config)),
+            None => Ok(()),
+        },
+        told: Some("Unable to turn on AOF. Check server logs."),
     },
 ];

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
+use std::time::Duration;
 
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -150,6 +151,7 @@ fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
     let directory = directory();
     let path = directory.path().join("notify");
     let systemd = UnixDatagram::bind(&path).expect("a socket can be bound");
+    systemd.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out can be set");
     let mut command = command(&directory);
     // With a supervisor it stays in the foreground.
     command.args(["--supervised", "systemd", "--daemonize", "yes"]).args(QUIET).env("NOTIFY_SOCKET", &path);

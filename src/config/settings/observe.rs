@@ -18,8 +18,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "human",
         Live,
         "Form of the log's lines. Dunlin's own.",
-    )
-    .immutable(),
+    ),
     Setting::flag("syslog-enabled", "no", Accepted, "Log to syslog.").immutable(),
     Setting::text("syslog-ident", "redis", Accepted, "Name in syslog.").immutable(),
     Setting::new(

@@ -25,9 +25,7 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     scripts(lines);
     lines.bytes("maxmemory", server.hot.maxmemory.load(Relaxed));
     let config = server.settings.snapshot();
-    for (_, policy) in config.get_matching(&[b"maxmemory-policy"]) {
-        lines.add("maxmemory_policy", String::from_utf8_lossy(&policy));
-    }
+    lines.add("maxmemory_policy", config.max_memory_policy());
     lines.add("allocator_frag_ratio", format_args!("{:.2}", ratio(allocator.active, allocator.allocated)));
     lines.add("allocator_frag_bytes", less(allocator.active, allocator.allocated));
     lines.add("allocator_rss_ratio", format_args!("{:.2}", ratio(allocator.resident, allocator.active)));

@@ -39,7 +39,7 @@ pub(super) fn server(server: &Server, now: i64, lines: &mut Lines) {
     lines.add("uptime_in_days", uptime_s / 86_400);
     // Slow figures and pauses are looked after ten times a second, whatever `hz` says.
     lines.add("hz", 10);
-    lines.add("configured_hz", config.int("hz"));
+    lines.add("configured_hz", config.hz());
     lines.add("lru_clock", Server::access_clock(now));
     let executable = std::env::current_exe().unwrap_or_default();
     lines.add("executable", executable.display());
