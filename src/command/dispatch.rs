@@ -53,6 +53,13 @@ impl Unit<'_> {
         let server = self.server;
         let mark = out.mark();
         let Some(mut command) = command else {
+            if is_http(args) {
+                tracing::warn!(
+                    "Possible SECURITY ATTACK detected: an HTTP request arrived, perhaps from a browser. Connection aborted."
+                );
+                session.closing = true;
+                return Outcome::Done(Lsn::default());
+            }
             let error = unknown_command(args.at(0), args.from(1));
             return self.refuse(session, None, &error, out);
         };
@@ -156,6 +163,12 @@ impl Unit<'_> {
         self.server.shared.count_error(&line);
         Reply::new(out, session.protocol).error_line(&line);
     }
+}
+
+/// A browser was tricked into talking to us (cross-protocol scripting): its first words are no commands.
+#[cold]
+fn is_http(args: Args<'_>) -> bool {
+    args.is(0, "post") || args.is(0, "host:")
 }
 
 /// CLIENT REPLY OFF and SKIP: leaves the reply out and moves on to the next mode.

@@ -120,8 +120,11 @@ impl CommandError {
 }
 
 /// The error for a command that is not in the table, naming it and its first arguments as Redis does.
-pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> CommandError {
+pub fn unknown_command<'a>(name: &'a [u8], args: impl Iterator<Item = &'a [u8]>) -> CommandError {
+    // Redis prints C strings: they end at the first NUL.
+    let printed = |text: &'a [u8]| &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     let mut line = b"ERR unknown command '".to_vec();
+    let name = printed(name);
     line.extend_from_slice(&name[..name.len().min(128)]);
     line.extend_from_slice(b"', with args beginning with: ");
     let mut room = 128usize;
@@ -129,6 +132,7 @@ pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) ->
         if room == 0 {
             break;
         }
+        let arg = printed(arg);
         let shown = &arg[..arg.len().min(room)];
         line.push(b'\'');
         line.extend_from_slice(shown);
