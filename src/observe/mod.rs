@@ -1,7 +1,7 @@
 //! Seeing inside: memory, slow commands, figures for INFO and /metrics.
 //!
 //! * [`figures`] adds up what the workers count, for whoever asks.
-//! * [`info`] writes INFO's sections from it.
+//! * [`info`] writes INFO's sections from it, [`metrics`] what Prometheus is told, which [`http`] serves.
 //! * [`slow`] looks at commands that took long. [`memory`] says how much is in use, [`process`] what the system says.
 //! * [`logging`] and [`banner`] are the log.
 //!
@@ -9,9 +9,11 @@
 
 pub mod banner;
 pub mod figures;
+pub mod http;
 pub mod info;
 pub mod logging;
 pub mod memory;
+pub mod metrics;
 pub mod process;
 pub mod slow;
 

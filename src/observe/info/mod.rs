@@ -7,6 +7,8 @@ mod memory;
 mod sections;
 mod statistics;
 
+pub use sections::REDIS_VERSION;
+
 use crate::state::Server;
 use std::fmt::{Display, Write};
 

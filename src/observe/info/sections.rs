@@ -7,7 +7,7 @@ use dunlin_structures::cycles;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The version whose behaviour is followed, for clients that look.
-pub(super) const REDIS_VERSION: &str = "7.2.4";
+pub const REDIS_VERSION: &str = "7.2.4";
 
 pub(super) fn server(server: &Server, now: i64, lines: &mut Lines) {
     let config = server.settings.snapshot();

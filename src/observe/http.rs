@@ -1,0 +1,97 @@
+//! The operator's HTTP side: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever keeps servers running.
+//!
+//! Runs on the main runtime, away from the workers. A scrape reads the same totals as INFO; nothing is counted for it
+//! and nothing is kept between scrapes.
+
+use crate::observe::metrics;
+use crate::state::{Server, gates};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::io;
+use std::sync::Arc;
+
+/// The type that Prometheus expects of its text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers requests for ever.
+///
+/// # Errors
+/// When the listener can't be used.
+pub async fn serve(listener: tokio::net::TcpListener, server: Arc<Server>) -> io::Result<()> {
+    axum::serve(listener, router(server)).await
+}
+
+fn router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/metrics", get(scrape))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readiness))
+        .with_state(server)
+}
+
+async fn scrape(State(server): State<Arc<Server>>) -> Response {
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics::render(&server, server.now())).into_response()
+}
+
+/// Whether requests are served: not while the data is loaded, and no more once writes are refused or the server stops.
+async fn readiness(State(server): State<Arc<Server>>) -> Response {
+    match not_ready(&server) {
+        None => "ready\n".into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+fn not_ready(server: &Server) -> Option<&'static str> {
+    const REASONS: &[(u32, &str)] = &[
+        (gates::SHUTTING_DOWN, "shutting down"),
+        (gates::LOADING, "loading the data"),
+        (gates::LOG_FAILED, "the log can't be written: writes are refused"),
+    ];
+    let closed = server.gates.closed();
+    REASONS.iter().find(|(gate, _)| closed & gate != 0).map(|(_, reason)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::TestClient;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Serves on any free port and asks once.
+    async fn ask(server: &Arc<Server>, path: &str) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let serving = tokio::spawn(serve(listener, Arc::clone(server)));
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        serving.abort();
+        answer
+    }
+
+    #[test]
+    fn health_readiness_and_metrics() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let client = TestClient::new();
+        let server = &client.server;
+        runtime.block_on(async {
+            assert!(ask(server, "/healthz").await.starts_with("HTTP/1.1 200 OK\r\n"));
+            assert!(ask(server, "/readyz").await.ends_with("\r\n\r\nready\n"));
+            server.gates.close(gates::LOADING);
+            let loading = ask(server, "/readyz").await;
+            assert!(
+                loading.starts_with("HTTP/1.1 503 ") && loading.ends_with("loading the data\n"),
+                "{loading}"
+            );
+            assert!(ask(server, "/nosuch").await.starts_with("HTTP/1.1 404 "));
+            let metrics = ask(server, "/metrics").await;
+            assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
+            assert!(metrics.contains("\ndunlin_connected_clients 1\n"), "{metrics}");
+        });
+    }
+}
