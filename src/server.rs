@@ -9,7 +9,7 @@ use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::config::{Config, LoadError};
 use crate::keyspace::Keyspace;
-use crate::keyspace::event::Silence;
+use crate::keyspace::event::{EventListener, Silence};
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
 use crate::observe::logging::Volume;
@@ -27,6 +27,11 @@ use std::thread::JoinHandle;
 /// # Errors
 /// When `rename-command` lines make no sense.
 pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
+    build_with(config, Box::new(Silence))
+}
+
+/// Like [`build`], with one who hears what happens to keys.
+pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Arc<Server>, LoadError> {
     let commands = Commands::new(&renaming::resolve(&config)?);
     let stats = || WorkerStats::new(commands.all().len());
     let databases = u16::try_from(config.databases()).unwrap_or(u16::MAX);
@@ -36,7 +41,7 @@ pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
         keyspace: Arc::new(Keyspace::new(databases)),
         commit: Arc::new(Commit::default()),
         persist: crate::persist::Persistence::default(),
-        listener: Box::new(Silence),
+        listener,
         clients: state::clients::Registry::default(),
         gates: state::gates::Gates::default(),
         hot: state::hot::HotSettings::default(),

@@ -7,7 +7,7 @@ use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::{EffectBuffer, Lsn};
 use crate::resp::decode::Span;
 use crate::resp::{Args, Output};
-use crate::server::build;
+use crate::server::build_with;
 use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::{Address, Client};
@@ -64,10 +64,9 @@ impl Default for TestClient {
 impl TestClient {
     pub fn new() -> Self {
         let config = Config::new(&Machine { cores: 1, directory: "/".into() });
-        let mut server = build(config).expect("nothing is renamed");
         let events = Arc::new(Mutex::new(Vec::new()));
-        let alone = Arc::get_mut(&mut server).expect("nobody else has it yet");
-        alone.listener = Box::new(RecordingListener(Arc::clone(&events)));
+        let listener = Box::new(RecordingListener(Arc::clone(&events)));
+        let server = build_with(config, listener).expect("nothing is renamed");
         let log = Arc::new(Mutex::new(Vec::new()));
         server.commit.set_log(Some(Box::new(RecordingLog(Arc::clone(&log)))));
         let now = 1_700_000_000_000;
