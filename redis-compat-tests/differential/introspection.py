@@ -38,6 +38,8 @@ def run(pair, options, results, findings, against_redis):
                 continue
             pair.begin(protocol)
             found = list(check(pair))
+            for each in found:
+                each.place = f"introspection, RESP{protocol}"
             findings += found
             shown = found if options.all_differences else found[:40]
             if results.check(label, not found, "\n".join(f"{f.words[-1].decode()}: {f.why}" for f in shown)):

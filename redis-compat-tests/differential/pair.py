@@ -9,7 +9,7 @@ from compat.resp import Closed, Connection, Garbled, Reply, encode
 from . import declared_differences as declared
 from . import rules
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
 
 
 @dataclass
@@ -181,6 +181,11 @@ class Pair:
         if seen[0] == seen[1] or declared.excused([data], *seen):
             return None
         return Finding([data], seen[0], seen[1], "another end of the connection")
+
+    def ours_lacks(self, command):
+        """Whether the server under test does not have a command (asked without side effects)."""
+        reply = self.ours.ask("admin", encode("COMMAND", "INFO", command))
+        return reply.is_error or not reply.items or reply.items[0].is_null
 
     def scan_all(self, words):
         """Follows a SCAN-like command's cursor on both sides; the elements seen must be the same set."""

@@ -10,6 +10,8 @@ r"""Reads scenario files: what is sent, line by line, with the expectations left
     !split "PING\r\nPING\r\n" 2              the bytes cut in two at every place, so many replies each time
     !silent CLIENT REPLY OFF                 a request that gets no reply
     !wait 20                                 milliseconds
+    !needs lpush                             what follows, up to `!end` or the scenario's end, is left out (and
+                                             counted as such) while the server under test lacks that command
     !ours "+OK\r\n" SET k v IFEQ x           newer than the reference: Dunlin's reply must be this; in scenarios
                                              that say `!newer REASON`, which run against Dunlin alone
 """
@@ -23,7 +25,7 @@ REPEAT = re.compile(rb"<([^<>]+?)\*(\d+)>", re.S)
 
 @dataclass
 class Step:
-    """One line of a scenario: `kind` is request, raw, fatal, split, silent, wait, on or ours."""
+    """One line of a scenario: `kind` is request, raw, fatal, split, silent, wait, on, needs, end or ours."""
 
     kind: str
     words: list = field(default_factory=list)
@@ -115,7 +117,7 @@ def read(path):
                 scenario.newer = rest
             elif directive == "wait":
                 scenario.steps.append(Step("wait", count=int(rest), line=number))
-            elif directive in ("on", "silent", "ours"):
+            elif directive in ("on", "silent", "ours", "needs", "end"):
                 scenario.steps.append(Step(directive, words_of(rest, where), line=number))
             elif directive == "fatal":
                 scenario.steps.append(Step("fatal", words_of(rest, where)[:1], rule, line=number))

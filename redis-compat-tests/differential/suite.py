@@ -6,6 +6,7 @@ random sequences (families.py). Each runs in RESP2 and in RESP3. A command that 
 import glob
 import os
 import random
+import re
 import time
 from collections import defaultdict
 
@@ -17,15 +18,25 @@ from . import families, introspection, script
 from .pair import Finding, Pair, quoted
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# Commands that the server under test lacks -> the scenarios of which a part was left out for it.
+LEFT_OUT = defaultdict(set)
 STEPS_A_SEQUENCE = 120
 SHRINK_TRIES = 150
 
 
 def run_scenario(pair, scenario, protocol):
     """All findings of one scenario in one protocol."""
-    findings = []
+    findings, skipping = [], False
     pair.begin(protocol)
     for step in scenario.steps:
+        if step.kind == "needs":
+            skipping = pair.ours_lacks(step.words[0])
+            if skipping:
+                LEFT_OUT[step.words[0].decode()].add(f"{scenario.family}: {scenario.name}")
+        elif step.kind == "end":
+            skipping = False
+        if skipping:
+            continue
         try:
             found = list(take(pair, step))
         except (OSError, Closed, Garbled) as error:
@@ -99,6 +110,8 @@ def run_scenarios(pair, options, results, all_findings, against_redis):
                 runner = run_newer if scenario.newer else run_scenario
                 findings = runner(pair, scenario, protocol)
                 report(results, f"{label} (RESP{protocol})", findings, all_findings, options)
+    for command, names in LEFT_OUT.items():
+        print(f"differential: parts of {len(names)} scenarios left out: they need {command.upper()}")
     if newer:
         print(f"differential: {newer} scenarios of newer commands left out: the server under test is Redis")
 
@@ -180,7 +193,28 @@ def run(options):
     except StartFailed as error:
         results.fail("start", error)
     summary(all_findings)
+    if options.report:
+        write_report(options.report, all_findings)
     return results
+
+
+def write_report(folder, findings):
+    """One Markdown file a family, findings grouped by command, each only once."""
+    os.makedirs(folder, exist_ok=True)
+    for stale in glob.glob(os.path.join(folder, "*.md")):
+        os.unlink(stale)
+    families_found = defaultdict(lambda: defaultdict(dict))
+    for found in findings:
+        family = re.split(r"[.,:]", found.place)[0].strip() or "introspection"
+        family = family.removeprefix("random ")
+        families_found[family][found.command][(tuple(found.words), found.why)] = found
+    for family, commands in families_found.items():
+        with open(os.path.join(folder, f"{family}.md"), "w", encoding="utf-8") as out:
+            out.write(f"# {family}: replies that differ from Redis 7.0.15 and are not declared\n")
+            for command, found in sorted(commands.items()):
+                out.write(f"\n## {quoted(command.encode())} ({len(found)})\n```\n")
+                out.writelines(f"{f}\n" for f in found.values())
+                out.write("```\n")
 
 
 def summary(findings):

@@ -2,7 +2,10 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, Protocol};
+use crate::session::{ReplyMode, gate};
+use crate::state::clients::flag;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -58,6 +61,18 @@ pub const COMMANDS: &[CommandSpec] = &[
         run: Run::Unlocked(quit),
         ..CommandSpec::BLANK
     },
+    CommandSpec {
+        name: "reset",
+        arity: 1,
+        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH),
+        acl: acl::CONNECTION,
+        group: "connection",
+        since: "6.2.0",
+        summary: "Resets the connection.",
+        complexity: "O(1)",
+        run: Run::Unlocked(reset),
+        ..CommandSpec::BLANK
+    },
 ];
 
 fn ping(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -78,8 +93,29 @@ fn echo(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn select(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     cx.session.db = cx.database(args.at(1))?;
-    cx.session.client.db.store(cx.session.db, std::sync::atomic::Ordering::Relaxed);
+    cx.session.client.db.store(cx.session.db, Relaxed);
     cx.reply.ok();
+    Ok(())
+}
+
+/// Makes the connection as if it had just been accepted; only what its library is called stays.
+fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
+    let session = &mut *cx.session;
+    session.db = 0;
+    session.no_touch = false;
+    session.protocol = Protocol::Resp2;
+    session.set_reply_mode(ReplyMode::On);
+    session.gates &= !gate::NEEDS_AUTH;
+    if cx.server.hot.password_needed.load(Relaxed) {
+        session.gates |= gate::NEEDS_AUTH;
+    }
+    let client = &session.client;
+    client.db.store(0, Relaxed);
+    client.protocol.store(2, Relaxed);
+    client.set_flag(flag::NO_EVICT | flag::NO_TOUCH, false);
+    client.naming.lock().name.clear();
+    cx.reply.set_protocol(Protocol::Resp2);
+    cx.reply.simple("RESET");
     Ok(())
 }
 
@@ -87,4 +123,24 @@ fn quit(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.reply.ok();
     cx.session.closing = true;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::TestClient;
+
+    #[test]
+    fn a_reset_connection_is_as_new() {
+        let mut client = TestClient::new();
+        for line in ["HELLO 3", "SELECT 5", "CLIENT SETNAME me", "CLIENT NO-TOUCH on", "CLIENT REPLY OFF"] {
+            client.say(line);
+        }
+        assert_eq!(client.say("RESET"), "+RESET\r\n");
+        assert_eq!(client.say("GET nosuch"), "$-1\r\n");
+        let info = client.say("CLIENT INFO");
+        assert!(
+            info.contains(" name= ") && info.contains(" flags=N db=0 ") && info.contains(" resp=2 "),
+            "{info}"
+        );
+    }
 }

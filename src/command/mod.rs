@@ -14,12 +14,15 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod context;
+pub mod debug;
 pub mod dispatch;
+pub mod function;
 pub mod info;
 pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod latency;
+pub mod memory;
 pub mod persistence;
 pub mod server;
 pub mod shutdown;
@@ -43,6 +46,8 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
+    function::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,
@@ -57,6 +62,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::ttl::COMMANDS,
     latency::COMMANDS,
     persistence::COMMANDS,
+    memory::COMMANDS,
     server::COMMANDS,
     shutdown::COMMANDS,
     slowlog::COMMANDS,

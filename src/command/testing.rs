@@ -2,7 +2,7 @@
 
 use crate::command::dispatch::{Outcome, Unit};
 use crate::commit::LogSink;
-use crate::config::{Config, Machine};
+use crate::config::{Loader, Machine, Source};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::{EffectBuffer, Lsn};
 use crate::resp::decode::Span;
@@ -63,7 +63,14 @@ impl Default for TestClient {
 
 impl TestClient {
     pub fn new() -> Self {
-        let config = Config::new(&Machine { cores: 1, directory: "/".into() });
+        Self::configured("")
+    }
+
+    /// A client of a server with this configuration file.
+    pub fn configured(text: &str) -> Self {
+        let mut loader = Loader::new(&Machine { cores: 1, directory: "/".into() });
+        loader.text(Source::StandardInput, text.as_bytes()).expect("the test's configuration is right");
+        let config = loader.finish();
         let events = Arc::new(Mutex::new(Vec::new()));
         let listener = Box::new(RecordingListener(Arc::clone(&events)));
         let server = build_with(config, listener).expect("nothing is renamed");

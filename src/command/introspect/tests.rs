@@ -92,6 +92,16 @@ fn every_command_is_what_redis_says_of_it() {
 }
 
 #[test]
+fn every_name_is_defined_once() {
+    let mut names: Vec<_> =
+        crate::command::FAMILIES.iter().flat_map(|f| f.iter()).map(|spec| spec.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
 fn every_command_documents_itself() {
     for command in Commands::new(&[]).all() {
         let spec = command.spec;

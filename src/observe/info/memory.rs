@@ -25,7 +25,9 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     scripts(lines);
     lines.bytes("maxmemory", server.hot.maxmemory.load(Relaxed));
     let config = server.settings.snapshot();
-    lines.add("maxmemory_policy", String::from_utf8_lossy(config.text("maxmemory-policy")));
+    for (_, policy) in config.get_matching(&[b"maxmemory-policy"]) {
+        lines.add("maxmemory_policy", String::from_utf8_lossy(&policy));
+    }
     lines.add("allocator_frag_ratio", format_args!("{:.2}", ratio(allocator.active, allocator.allocated)));
     lines.add("allocator_frag_bytes", less(allocator.active, allocator.allocated));
     lines.add("allocator_rss_ratio", format_args!("{:.2}", ratio(allocator.resident, allocator.active)));
@@ -41,9 +43,9 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
         ("mem_clients_slaves", "0"),
     ]);
     lines.add("mem_clients_normal", usage.clients);
+    lines.add("mem_cluster_links", 0);
+    lines.add("mem_aof_buffer", server.persist.position().buffered_bytes);
     lines.constants(&[
-        ("mem_cluster_links", "0"),
-        ("mem_aof_buffer", "0"),
         ("mem_allocator", "jemalloc-5.3.1"),
         ("active_defrag_running", "0"),
         ("lazyfree_pending_objects", "0"),

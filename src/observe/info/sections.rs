@@ -2,7 +2,7 @@
 
 use super::Lines;
 use crate::observe::{figures, process};
-use crate::state::{Server, gates, unix_us};
+use crate::state::{Server, unix_us};
 use dunlin_structures::cycles;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -69,12 +69,9 @@ pub(super) fn clients(server: &Server, _: i64, lines: &mut Lines) {
 }
 
 pub(super) fn persistence(server: &Server, _: i64, lines: &mut Lines) {
-    let is_loading = server.gates.closed() & gates::LOADING != 0;
-    lines.add("loading", u8::from(is_loading));
-    lines.add("async_loading", 0);
-    lines.add("rdb_changes_since_last_save", figures::Totals::of(server).changes);
-    lines.add("aof_enabled", u8::from(server.commit.is_logging()));
-    lines.add("aof_last_write_status", if server.commit.failure().is_empty() { "ok" } else { "err" });
+    let changes = figures::Totals::of(server).changes;
+    // Nothing was saved since the start: there are no RDB files yet.
+    lines.0 += &server.persist.info(changes, server.started_at / 1000);
 }
 
 pub(super) fn replication(server: &Server, _: i64, lines: &mut Lines) {

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::process::Command;
 
 use dunlin_structures::entry::StringValue;
+use dunlin_structures::{Entry, Table, hash_key};
 
 use crate::stores::{Store, make};
 use crate::workload::{Key, cpu_ns, key, random_keys, resident_bytes};
@@ -199,4 +200,19 @@ fn walk() {
         let list = timed(&|| (0..slots).map(|slot| store.list_slot(slot * 7)).sum()) / slots as f64;
         println!("{name:10} scan {scan:5.1}, sample {sample}, slot {list:.0}");
     }
+}
+
+/// So many rounds of a million look-ups in one table with their hashes at hand: for counting instructions from outside.
+pub(crate) fn lookups_child(rounds: &str) {
+    let rounds: u64 = rounds.parse().expect("a number of rounds");
+    let mut table = Table::new();
+    let keys: Vec<(u64, Key)> = (0..1000).map(key).map(|key| (hash_key(&key), key)).collect();
+    for (hash, key) in &keys {
+        table.insert_new(*hash, Entry::string(key, StringValue::Text(&VALUE), None));
+    }
+    let mut found = 0;
+    for _ in 0..rounds * 1000 {
+        found += keys.iter().filter(|(hash, key)| table.get(*hash, black_box(key)).is_some()).count();
+    }
+    println!("{found} found");
 }

@@ -24,7 +24,7 @@ pub(crate) fn random_keys(count: u64, choices: usize, seed: u64) -> Vec<Key> {
         state ^= state << 17;
         state
     };
-    (0..choices).map(|_| key((u128::from(next()) * u128::from(count) >> 64) as u64)).collect()
+    (0..choices).map(|_| key(((u128::from(next()) * u128::from(count)) >> 64) as u64)).collect()
 }
 
 /// CPU time of this thread, in nanoseconds.

@@ -34,6 +34,7 @@ mod element;
 mod find_by;
 mod guard;
 mod leaf;
+mod reshape;
 mod root;
 mod scan;
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::directory::Directory;
 use super::element::{Element, address_bits, address_of, borrow};
 use super::guard::{Occupied, Place, Ref, RefMut, Vacant};
-use super::leaf::{Found, Leaf, has_entry, tag_of};
-use super::word::{DEPTH_MAX, LeafWord, Root, class_for, decode_root};
+use super::leaf::{Found, Leaf, has_entry};
+use super::word::{LeafWord, Root, decode_root};
 use crate::prefetch::prefetch;
 
 /// A map from keys to elements that own their key, in hash order. Eight bytes when empty.
@@ -275,180 +275,10 @@ impl<E: Element> Table<E> {
     }
 
     /// Puts `word` in the place of the leaf of its depth that `hash` belongs to.
-    fn set_leaf(&mut self, hash: u64, word: LeafWord) {
+    pub(super) fn set_leaf(&mut self, hash: u64, word: LeafWord) {
         match self.parts() {
             Root::Leaf(_) => self.root.store(word.0, Relaxed),
             Root::Directory { address, depth } => self.directory(address, depth).set(hash, word),
-        }
-    }
-
-    /// Makes room for one more in the leaf that `word` leads to: a larger block, or two leaves in place of one.
-    #[cold]
-    fn grow(&mut self, hash: u64, word: LeafWord) {
-        if word.is_vacant() {
-            let leaf = Leaf::build(0, word.depth(), std::iter::empty());
-            return self.set_leaf(hash, leaf.word);
-        }
-        // SAFETY: the word leads to a leaf of this table, which is borrowed mutably.
-        let leaf = unsafe { Leaf::new(word) };
-        if leaf.is_large() && self.may_split(word.depth()) {
-            return self.split(hash, leaf);
-        }
-        let larger = Leaf::build(word.class() + 1, word.depth(), leaf.filled());
-        self.set_leaf(hash, larger.word);
-        leaf.free();
-    }
-
-    /// Whether a leaf of this depth may be split. A directory is not doubled unless the table has 64 elements for each
-    /// of its words: chosen hashes cannot make it large, they make their leaf grow past the size at which it would split.
-    fn may_split(&self, leaf_depth: u8) -> bool {
-        let depth = self.depth();
-        leaf_depth < depth || depth < 4 || (depth < DEPTH_MAX && self.len() >> 6 >= 2 << depth)
-    }
-
-    fn depth(&self) -> u8 {
-        match self.parts() {
-            Root::Leaf(_) => 0,
-            Root::Directory { depth, .. } => depth,
-        }
-    }
-
-    /// Replaces a leaf by two, each with half of its range. Asks every element in it for its hash.
-    fn split(&mut self, hash: u64, leaf: Leaf) {
-        const LOOK_AHEAD: usize = 12;
-        let depth = leaf.word.depth() + 1;
-        let cells: Vec<u64> = leaf.filled().collect();
-        let mut retagged = Vec::with_capacity(cells.len());
-        for (index, &cell) in cells.iter().enumerate() {
-            if let Some(&ahead) = cells.get(index + LOOK_AHEAD) {
-                prefetch(std::ptr::without_provenance(LeafWord(ahead).address()));
-            }
-            let address = LeafWord(cell).address() as u64;
-            // The old tag without its first bit, and the next bit of the hash.
-            let next_bit = if has_entry(cell) {
-                // SAFETY: the cell holds the address of a live element, owned by this table.
-                let element = unsafe { borrow::<E>(cell) };
-                element.hash() >> (64 - 16 - u32::from(depth)) & 1
-            } else {
-                0
-            };
-            retagged.push((tag_of(cell) << 49 | next_bit << 48) | address);
-        }
-        let middle = cells.partition_point(|&cell| tag_of(cell) < 0x8000);
-        let (low, high) = retagged.split_at_mut(middle);
-        if leaf.word.depth() == self.depth() {
-            self.double_directory();
-        }
-        let half = 1 << (64 - depth);
-        let low_hash = hash & !half;
-        for (half_hash, cells) in [(low_hash, low), (low_hash | half, high)] {
-            // They are in order but for the last bit of equal tags.
-            cells.sort_unstable();
-            let word = if cells.is_empty() {
-                LeafWord::vacant(depth)
-            } else {
-                Leaf::build(class_for(cells.len() as u64 + 1), depth, cells.iter().copied()).word
-            };
-            self.set_leaf(half_hash, word);
-        }
-        self.add_deepest(depth, 2);
-        leaf.free();
-    }
-
-    /// Counts leaves of `depth` that came, if that is the directory's.
-    fn add_deepest(&mut self, depth: u8, count: usize) {
-        if let Root::Directory { address, depth: directory_depth } = self.parts()
-            && depth == directory_depth
-        {
-            let directory = self.directory(address, depth);
-            directory.set_deepest(directory.deepest() + count);
-        }
-    }
-
-    /// Gives the directory one more bit, or a table of one leaf a directory of two words.
-    fn double_directory(&mut self) {
-        let doubled = match self.parts() {
-            Root::Leaf(word) => Directory::build(1, self.len(), 0, |_| word),
-            Root::Directory { address, depth } => {
-                let old = self.directory(address, depth);
-                let doubled = Directory::build(depth + 1, old.len(), 0, |index| old.word(index >> 1));
-                old.free();
-                doubled
-            }
-        };
-        self.root.store(doubled.root(), Relaxed);
-    }
-
-    /// After a removal left much room: a smaller block, none, or one leaf in place of two.
-    #[cold]
-    fn shrink(&mut self, hash: u64, leaf: Leaf) {
-        let depth = leaf.word.depth();
-        let word = match leaf.len() {
-            0 => LeafWord::vacant(depth),
-            len => Leaf::build(class_for(len as u64 * 3 / 2), depth, leaf.filled()).word,
-        };
-        self.set_leaf(hash, word);
-        leaf.free();
-        while self.merge(hash) {}
-    }
-
-    /// Makes one leaf of the one that `hash` belongs to and its neighbour, if both are of one depth and together fill
-    /// less than half of a block. Needs no keys: a tag gets one bit in front and loses its last.
-    fn merge(&mut self, hash: u64) -> bool {
-        const LEN_MAX: usize = 512;
-        let Root::Directory { address, depth: directory_depth } = self.parts() else { return false };
-        let directory = self.directory(address, directory_depth);
-        let word = directory.word(directory.index(hash));
-        let depth = word.depth();
-        let half = 1 << (64 - depth);
-        let low = directory.word(directory.index(hash & !half));
-        let high = directory.word(directory.index(hash | half));
-        if low.depth() != high.depth() {
-            return false;
-        }
-        let contents = |word: LeafWord, first_bit: u64| {
-            // SAFETY: words of this table's directory lead to leaves that live; they are freed below.
-            let leaf = (!word.is_vacant()).then(|| unsafe { Leaf::new(word) });
-            let shorter = move |cell: u64| {
-                (first_bit << 63 | tag_of(cell) >> 1 << 48) | LeafWord(cell).address() as u64
-            };
-            (leaf, leaf.into_iter().flat_map(|leaf| leaf.filled()).map(shorter))
-        };
-        let ((low, low_cells), (high, high_cells)) = (contents(low, 0), contents(high, 1));
-        let len = low.map_or(0, Leaf::len) + high.map_or(0, Leaf::len);
-        if len > LEN_MAX {
-            return false;
-        }
-        let merged = match len {
-            0 => LeafWord::vacant(depth - 1),
-            _ => Leaf::build(class_for(len as u64 * 5 / 4), depth - 1, low_cells.chain(high_cells)).word,
-        };
-        directory.set(hash, merged);
-        for leaf in [low, high].into_iter().flatten() {
-            leaf.free();
-        }
-        if depth == directory_depth {
-            directory.set_deepest(directory.deepest() - 2);
-            self.halve_directory();
-        }
-        true
-    }
-
-    /// Takes the last bit off the directory while no leaf needs it.
-    fn halve_directory(&mut self) {
-        while let Root::Directory { address, depth } = self.parts() {
-            let old = self.directory(address, depth);
-            if old.deepest() > 0 {
-                return;
-            }
-            let root = if depth == 1 {
-                old.word(0).0
-            } else {
-                let deepest = old.leaves().filter(|(_, word)| word.depth() == depth - 1).count();
-                Directory::build(depth - 1, old.len(), deepest, |index| old.word(index << 1)).root()
-            };
-            self.root.store(root, Relaxed);
-            old.free();
         }
     }
 }

@@ -66,7 +66,7 @@ impl LeafWord {
     /// The index of the cell where entries with this tag would stand if none had to make way.
     #[inline(always)]
     pub(super) fn home(self, tag: u64) -> usize {
-        ((tag * homes(self.class())) >> 16) as usize
+        ((tag * HOMES[self.class() as usize]) >> 16) as usize
     }
 
     /// Where the home cell of `hash` is in memory; not to be read without knowing that the leaf lives.
@@ -114,7 +114,6 @@ pub(super) const fn cells(class: u8) -> u64 {
 
 /// Cells that are somebody's home; the others, at the end, only take what overflows. Half of the cells of a leaf that is
 /// larger than it should be: its hashes are not spread, and may all have their home in the last one.
-#[inline(always)]
 pub(super) const fn homes(class: u8) -> u64 {
     let cells = cells(class);
     if class > CLASS_SPLIT {
@@ -123,6 +122,19 @@ pub(super) const fn homes(class: u8) -> u64 {
     let overflow = cells / 16;
     cells - if overflow < 16 { overflow } else { 16 }
 }
+
+/// `homes` of each class that fits in memory, looked up where it is on the path of every command.
+static HOMES: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut class = 0;
+    while class < CLASSES {
+        table[class as usize] = homes(class);
+        class += 1;
+    }
+    table
+};
+/// Classes below this one have sizes below 2^48.
+const CLASSES: u8 = 168;
 
 /// Entries that a leaf of this class takes before it grows.
 pub(super) const fn limit(class: u8) -> u64 {
@@ -169,7 +181,7 @@ mod tests {
     fn words_keep_what_they_are_given() {
         let word = LeafWord::new(0x7fff_ffff_fff8, 77, 31);
         assert_eq!((word.address(), word.class(), word.depth()), (0x7fff_ffff_fff8, 77, 31));
-        assert_eq!(word.tag(0x0000_0001_2345_8000 << 0), 0x91a2);
+        assert_eq!(word.tag(0x0000_0001_2345_8000), 0x91a2);
         assert_eq!(LeafWord::vacant(4).range_start(0xabcd_0000_0000_0000), 0xa000_0000_0000_0000);
         let root = directory_root(0x1000, 20);
         assert!(matches!(decode_root(root), Root::Directory { address: 0x1000, depth: 20 }));

@@ -1,0 +1,154 @@
+//! DEBUG: what the official tests and people who look for faults ask for.
+//!
+//! It is one command whose first argument says what to do, as in Redis: COMMAND shows no subcommands. What would crash
+//! the server, or concerns what doesn't exist here, is refused like an unknown subcommand.
+
+mod digest;
+mod populate;
+mod protocol;
+
+use crate::command::spec::*;
+use crate::command::{CommandResult, Context};
+use crate::persist::control;
+use crate::resp::{Args, CommandError};
+use dunlin_structures::{glob, number};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
+    name: "debug",
+    arity: -2,
+    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE).and(PROTECTED),
+    group: "server",
+    since: "1.0.0",
+    summary: "A container for debugging commands.",
+    complexity: "Depends on subcommand.",
+    run: Run::Unlocked(debug),
+    ..CommandSpec::BLANK
+}];
+
+/// The longest that DEBUG SLEEP sleeps, in s.
+const SLEEP_MAX: f64 = 3600.0;
+
+fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let is_local = cx.session.client.address.is_local();
+    if !cx.server.settings.snapshot().enable_debug_command().allows(is_local) {
+        return Err(CommandError::text(
+            "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \
+             a local connection, otherwise you need to set this option in the configuration file, and then restart \
+             the server.",
+        ));
+    }
+    let given = args.at(1);
+    args.seek(2);
+    match (given.to_ascii_lowercase().as_slice(), args.len()) {
+        (b"help", 2) => help(cx),
+        (b"sleep", 3) => sleep(cx, args),
+        (b"object", 3 | 4) => object(cx, args)?,
+        (b"set-active-expire", 3) => {
+            cx.server.hot.active_expire.store(is_on(args), Relaxed);
+            cx.reply.ok();
+        }
+        (b"stringmatch-len", 4) => {
+            cx.reply.integer(i64::from(glob::matches(args.at(2), args.at(3), false)));
+        }
+        (b"digest", 2) => cx.reply.simple(&digest::of_everything(cx.server)),
+        (b"digest-value", 3..) => digest::of_values(cx, args),
+        (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
+        (b"populate", 3..=5) => populate::populate(cx, args)?,
+        (b"loadaof", 2) => {
+            if let Some(server) = cx.server.this.upgrade() {
+                control::reload(&server).map_err(CommandError::formatted)?;
+            }
+            cx.reply.ok();
+        }
+        (b"log", 3) => {
+            tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
+            cx.reply.ok();
+        }
+        (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
+        (b"change-repl-id", 2) => cx.reply.ok(),
+        _ => return Err(CommandError::TryHelp { given: given.into(), container: "debug" }),
+    }
+    Ok(())
+}
+
+/// Where Redis reads a number as C's atoi does, anything that isn't one is 0.
+fn is_on(args: &Args<'_>) -> bool {
+    number::parse_i64(args.at(2)).unwrap_or(0) != 0
+}
+
+/// Sleeps where a slow command would run: its worker serves none of its clients meanwhile, others go on.
+fn sleep(cx: &mut Context<'_>, args: &Args<'_>) {
+    let seconds = number::parse_f64(args.at(2)).unwrap_or(0.0);
+    let seconds = if seconds.is_finite() { seconds.clamp(0.0, SLEEP_MAX) } else { 0.0 };
+    std::thread::sleep(Duration::from_secs_f64(seconds));
+    cx.reply.ok();
+}
+
+/// An error as a test wants to see it; without a code word it would be no error line.
+fn error_line(given: &[u8]) -> String {
+    String::from_utf8_lossy(given).into_owned()
+}
+
+fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let key = args.at(2);
+    let position = crate::keyspace::Position::of(key);
+    let db = cx.session.db;
+    let shard = cx.server.keyspace.lock(position.shard());
+    let table = shard.db_ref(db).table(position);
+    let entry = table.and_then(|table| table.get(position.hash, key)).ok_or(CommandError::NoSuchKey)?;
+    let now = crate::state::Server::access_clock(cx.now());
+    let idle_s = now.wrapping_sub(entry.clock()) & 0x00ff_ffff;
+    let line = format!(
+        "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_s}",
+        position.hash,
+        entry.encoding_name(),
+        digest::serialized_len(&entry),
+        entry.clock(),
+    );
+    drop(entry);
+    drop(shard);
+    cx.reply.simple(&line);
+    Ok(())
+}
+
+fn help(cx: &mut Context<'_>) {
+    cx.reply.help(
+        "debug",
+        &[
+            "CHANGE-REPL-ID",
+            "    Change the replication IDs of the instance. Nothing replicates yet: does nothing.",
+            "DIGEST",
+            "    Output a hex signature representing the current DB content.",
+            "DIGEST-VALUE <key> [<key> ...]",
+            "    Output a hex signature of the values of all the specified keys.",
+            "ERROR <string>",
+            "    Return a Redis protocol error with <string> as message. Useful for clients",
+            "    unit tests to simulate Redis errors.",
+            "LOADAOF",
+            "    Flush the log's buffers on disk and reload the log in memory.",
+            "LOG <message>",
+            "    Write <message> to the server log.",
+            "OBJECT <key>",
+            "    Show low level info about `key` and associated value.",
+            "POPULATE <count> [<prefix>] [<size>]",
+            "    Create <count> string keys named key:<num>. If <prefix> is specified then",
+            "    it is used instead of the 'key' prefix.",
+            "PROTOCOL <type>",
+            "    Reply with a test value of the specified type. <type> can be: string,",
+            "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
+            "    true, false.",
+            "SET-ACTIVE-EXPIRE <0|1>",
+            "    Setting it to 0 disables expiring keys in background when they are not",
+            "    accessed. Setting it to 1 reenables back the default.",
+            "SLEEP <seconds>",
+            "    Stop the worker of this connection for <seconds>. Decimals allowed.",
+            "STRINGMATCH-LEN <pattern> <string>",
+            "    Return 1 if the string matches the glob-style pattern, else 0.",
+        ],
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! DEBUG POPULATE: many keys at once.
+
+use crate::command::dispatch::append_effects;
+use crate::command::{CommandResult, Context};
+use crate::keyspace::door::{Access, Expiry};
+use crate::keyspace::effect::EffectWriter;
+use crate::keyspace::event::EventClass;
+use crate::keyspace::{Change, EffectBuffer, EffectLog, Keys, Position};
+use crate::resp::{Args, CommandError};
+use crate::state::Server;
+use dunlin_structures::entry::StringValue;
+use dunlin_structures::number;
+
+/// Stores `<prefix>:0` to `<prefix>:<count - 1>` where nothing is stored, one unit a key. Unlike in Redis, what is
+/// stored is logged.
+pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let count = number::parse_i64(args.at(2)).filter(|count| *count >= 0);
+    let count = count.ok_or(CommandError::text("value is out of range, must be positive"))?;
+    let prefix = args.get(3).unwrap_or(b"key");
+    let len = match args.get(4) {
+        Some(len) => {
+            let len = number::parse_i64(len).and_then(|len| usize::try_from(len).ok());
+            let len_max = cx.server.hot.proto_max_bulk_len.load(std::sync::atomic::Ordering::Relaxed);
+            let len = len.filter(|len| *len as u64 <= len_max);
+            Some(len.ok_or(CommandError::text("value is out of range, must be positive"))?)
+        }
+        None => None,
+    };
+    let server = cx.server;
+    let now = cx.now();
+    let access = Access { clock: Server::access_clock(now), no_touch: true };
+    let mut effects = EffectBuffer::default();
+    for index in 0..count {
+        let number = index.to_string();
+        let key = [prefix, b":", number.as_bytes()].concat();
+        let mut value = format!("value:{number}").into_bytes();
+        if let Some(len) = len {
+            value.resize(len, 0);
+        }
+        effects.clear();
+        effects.wanted = server.commit.wanted();
+        let locked = server.keyspace.lock_one(Position::of(&key).shard());
+        let no_request = Args::new(&[], &[]);
+        let mut keys = Keys::new(
+            &server.keyspace,
+            locked,
+            &[],
+            cx.session.db,
+            now,
+            access,
+            no_request,
+            &mut effects,
+            &*server.listener,
+        );
+        let set = |writer: &mut EffectWriter| {
+            writer.arg(b"SET").arg(&key).arg(&value);
+        };
+        let change = Change::composed(EventClass::String, "set", &set);
+        match keys.write(&key) {
+            slot if slot.exists() => drop(slot),
+            slot => slot.put_string(StringValue::Text(&value), Expiry::Clear, change),
+        }
+        append_effects(server, keys.finish(), Some(cx.stats));
+    }
+    cx.reply.ok();
+    Ok(())
+}

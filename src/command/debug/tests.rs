@@ -1,0 +1,82 @@
+use crate::command::testing::TestClient;
+
+/// A client that may use DEBUG.
+fn client() -> TestClient {
+    TestClient::configured("enable-debug-command yes")
+}
+
+fn check(exchanges: &[(&str, &str)]) {
+    let mut client = client();
+    for (line, expect) in exchanges {
+        let reply = client.say(line);
+        assert_eq!(reply.trim_end().replace("\r\n", "|"), *expect, "{line}");
+    }
+}
+
+#[test]
+fn it_must_be_allowed() {
+    let mut client = TestClient::new();
+    assert!(
+        client.say("DEBUG DIGEST").starts_with("-ERR DEBUG command not allowed. If the enable-debug-command")
+    );
+}
+
+#[test]
+fn small_replies() {
+    check(&[
+        (
+            "DEBUG nosuch",
+            "-ERR unknown subcommand or wrong number of arguments for 'nosuch'. Try DEBUG HELP.",
+        ),
+        ("DEBUG SLEEP", "-ERR unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP."),
+        ("DEBUG SLEEP x", "+OK"),
+        ("DEBUG SLEEP -1", "+OK"),
+        ("DEBUG SLEEP nan", "+OK"),
+        ("DEBUG OBJECT nosuch", "-ERR no such key"),
+        ("DEBUG SET-ACTIVE-EXPIRE 0", "+OK"),
+        ("DEBUG STRINGMATCH-LEN a* abc", ":1"),
+        ("DEBUG ERROR foo", "-foo"),
+        ("DEBUG LOG hi", "+OK"),
+        ("DEBUG PROTOCOL x", WRONG_TYPE),
+        ("DEBUG PROTOCOL map", "*6|:0|:0|:1|:1|:2|:0"),
+        ("DEBUG PROTOCOL double", "$5|3.141"),
+        ("DEBUG PROTOCOL push", "-ERR RESP2 is not supported by this command"),
+        ("DEBUG POPULATE 2 pre 10", "+OK"),
+        ("GET pre:1", "$10|value:1\0\0\0"),
+        ("DEBUG POPULATE 3", "+OK"),
+        ("GET key:2", "$7|value:2"),
+        ("DBSIZE", ":5"),
+        ("DEBUG POPULATE x", "-ERR value is out of range, must be positive"),
+    ]);
+}
+
+const WRONG_TYPE: &str = "-ERR Wrong protocol type name. Please use one of the following: \
+                          string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+
+#[test]
+fn populating_is_logged() {
+    let mut client = client();
+    client.say("DEBUG POPULATE 2 p");
+    assert_eq!(client.effects(), ["0: SET p:0 value:0", "0: SET p:1 value:1"]);
+}
+
+/// The digests are what redis-server 7.0.15 says after the same commands.
+#[test]
+fn digests_are_those_of_redis() {
+    check(&[
+        ("DEBUG DIGEST", "+0000000000000000000000000000000000000000"),
+        ("DEBUG DIGEST-VALUE nosuch", "*1|+0000000000000000000000000000000000000000"),
+        ("SET a b", "+OK"),
+        ("DEBUG DIGEST", "+479783d7290f02957dfbe3408a858ba13eea1709"),
+        ("SET n 12345", "+OK"),
+        ("SET v x EX 100", "+OK"),
+        ("SELECT 3", "+OK"),
+        ("SET other 1", "+OK"),
+        ("DEBUG DIGEST", "+db978b591789b5d4b66533a340a52715a884744a"),
+        ("SELECT 0", "+OK"),
+        (
+            "DEBUG DIGEST-VALUE a n v",
+            "*3|+b78559cd22bce6e6df712eb99ce7f3b08e8f8f1f|+e1cf90774e995ae03de66e8109dc5cb9d9c2dc83|+0745672cb1bf060476eedeb8a28f5ffe1ff5a2be",
+        ),
+    ]);
+}
