@@ -8,6 +8,7 @@ use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::walk::Cursor;
 use crate::keyspace::{EffectBuffer, Position};
+use crate::resp::output::SHARED_LEN_MIN;
 use crate::resp::reply::push_header;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
@@ -147,9 +148,13 @@ impl Names {
         self.bulks.extend_from_slice(b"\r\n");
     }
 
-    fn reply(&self, cx: &mut Context<'_>) {
+    fn reply(self, cx: &mut Context<'_>) {
         cx.reply.array(self.count);
-        cx.reply.raw(&self.bulks);
+        if self.bulks.len() < SHARED_LEN_MIN {
+            cx.reply.raw(&self.bulks);
+        } else {
+            cx.reply.output().push_shared(self.bulks.into());
+        }
     }
 }
 
