@@ -40,7 +40,9 @@ INFO_FIELDS_NOT_OURS = {}
 
 # CONFIG GET names of 7.0.15 that Dunlin does not have, and those whose default differs.
 CONFIG_NAMES_NOT_OURS = {}
-CONFIG_DEFAULTS_OF_OUR_OWN = {}
+CONFIG_DEFAULTS_OF_OUR_OWN = {
+    "io-threads": "workers, one a core, where Redis has helpers of one thread",
+}
 
 
 def excused(words, redis_raw, ours_raw):
