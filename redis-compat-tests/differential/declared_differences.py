@@ -32,7 +32,43 @@ DIFFERENCES = [
         "COPY gives a small integer a private object in Redis; here none is shared, and all are told alike",
         r"^OBJECT REFCOUNT ", r"^:1\r\n$", r"^:2147483647\r\n$",
     ),
+    Difference(
+        "COMMAND GETKEYS takes a command without arguments since 7.2, so it looks at the command first",
+        r"^COMMAND GETKEYS(ANDFLAGS)? \S*$",
+        r"^-ERR wrong number of arguments for 'command\|getkeys",
+        r"^-ERR (The command has no key arguments|Invalid number of arguments|Invalid command specified)",
+    ),
+    Difference(
+        "the arity of COMMAND GETKEYS and GETKEYSANDFLAGS is -3 since 7.2",
+        r"^COMMAND INFO command\|getkeys(andflags)? arity$", r"^:-4", r"^:-3",
+    ),
+    Difference(
+        "command tips as in 7.2",
+        r"^COMMAND INFO (msetnx|randomkey|scan|client\|setname|config\|resetstat|config\|rewrite) tips$", r"", r"",
+    ),
+    Difference(
+        "loglevel has a further value in 7.2: nothing",
+        r"^CONFIG SET .*loglevel", r"debug, verbose, notice, warning\r\n$", r"debug, verbose, notice, warning, nothing\r\n$",
+    ),
+    Difference(
+        "Redis cuts an unknown command's name and arguments at their first NUL byte; Dunlin shows them whole",
+        r"\x00", r"^-(ERR|NOAUTH) ?.*unknown command", r"^-(ERR|NOAUTH) ?.*unknown command",
+    ),
+    Difference(
+        "LATENCY DOCTOR and MEMORY DOCTOR speak in our own words", r"^(LATENCY|MEMORY) DOCTOR$", r"^[$=]", r"^[$=]",
+    ),
+    Difference(
+        "keyspace notifications come with pub/sub; until then the setting is refused, not ignored",
+        r"^CONFIG (SET|GET) notify-keyspace-events",
+        r"", r"keyspace notifications are not supported|notify-keyspace-events\r\n\$0",
+    ),
+    Difference(
+        "SET has further forms from newer servers (IFEQ, IFNE)", r"^COMMAND DOCS set arguments$", r"", r"'IFEQ'",
+    ),
 ]
+
+# CLIENT LIST and INFO have these fields since 7.2.
+CLIENT_FIELDS_SINCE_7_2 = {b"lib-name", b"lib-ver"}
 
 # INFO fields by section. Each further field of Dunlin's is fine (clients ignore what they don't know), each
 # missing one must be named here.
@@ -40,7 +76,9 @@ INFO_FIELDS_NOT_OURS = {}
 
 # CONFIG GET names of 7.0.15 that Dunlin does not have, and those whose default differs.
 CONFIG_NAMES_NOT_OURS = {}
-CONFIG_DEFAULTS_OF_OUR_OWN = {}
+CONFIG_DEFAULTS_OF_OUR_OWN = {
+    "io-threads": "workers, one a core, where Redis has helpers of one thread",
+}
 
 
 def excused(words, redis_raw, ours_raw):

@@ -48,6 +48,7 @@ class Side:
 
     def __init__(self, server):
         self.server, self.connections, self.protocol, self.initial = server, {}, 2, None
+        self.crashes = []
 
     def begin(self, protocol):
         """Empty databases, fresh connections, the configuration that the server started with.
@@ -60,6 +61,8 @@ class Side:
             self._reset()
         except (RuntimeError, OSError, Closed, Garbled):
             self.end()
+            if not self.server.alive():
+                self.crashes.append(self.server.log()[-3000:])
             self.server.stop()
             self.server.start()
             self.initial = None

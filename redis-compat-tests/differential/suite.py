@@ -188,6 +188,8 @@ def run(options):
             introspection.run(pair, options, results, all_findings, against_redis)
             run_random(pair, options, results, all_findings)
             pair.end()
+            for log in pair.ours.crashes:
+                results.fail("the server ended", log)
             if not ours.alive():
                 results.fail("server", "it ended during the suite:\n" + ours.log()[-2000:])
     except StartFailed as error:
