@@ -75,6 +75,12 @@ impl Worker {
 }
 
 impl Scratch {
+    /// Gives back what unusually large requests took.
+    pub fn trim(&mut self) {
+        self.batch.trim();
+        self.effects.trim();
+    }
+
     /// Empties the output, giving back what an unusually large reply took.
     pub fn reset_output(&mut self) {
         self.output.clear();
