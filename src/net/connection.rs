@@ -28,6 +28,8 @@ const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
 const ROUNDS_PER_TURN: usize = 4;
 /// Batches in one of them at most: more than a full read buffer of the shortest requests.
 const BATCHES_PER_ROUND: usize = 256;
+/// Buffers with more in them than this grow in smaller steps.
+const LONG_BUFFER: usize = 8 << 20;
 /// Buffers with less capacity than this are kept as they are.
 const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
@@ -224,12 +226,20 @@ impl Connection {
             tracing::warn!("closing client {} that reached the query buffer limit", self.session.client.id);
             return Err(End::Closed);
         }
-        // A long value's buffer grows by an eighth of what has really arrived, not by what the client announced.
-        if self.input.capacity() - self.input.len() < bytes.len() && self.input.len() > 1 << 20 {
-            self.input.reserve_exact(bytes.len().max(self.input.len() / 8));
-        }
+        self.make_room(bytes.len());
         self.input.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// A buffer grows with what has really arrived, not with what the client announced: it doubles at first, and by a
+    /// quarter once it is long. (Many small steps would leave as many freed buffers behind as they take.)
+    fn make_room(&mut self, count: usize) {
+        let len = self.input.len();
+        if self.input.capacity() - len >= count || len < LONG_BUFFER {
+            return;
+        }
+        let missing = self.decoder.needed().map_or(usize::MAX, |needed| self.executed + needed - len);
+        self.input.reserve_exact(count.max((len / 4).min(missing)));
     }
 
     /// Executes what was kept, or some of it. Returns whether that led anywhere.
