@@ -92,7 +92,7 @@ pub fn run(server: Arc<Server>) {
         }
         if now / 1000 != second {
             second = now / 1000;
-            crate::net::idle::close_idle(&server, now);
+            crate::net::idle::look_after(&server, now);
         }
 
         let next = |server: &Server| {

@@ -73,6 +73,9 @@ impl<'e> Change<'e> {
     }
 }
 
+/// What an effect buffer keeps from unit to unit at most.
+const KEPT_BYTES: usize = 256 * 1024;
+
 /// The effects of one unit, encoded.
 #[derive(Default)]
 pub struct EffectBuffer {
@@ -90,6 +93,13 @@ impl EffectBuffer {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.parts.clear();
+    }
+
+    /// Gives back what an unusually large unit took.
+    pub fn trim(&mut self) {
+        if self.bytes.capacity() > KEPT_BYTES {
+            *self = Self { wanted: self.wanted, ..Self::default() };
+        }
     }
 
     /// The effects in order: their database, and the encoded command.

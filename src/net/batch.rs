@@ -12,6 +12,8 @@ use crate::resp::error::ProtocolError;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
 const REQUESTS_MAX: usize = 64;
+/// What an unusually long request leaves behind is given back above so many arguments.
+const SPANS_KEPT: usize = 64 * 1024;
 /// Keys of one request that are worked out ahead.
 const KEYS_PER_REQUEST_MAX: usize = 128;
 
@@ -41,6 +43,8 @@ pub struct Batch {
     requests: Vec<Request>,
     spans: Vec<Span>,
     keys: Vec<Known>,
+    /// Inline commands with quotes as they came, and where: decoding unquotes them in place.
+    quoted: Vec<(usize, Vec<u8>)>,
 }
 
 impl Batch {
@@ -58,9 +62,13 @@ impl Batch {
         self.requests.clear();
         self.spans.clear();
         self.keys.clear();
+        self.quoted.clear();
         let mut at = start;
         while self.requests.len() < REQUESTS_MAX {
             let first_span = self.spans.len();
+            if buffer.get(at).is_some_and(|first| *first != b'*') {
+                self.remember_quoted(&buffer[at..], at);
+            }
             match decoder.next(buffer, at, limits, &mut self.spans) {
                 Ok(Found::Request { end }) => {
                     self.add(buffer, first_span, end, commands, ahead);
@@ -102,6 +110,31 @@ impl Batch {
             command: command.map(|command| command.id as u32),
             end,
         });
+    }
+
+    /// Keeps an inline command as it came, if unquoting it will change it.
+    #[cold]
+    fn remember_quoted(&mut self, rest: &[u8], at: usize) {
+        let Some(end) = memchr::memchr(b'\n', rest) else { return };
+        let line = &rest[..end];
+        if memchr::memchr2(b'"', b'\'', line).is_some() {
+            self.quoted.push((at, line.to_vec()));
+        }
+    }
+
+    /// Makes the requests from `from` on as they came: they will be decoded again.
+    #[cold]
+    pub fn put_back(&self, buffer: &mut [u8], from: usize) {
+        for (at, line) in self.quoted.iter().filter(|(at, _)| *at >= from) {
+            buffer[*at..*at + line.len()].copy_from_slice(line);
+        }
+    }
+
+    /// Gives back what a request with very many arguments took.
+    pub fn trim(&mut self) {
+        if self.spans.capacity() > SPANS_KEPT {
+            self.spans = Vec::new();
+        }
     }
 
     /// Has the entries that the batch will touch on their way into the cache: their cells are there by now.

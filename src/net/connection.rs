@@ -24,9 +24,17 @@ use std::task::{Context, Poll};
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
 /// Replies of this mean size come from values outside of their entries.
 const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
-/// Reads in a row before other connections get their turn.
-const READS_PER_TURN: usize = 4;
+/// Reads, or runs of kept requests, before other connections get their turn.
+const ROUNDS_PER_TURN: usize = 4;
+/// Batches in one of them at most: more than a full read buffer of the shortest requests.
+const BATCHES_PER_ROUND: usize = 256;
+/// Buffers with more in them than this grow in smaller steps.
+const LONG_BUFFER: usize = 8 << 20;
+/// Buffers with less capacity than this are kept as they are.
+const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
+/// Places in a buffer are 32 bits wide; an eighth of it may be executed and still there.
+const BUFFER_LEN_MAX: u64 = u32::MAX as u64 / 8 * 7;
 
 /// Why a connection ends.
 enum End {
@@ -92,7 +100,7 @@ impl Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<End> {
-        let mut reads = 0;
+        let mut rounds = 0;
         loop {
             if self.session.client.is_killed() {
                 return Poll::Ready(End::Closed);
@@ -111,15 +119,18 @@ impl Connection {
             if self.output.is_empty() && (self.finishing || self.input_ended && !self.has_input()) {
                 return self.stream.poll_flush(cx).map(|_| End::Closed);
             }
-            if self.may_execute(worker) && self.has_input() && self.is_worth_decoding() {
-                let before = (self.executed, self.parked);
-                self.execute_buffered(cx, worker);
-                if (self.executed, self.parked) != before || self.finishing {
+            if rounds == ROUNDS_PER_TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if self.may_execute(worker) && self.has_input() {
+                if self.is_worth_decoding() && self.execute_buffered(cx, worker) {
+                    rounds += 1;
                     continue;
                 }
-                if self.input_ended {
-                    // The rest of the last request will never come.
-                    self.finishing = true;
+                // The rest of the last request will never come.
+                self.finishing |= self.input_ended;
+                if self.finishing {
                     continue;
                 }
             }
@@ -131,11 +142,7 @@ impl Connection {
             if self.finishing || self.input_ended {
                 return Poll::Pending;
             }
-            reads += 1;
-            if reads > READS_PER_TURN {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            rounds += 1;
             match self.poll_fill(cx, worker) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
@@ -153,10 +160,18 @@ impl Connection {
         self.decoder.needed().is_none_or(|needed| self.input.len() - self.executed >= needed)
     }
 
+    /// How much output may wait before no further request is executed. Where a limit says at how much a client that
+    /// doesn't read is cut off, it gets there.
+    fn output_max(worker: &Worker) -> usize {
+        let hot = &worker.server.hot;
+        let limit = hot.output_hard_limit.load(Relaxed).max(hot.output_soft_limit.load(Relaxed));
+        usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX)
+    }
+
     fn may_execute(&self, worker: &Worker) -> bool {
         self.parked.is_none()
             && !self.finishing
-            && self.output.len() < OUTPUT_WAITING_MAX
+            && self.output.len() < Self::output_max(worker)
             && (self.output.is_empty() || worker.server.commit.may_leave(self.gate))
     }
 
@@ -199,37 +214,53 @@ impl Connection {
 
     /// Keeps bytes that can't be executed yet.
     fn keep(&mut self, bytes: &[u8], worker: &Worker) -> Result<(), End> {
-        if self.executed > 0 {
+        // Moving what waits for every few requests that ran would take time without end where much waits.
+        if self.executed > self.input.len() / 8 {
             self.input.drain(..self.executed);
             self.executed = 0;
         }
-        let limit = worker.server.hot.client_query_buffer_limit.load(Relaxed).min(u64::from(u32::MAX));
-        if (self.input.len() + bytes.len()) as u64 > limit {
+        self.session.client.last_active.store(worker.server.now(), Relaxed);
+        let limit = worker.server.hot.client_query_buffer_limit.load(Relaxed).min(BUFFER_LEN_MAX);
+        if (self.input.len() - self.executed + bytes.len()) as u64 > limit {
             worker.server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
             tracing::warn!("closing client {} that reached the query buffer limit", self.session.client.id);
             return Err(End::Closed);
         }
-        // A long value's buffer grows by an eighth of what has really arrived, not by what the client announced.
-        if self.input.capacity() - self.input.len() < bytes.len() && self.input.len() > 1 << 20 {
-            self.input.reserve_exact(bytes.len().max(self.input.len() / 8));
-        }
+        self.make_room(bytes.len());
         self.input.extend_from_slice(bytes);
         Ok(())
     }
 
-    /// Executes what was kept.
-    fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) {
+    /// A buffer grows with what has really arrived, not with what the client announced: it doubles at first, and by a
+    /// quarter once it is long. (Many small steps would leave as many freed buffers behind as they take.)
+    fn make_room(&mut self, count: usize) {
+        let len = self.input.len();
+        if self.input.capacity() - len >= count || len < LONG_BUFFER {
+            return;
+        }
+        let missing = self.decoder.needed().map_or(usize::MAX, |needed| self.executed + needed - len);
+        self.input.reserve_exact(count.max((len / 4).min(missing)));
+    }
+
+    /// Executes what was kept, or some of it. Returns whether that led anywhere.
+    fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) -> bool {
         let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = std::mem::take(&mut self.input);
         let start = self.executed;
         let done = self.execute(cx, worker, &mut scratch, &mut buffer, start);
-        if done == buffer.len() {
+        let left = buffer.len() - done;
+        if buffer.capacity() > SMALL_BUFFER && left < buffer.capacity() / 8 {
+            // A long request is over: its buffer isn't kept for the beginning of the next one.
+            buffer = buffer[done..].to_vec();
+            self.executed = 0;
+        } else if left == 0 {
             buffer = Vec::new();
             self.executed = 0;
         } else {
             self.executed = done;
         }
         self.input = buffer;
+        done > start || self.parked.is_some()
     }
 
     /// Executes the requests in `buffer[start..]`, batch by batch, and sends the replies. Returns where it stopped.
@@ -248,7 +279,8 @@ impl Connection {
         let mut last_command = u32::MAX;
         let now = server.now();
         let access_clock = Server::access_clock(now);
-        loop {
+        let room = Self::output_max(worker).saturating_sub(self.output.len());
+        for _ in 0..BATCHES_PER_ROUND {
             let Scratch { output, batch, effects, large_values, .. } = scratch;
             let limits = self.limits(worker);
             let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };
@@ -269,6 +301,7 @@ impl Connection {
                         self.parked = Some(on);
                         // It and those behind it are decoded again when it can run.
                         self.decoder = Decoder::default();
+                        batch.put_back(buffer, at);
                         break;
                     }
                 }
@@ -293,10 +326,11 @@ impl Connection {
                 self.finishing = true;
                 break;
             }
-            if batch.is_empty() || output.len() >= OUTPUT_WAITING_MAX {
+            if batch.is_empty() || output.len() >= room {
                 break;
             }
         }
+        scratch.trim();
         stats.batches.add(1);
         stats.requests.add(commands);
         worker.publish_memory();
@@ -369,6 +403,7 @@ impl Connection {
                 Poll::Ready(Ok(written)) => written,
             };
             self.count_output(worker, written);
+            self.session.client.last_active.store(worker.server.now(), Relaxed);
             self.output.consume(written);
         }
         self.output = Output::default();

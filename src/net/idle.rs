@@ -1,21 +1,28 @@
-//! Closes clients that have said nothing for longer than `timeout`.
+//! Closes clients that have said nothing for longer than `timeout`, and reminds those that have read nothing.
 
 use crate::state::Server;
 use crate::state::clients::flag;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Looks at all clients; cheap while `timeout` is 0. Those that wait for something, or listen, are never idle.
-pub fn close_idle(server: &Server, now: i64) {
-    let limit_seconds = server.hot.timeout.load(Relaxed);
-    if limit_seconds == 0 {
+/// Called once a second. Looks at all clients; costs nothing while neither `timeout` nor a soft limit is set.
+pub fn look_after(server: &Server, now: i64) {
+    let timeout_seconds = server.hot.timeout.load(Relaxed);
+    let soft_limit = server.hot.output_soft_limit.load(Relaxed);
+    if timeout_seconds == 0 && soft_limit == 0 {
         return;
     }
-    let limit_ms = i64::try_from(limit_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let timeout_ms = i64::try_from(timeout_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
     for client in server.clients.list() {
+        // Those that wait for something, or listen, are never idle.
         let waits = [flag::BLOCKED, flag::PUBSUB, flag::MONITOR].iter().any(|flag| client.has_flag(*flag));
-        if !waits && now.saturating_sub(client.last_active.load(Relaxed)) > limit_ms {
+        let idle_ms = now.saturating_sub(client.last_active.load(Relaxed));
+        if timeout_seconds > 0 && !waits && idle_ms > timeout_ms {
             tracing::debug!("Closing idle client {}", client.id);
             client.kill();
+        }
+        // Nothing else wakes the connection of a client that neither sends nor reads: it looks at its limit then.
+        if soft_limit > 0 && client.output_bytes.load(Relaxed) > soft_limit {
+            client.wake();
         }
     }
 }

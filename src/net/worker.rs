@@ -24,6 +24,10 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// Above this an output buffer's memory is given back when it is empty.
 const OUTPUT_KEPT_BYTES: usize = 256 * 1024;
 
+/// How long a TLS handshake may take.
+#[cfg(feature = "tls")]
+const HANDSHAKE_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// A socket on its way to its worker.
 pub struct Accepted {
     pub socket: Socket,
@@ -75,6 +79,12 @@ impl Worker {
 }
 
 impl Scratch {
+    /// Gives back what unusually large requests took.
+    pub fn trim(&mut self) {
+        self.batch.trim();
+        self.effects.trim();
+    }
+
     /// Empties the output, giving back what an unusually large reply took.
     pub fn reset_output(&mut self) {
         self.output.clear();
@@ -159,10 +169,10 @@ async fn open(socket: Socket) -> std::io::Result<(Stream, i32)> {
         Socket::Tls(socket, acceptor) => {
             let fd = socket.as_raw_fd();
             let socket = tokio::net::TcpStream::from_std(socket)?;
-            let handshake = acceptor.accept(socket);
-            // A client that never finishes its handshake must not hold a place for ever.
-            let limit = std::time::Duration::from_secs(10);
-            let stream = tokio::time::timeout(limit, handshake).await.map_err(std::io::Error::other)??;
+            // A client that never finishes its handshake must not hold a place for ever. It is on the heap, since a
+            // task is as large as the largest thing that it ever waits for.
+            let handshake = Box::pin(tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(socket)));
+            let stream = handshake.await.map_err(std::io::Error::other)??;
             (Stream::Tls(Box::new(stream)), fd)
         }
     })

@@ -117,46 +117,13 @@ impl Decoder {
             return Ok(Found::Nothing { end: at });
         }
         let first_span = spans.len();
-        self.bulks(buffer, start, at, count, None, limits, spans, first_span)
-    }
-
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the whole state of the loop, shared with resume")]
-    fn bulks(
-        &mut self,
-        buffer: &[u8],
-        start: usize,
-        mut at: usize,
-        mut remaining: i64,
-        mut bulk_len: Option<usize>,
-        limits: Limits,
-        spans: &mut Vec<Span>,
-        first_span: usize,
-    ) -> Result<Found, ProtocolError> {
-        while remaining > 0 {
-            let len = match bulk_len.take() {
-                Some(len) => len,
-                None => match bulk_header(buffer, at, limits)? {
-                    Some((len, after)) => {
-                        at = after;
-                        len
-                    }
-                    None => {
-                        self.suspend(start, at, remaining, None, spans, first_span);
-                        return Ok(Found::Incomplete);
-                    }
-                },
-            };
-            if buffer.len() < at + len + 2 {
-                self.suspend(start, at, remaining, Some(len), spans, first_span);
-                return Ok(Found::Incomplete);
+        match bulks(buffer, at, (count, None), limits, 0, spans)? {
+            Progress::Whole { end } => Ok(Found::Request { end }),
+            Progress::Stopped { at, remaining, bulk_len } => {
+                self.suspend(start, at, remaining, bulk_len, spans, first_span);
+                Ok(Found::Incomplete)
             }
-            // Like Redis, the two bytes after a bulk are skipped, not checked.
-            spans.push(Span { start: at as u32, len: len as u32 });
-            at += len + 2;
-            remaining -= 1;
         }
-        Ok(Found::Request { end: at })
     }
 
     /// Puts the progress away, with offsets relative to the request's start.
@@ -177,6 +144,8 @@ impl Decoder {
         self.partial = Some(Box::new(Partial { remaining, offset: at - start, bulk_len, spans: parked }));
     }
 
+    /// Goes on with a request. What is known of it stays where it is until the request is whole, so that a piece
+    /// costs what is in it, however many arguments came before.
     #[cold]
     fn resume(
         &mut self,
@@ -187,33 +156,68 @@ impl Decoder {
         spans: &mut Vec<Span>,
     ) -> Result<Found, ProtocolError> {
         let at = start + partial.offset;
-        if let Some(len) = partial.bulk_len
-            && buffer.len() < at + len + 2
-        {
-            self.partial = Some(partial); // Put back untouched: a long value costs one comparison a piece.
-            return Ok(Found::Incomplete);
-        }
-        let first_span = spans.len();
-        spans.extend(
-            partial.spans.iter().map(|span| Span { start: span.start + start as u32, len: span.len }),
-        );
-        partial.spans.clear();
-        let before = spans.len();
-        let found =
-            self.bulks(buffer, start, at, partial.remaining, partial.bulk_len, limits, spans, before)?;
-        if found == Found::Incomplete {
-            // What was there before goes in front of what this call added.
-            if let Some(next) = self.partial.as_mut() {
-                let mut all: Vec<Span> = spans.drain(first_span..).collect();
-                for span in &mut all {
-                    span.start -= start as u32;
-                }
-                all.append(&mut next.spans);
-                next.spans = all;
+        let outstanding = (partial.remaining, partial.bulk_len);
+        match bulks(buffer, at, outstanding, limits, start, &mut partial.spans)? {
+            Progress::Whole { end } => {
+                let absolute = |span: &Span| Span { start: span.start + start as u32, len: span.len };
+                spans.extend(partial.spans.iter().map(absolute));
+                Ok(Found::Request { end })
+            }
+            Progress::Stopped { at, remaining, bulk_len } => {
+                partial.offset = at - start;
+                partial.remaining = remaining;
+                partial.bulk_len = bulk_len;
+                self.partial = Some(partial);
+                Ok(Found::Incomplete)
             }
         }
-        Ok(found)
     }
+}
+
+/// How far the arguments of a request have come.
+enum Progress {
+    Whole {
+        end: usize,
+    },
+    /// At `at` something is missing: a header, or the bytes of a bulk whose length is known.
+    Stopped {
+        at: usize,
+        remaining: i64,
+        bulk_len: Option<usize>,
+    },
+}
+
+/// Reads arguments from `at` on: so many are outstanding, the first perhaps with its header read already. Spans count
+/// from `base`.
+#[inline]
+fn bulks(
+    buffer: &[u8],
+    mut at: usize,
+    (mut remaining, mut bulk_len): (i64, Option<usize>),
+    limits: Limits,
+    base: usize,
+    spans: &mut Vec<Span>,
+) -> Result<Progress, ProtocolError> {
+    while remaining > 0 {
+        let len = match bulk_len.take() {
+            Some(len) => len,
+            None => match bulk_header(buffer, at, limits)? {
+                Some((len, after)) => {
+                    at = after;
+                    len
+                }
+                None => return Ok(Progress::Stopped { at, remaining, bulk_len: None }),
+            },
+        };
+        if buffer.len() < at + len + 2 {
+            return Ok(Progress::Stopped { at, remaining, bulk_len: Some(len) });
+        }
+        // Like Redis, the two bytes after a bulk are skipped, not checked.
+        spans.push(Span { start: (at - base) as u32, len: len as u32 });
+        at += len + 2;
+        remaining -= 1;
+    }
+    Ok(Progress::Whole { end: at })
 }
 
 /// The number between `from` and the next CRLF, and where the line after it begins.

@@ -1,6 +1,7 @@
 //! The bytes on their way to a client: one growing buffer, and large values by reference between its parts.
 
 use bytes::Bytes;
+use std::collections::VecDeque;
 
 /// Values from this many bytes on leave by reference instead of being copied.
 pub const SHARED_LEN_MIN: usize = 16 * 1024;
@@ -9,7 +10,9 @@ pub const SHARED_LEN_MIN: usize = 16 * 1024;
 #[derive(Default, Debug)]
 pub struct Output {
     pub bytes: Vec<u8>,
-    shared: Vec<(usize, Bytes)>,
+    /// Of `bytes` so many were sent; they are dropped when that is worth moving the rest.
+    sent: usize,
+    shared: VecDeque<(usize, Bytes)>,
     shared_len: usize,
 }
 
@@ -24,12 +27,12 @@ impl Output {
     /// Bytes that wait to be sent, those held by reference included.
     #[inline]
     pub fn len(&self) -> usize {
-        self.bytes.len() + self.shared_len
+        self.bytes.len() - self.sent + self.shared_len
     }
 
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.shared.is_empty()
+        self.bytes.len() == self.sent && self.shared.is_empty()
     }
 
     #[inline]
@@ -48,7 +51,7 @@ impl Output {
     /// Appends a value without copying it.
     pub fn push_shared(&mut self, value: Bytes) {
         self.shared_len += value.len();
-        self.shared.push((self.bytes.len(), value));
+        self.shared.push_back((self.bytes.len(), value));
     }
 
     pub fn has_shared(&self) -> bool {
@@ -57,15 +60,16 @@ impl Output {
 
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.sent = 0;
         self.shared.clear();
         self.shared_len = 0;
     }
 
     /// Moves everything of `other` behind what is here, leaving `other` empty with its capacity.
     pub fn append(&mut self, other: &mut Output) {
-        let base = self.bytes.len();
-        self.bytes.extend_from_slice(&other.bytes);
-        self.shared.extend(other.shared.drain(..).map(|(at, value)| (base + at, value)));
+        let (base, sent) = (self.bytes.len(), other.sent);
+        self.bytes.extend_from_slice(&other.bytes[sent..]);
+        self.shared.extend(other.shared.drain(..).map(|(at, value)| (base + at - sent, value)));
         self.shared_len += other.shared_len;
         other.clear();
     }
@@ -73,7 +77,7 @@ impl Output {
     /// The first pieces to send, in order: at most `pieces.len()`. Returns how many were filled in.
     pub fn pieces<'a>(&'a self, pieces: &mut [std::io::IoSlice<'a>]) -> usize {
         let mut filled = 0;
-        let mut from = 0;
+        let mut from = self.sent;
         for (at, value) in &self.shared {
             for part in [&self.bytes[from..*at], &value[..]] {
                 if !part.is_empty() && filled < pieces.len() {
@@ -93,16 +97,15 @@ impl Output {
         filled
     }
 
-    /// Drops the first `count` bytes, which were sent.
+    /// Drops the first `count` bytes, which were sent. Takes time for what is dropped, not for what remains.
     pub fn consume(&mut self, mut count: usize) {
-        let mut cut = 0;
-        while let Some((at, value)) = self.shared.first_mut() {
-            let before = *at - cut;
+        while let Some((at, value)) = self.shared.front_mut() {
+            let before = *at - self.sent;
             if count < before {
                 break;
             }
             count -= before;
-            cut = *at;
+            self.sent = *at;
             if count < value.len() {
                 self.shared_len -= count;
                 let _ = value.split_to(count);
@@ -111,12 +114,13 @@ impl Output {
             }
             count -= value.len();
             self.shared_len -= value.len();
-            self.shared.remove(0);
+            self.shared.pop_front();
         }
-        let cut = cut + count;
-        self.bytes.drain(..cut);
-        for (at, _) in &mut self.shared {
-            *at -= cut;
+        self.sent += count;
+        if self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            self.shared.iter_mut().for_each(|(at, _)| *at -= self.sent);
+            self.sent = 0;
         }
     }
 }

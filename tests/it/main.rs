@@ -2,6 +2,11 @@
 
 #![allow(unreachable_pub, reason = "everything in a test binary is")]
 
+mod abuse;
+mod clients;
 mod common;
 mod configuration;
+mod fuzz;
+mod network;
+mod protocol;
 mod start_and_stop;

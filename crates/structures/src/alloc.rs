@@ -242,6 +242,23 @@ pub fn purge_in_background(decay_ms: usize) -> bool {
     background_thread::write(true).is_ok()
 }
 
+/// From now on blocks of 8 MiB and more go back to the operating system the moment they are freed. (jemalloc's default
+/// with a background thread is to keep them as long as small ones: a buffer that grew to 100 MB in steps then holds
+/// several times that for a second.) Returns whether the allocator agreed.
+pub fn give_back_large_at_once() -> bool {
+    // The arena of large blocks is made with the first of them. Touched by nobody, it costs address space only.
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
+    // SAFETY: the node is of type unsigned, says jemalloc's manual.
+    let Ok(arena) = (unsafe { raw::read::<u32>(b"opt.narenas\0") }) else { return false };
+    let name = format!("arena.{arena}.dirty_decay_ms\0");
+    // SAFETY: the name ends with NUL and the node is of type ssize_t, says jemalloc's manual.
+    unsafe { raw::write::<isize>(name.as_bytes(), 0) }.is_ok()
+}
+
+/// From this size on jemalloc takes blocks from an arena of their own (its `oversize_threshold`), the one behind those
+/// of the threads.
+const LARGE_BYTES: usize = 8 << 20;
+
 /// Bytes that this thread has ever allocated and freed. Other threads may free what this one allocated, so only the sum
 /// over all threads of the difference says what is in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! A server in a directory of its own, reached by a unix socket, so that no test needs a port.
 
+pub(crate) mod network;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};

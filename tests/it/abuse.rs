@@ -1,0 +1,293 @@
+//! Clients that ask for too much: memory stays bounded and the others are served.
+//!
+//! What is judged is memory, and whether somebody is answered at all; never how fast, but for bounds of seconds.
+
+use crate::common::network::{PATIENCE, Peer, Served, bulk, eventually, request};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Instant;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// Lets this process open so many descriptors; the server does so for itself.
+fn allow_descriptors(wanted: u64) -> bool {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return true;
+    }
+    let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+    limit.maximum.is_none_or(|maximum| maximum >= wanted) && setrlimit(Resource::Nofile, raised).is_ok()
+}
+
+/// Asks until memory is at most so many bytes: freed pages go back to the system after a while.
+fn expect_memory_falls(served: &Served, bytes: u64) {
+    let end = Instant::now() + PATIENCE;
+    while served.resident_bytes() > bytes && Instant::now() < end {
+        served.unix().ping(); // An allocator that nobody calls gives nothing back.
+    }
+    let now = served.resident_bytes();
+    assert!(now <= bytes, "{} MiB are held, {} MiB would be right", now / MIB, bytes / MIB);
+}
+
+/// Others are answered while something goes on: both workers have such a client.
+fn expect_others_served(others: &mut [Peer]) {
+    let start = Instant::now();
+    for round in 0..20 {
+        for (index, peer) in others.iter_mut().enumerate() {
+            let value = format!("{round} {index}").into_bytes();
+            assert_eq!(peer.ask(&[b"SET", b"other", &value]), b"+OK\r\n");
+            assert_eq!(peer.ask(&[b"GET", b"other"]), bulk(&value));
+        }
+    }
+    assert!(start.elapsed().as_secs() < 20, "others waited for {:?}", start.elapsed());
+}
+
+#[test]
+fn ten_thousand_idle_connections_cost_little() {
+    let count = 10_000;
+    if !allow_descriptors(count + 200) {
+        eprintln!("SKIPPED: this process may not open {count} sockets (ulimit -Hn)");
+        return;
+    }
+    let served = Served::start(&["--io-threads", "2", "--maxclients", "10100", "--tcp-backlog", "4096"]);
+    let mut others: Vec<Peer> = (0..4).map(|_| served.tcp()).collect();
+    expect_others_served(&mut others);
+    let before = served.resident_bytes();
+    let mut idle: Vec<TcpStream> = Vec::new();
+    while (idle.len() as u64) < count {
+        let mut stream = served.tcp_stream();
+        // Half of them have been served before they became idle.
+        if idle.len() % 2 == 0 {
+            stream.write_all(&request(&[b"SET", b"idle", &[b'v'; 1000]])).expect("it is open");
+        }
+        idle.push(stream);
+    }
+    for (index, stream) in idle.iter().enumerate() {
+        if index % 2 == 0 {
+            let mut peer = Peer::new(stream.try_clone().expect("descriptors suffice"));
+            peer.expect(b"+OK\r\n");
+        }
+    }
+    for stream in idle.last().into_iter().chain(idle.first()) {
+        let mut peer = Peer::new(stream.try_clone().expect("descriptors suffice"));
+        peer.ping();
+    }
+    expect_others_served(&mut others);
+    let each = served.resident_bytes().saturating_sub(before) / count;
+    println!("an idle connection costs {each} bytes");
+    assert!(each < 2048, "an idle connection costs {each} bytes");
+}
+
+#[test]
+fn a_client_that_never_reads_holds_a_bounded_amount() {
+    let served = Served::start(&["--io-threads", "1", "--client-query-buffer-limit", "8mb"]);
+    let mut others = [served.tcp(), served.unix()];
+    assert_eq!(others[0].ask(&[b"SET", b"large", &vec![b'v'; 300_000]]), b"+OK\r\n");
+    assert_eq!(others[0].ask(&[b"SET", b"small", &[b'v'; 10_000]]), b"+OK\r\n");
+    let before = served.resident_bytes();
+    for key in [&b"large"[..], b"small"] {
+        let mut deaf = served.tcp();
+        let gets = request(&[b"GET", key]).repeat(1000);
+        // Its requests are taken and kept up to the limit; then it is cut off.
+        let mut sent = 0;
+        while deaf.try_send(&gets) {
+            sent += gets.len() as u64;
+            assert!(sent < 200 * MIB, "it may send for ever");
+            let held = served.resident_bytes().saturating_sub(before);
+            assert!(held < 40 * MIB, "{} MiB are held for it", held / MIB);
+        }
+        expect_others_served(&mut others);
+    }
+    expect_memory_falls(&served, before + 12 * MIB);
+}
+
+#[test]
+fn a_client_that_never_reads_is_cut_off_at_the_hard_limit() {
+    let limits = ["--client-output-buffer-limit", "normal 4mb 0 0"];
+    let served = Served::start(&["--io-threads", "1", limits[0], limits[1]]);
+    let mut others = [served.tcp()];
+    assert_eq!(others[0].ask(&[b"SET", b"key", &[b'v'; 10_000]]), b"+OK\r\n");
+    let mut deaf = served.tcp();
+    // More than the sockets' own buffers take, by far.
+    deaf.try_send(&request(&[b"GET", b"key"]).repeat(10_000));
+    eventually("it is gone", || {
+        let list = others[0].ask(&[b"CLIENT", b"LIST"]);
+        (String::from_utf8_lossy(&list).matches("laddr=").count() == 1).then_some(())
+    });
+    expect_others_served(&mut others);
+    // Who reads is served, however much it asks for.
+    let mut reader = served.tcp();
+    for _ in 0..200 {
+        reader.send(&request(&[b"GET", b"key"]).repeat(100));
+        reader.expect(&bulk(&[b'v'; 10_000]).repeat(100));
+    }
+}
+
+/// Nothing happens on its connection any more, and still its time runs out.
+#[test]
+fn a_client_that_never_reads_is_cut_off_at_the_soft_limit() {
+    let served = Served::start(&["--io-threads", "1", "--client-output-buffer-limit", "normal 0 1mb 1"]);
+    let mut other = served.tcp();
+    assert_eq!(other.ask(&[b"SET", b"key", &vec![b'v'; 20_000_000]]), b"+OK\r\n");
+    let mut deaf = served.tcp();
+    deaf.send(&request(&[b"GET", b"key"]));
+    eventually("it is gone", || {
+        let list = other.ask(&[b"CLIENT", b"LIST"]);
+        (String::from_utf8_lossy(&list).matches("laddr=").count() == 1).then_some(())
+    });
+}
+
+#[test]
+fn announcements_cost_nothing() {
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut others = [served.tcp(), served.tcp()];
+    expect_others_served(&mut others);
+    let before = served.resident_bytes();
+    let starts: [&[u8]; 5] = [
+        b"*1000000\r\n",
+        b"*2147483647\r\n$3\r\nSET\r\n",
+        b"*2\r\n$3\r\nGET\r\n$536870912\r\nabc",
+        b"*1\r\n$536870912\r\n",
+        b"SET half 'a li",
+    ];
+    let mut half = Vec::new();
+    for index in 0..1000 {
+        let mut peer = served.tcp();
+        peer.send(starts[index % starts.len()]);
+        half.push(peer);
+    }
+    expect_others_served(&mut others);
+    let each = served.resident_bytes().saturating_sub(before) / half.len() as u64;
+    println!("half a request costs {each} bytes");
+    assert!(each < 8 * KIB, "half a request costs {each} bytes");
+}
+
+/// A request of very many arguments that comes byte by byte must not cost its length each time.
+#[test]
+fn a_request_of_many_arguments_may_come_in_small_pieces() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut others = [served.tcp()];
+    let mut slow = served.tcp();
+    let count = 1_000_000;
+    slow.send(format!("*{}\r\n$6\r\nEXISTS\r\n", count + 1).as_bytes());
+    slow.send(&b"$1\r\nk\r\n".repeat(count - 300));
+    for _ in 0..300 {
+        for piece in [&b"$"[..], b"1\r", b"\nk\r\n"] {
+            slow.send(piece);
+        }
+        others[0].ping();
+    }
+    slow.expect(b":0\r\n");
+    expect_others_served(&mut others);
+}
+
+#[test]
+fn a_flood_of_tiny_requests_does_not_starve_others() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut others = [served.tcp(), served.unix()];
+    std::thread::scope(|scope| {
+        let floods: Vec<TcpStream> = (0..4).map(|_| served.tcp_stream()).collect();
+        for stream in &floods {
+            let mut stream = stream.try_clone().expect("descriptors suffice");
+            let mut answers = stream.try_clone().expect("descriptors suffice");
+            scope.spawn(move || {
+                let pings = b"PING\r\n".repeat(20_000);
+                while stream.write_all(&pings).is_ok() {}
+            });
+            scope.spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+        }
+        for _ in 0..5 {
+            expect_others_served(&mut others);
+        }
+        for stream in &floods {
+            // It ends both threads of a flood.
+            stream.shutdown(std::net::Shutdown::Both).expect("it is open");
+        }
+    });
+    expect_others_served(&mut others);
+}
+
+/// What piled up while nothing could run is worked off in turns.
+#[test]
+fn a_pile_of_requests_does_not_starve_others() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut other = served.tcp();
+    assert_eq!(other.ask(&[b"CLIENT", b"PAUSE", b"100000", b"WRITE"]), b"+OK\r\n");
+    let mut flood = served.tcp();
+    flood.send(b"CLIENT REPLY OFF\r\n");
+    for _ in 0..100 {
+        flood.send(&b"INCR count\r\n".repeat(10_000));
+    }
+    let mut others = [served.tcp(), served.unix()];
+    others.iter_mut().for_each(Peer::ping);
+    assert_eq!(other.ask(&[b"CLIENT", b"UNPAUSE"]), b"+OK\r\n");
+    // The first answer comes long before the pile is gone.
+    let count = others[0].ask(&[b"GET", b"count"]);
+    assert_ne!(count, bulk(b"1000000"), "the whole pile ran in one go");
+    expect_others_served(&mut others);
+    eventually("all of the pile runs", || (other.ask(&[b"GET", b"count"]) == bulk(b"1000000")).then_some(()));
+}
+
+#[test]
+fn floods_of_large_requests_are_bounded_and_given_back() {
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut others = [served.tcp(), served.unix()];
+    expect_others_served(&mut others);
+    let before = served.resident_bytes();
+    let size = 100 * MIB as usize;
+    let value = vec![b'v'; size];
+    let clients = 4;
+    let mut large: Vec<Peer> = (0..clients).map(|_| served.tcp()).collect();
+    for peer in &mut large {
+        peer.send(format!("*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n${size}\r\n").as_bytes());
+    }
+    // All are within their request at once; only what has arrived may cost anything.
+    let mut arrived = 0;
+    for piece in value.chunks(size / 10) {
+        for peer in &mut large {
+            peer.send(piece);
+            arrived += piece.len() as u64;
+            let held = served.resident_bytes().saturating_sub(before);
+            // A buffer that grows is in two places for an instant.
+            let bound = arrived * 9 / 8 + size as u64 + 32 * MIB;
+            assert!(held < bound, "{} MiB for {} MiB", held / MIB, arrived / MIB);
+        }
+        expect_others_served(&mut others);
+    }
+    for peer in &mut large {
+        peer.send(b"\r\n");
+        peer.expect(b"+OK\r\n");
+    }
+    // One value is left, and no client's buffer.
+    expect_memory_falls(&served, before + size as u64 * 5 / 4 + 16 * MIB);
+    assert_eq!(others[0].ask(&[b"FLUSHALL"]), b"+OK\r\n");
+    expect_memory_falls(&served, before + 24 * MIB);
+    // And the same from clients that leave in the middle.
+    for peer in &mut large {
+        peer.send(format!("*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n${size}\r\n").as_bytes());
+        peer.send(&value[..size / 2]);
+    }
+    drop(large);
+    expect_memory_falls(&served, before + 24 * MIB);
+    expect_others_served(&mut others);
+}
+
+/// A request with millions of arguments leaves nothing behind in its worker.
+#[test]
+fn what_many_arguments_took_is_given_back() {
+    let served = Served::start(&["--io-threads", "1", "--appendonly", "yes", "--appendfsync", "no"]);
+    let mut other = served.tcp();
+    other.ping();
+    let before = served.resident_bytes();
+    let mut peer = served.tcp();
+    let count = 3_000_000;
+    peer.send(format!("*{}\r\n$6\r\nEXISTS\r\n", count + 1).as_bytes());
+    peer.send(&b"$1\r\nk\r\n".repeat(count));
+    peer.expect(b":0\r\n");
+    let value = vec![b'v'; 50 * MIB as usize];
+    assert_eq!(peer.ask(&[b"SET", b"large", &value]), b"+OK\r\n");
+    assert_eq!(peer.ask(&[b"DEL", b"large"]), b":1\r\n");
+    expect_memory_falls(&served, before + 24 * MIB);
+}

@@ -1,0 +1,87 @@
+//! redis-rs doing real work, over TCP and the unix socket, in RESP2 and RESP3.
+
+use crate::common::network::Served;
+use redis::{Commands, Connection, Value, pipe};
+use std::collections::HashMap;
+
+fn work(connection: &mut Connection) -> redis::RedisResult<()> {
+    let _: () = connection.set("greeting", "hello")?;
+    assert_eq!(connection.append::<_, _, i64>("greeting", ", world")?, 12);
+    assert_eq!(connection.get::<_, String>("greeting")?, "hello, world");
+    assert_eq!(connection.getrange::<_, String>("greeting", 0, 4)?, "hello");
+    assert_eq!(connection.get::<_, Option<String>>("nothing")?, None);
+    assert_eq!(connection.incr::<_, _, i64>("count", 41)?, 41);
+    assert_eq!(connection.incr::<_, _, f64>("share", 0.5)?, 0.5);
+    assert!(connection.set_nx::<_, _, bool>("once", 1)?);
+    assert!(!connection.set_nx::<_, _, bool>("once", 2)?);
+    let _: () = connection.mset(&[("a", "1"), ("b", "2")])?;
+    assert_eq!(connection.mget::<_, Vec<Option<i64>>>(&["a", "nothing", "b"])?, [Some(1), None, Some(2)]);
+    let _: () = connection.pset_ex("brief", "x", 100_000)?;
+    assert!((1..=100).contains(&connection.ttl::<_, i64>("brief")?));
+    assert!(connection.persist::<_, bool>("brief")?);
+    assert_eq!(connection.ttl::<_, i64>("brief")?, -1);
+    assert_eq!(connection.del::<_, i64>(&["a", "b", "nothing"])?, 2);
+
+    let error = connection.incr::<_, _, i64>("greeting", 1).expect_err("it is no number");
+    assert_eq!(error.detail(), Some("value is not an integer or out of range"));
+
+    let mut pipeline = pipe();
+    for number in 0..10_000 {
+        pipeline.set(format!("key:{number}"), number).ignore().get(format!("key:{number}"));
+    }
+    let numbers: Vec<i64> = pipeline.query(connection)?;
+    assert!(numbers.into_iter().eq(0..10_000));
+
+    let binary: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    let _: () = connection.set("binary", &binary)?;
+    assert!(connection.get::<_, Vec<u8>>("binary")? == binary);
+
+    let settings: HashMap<String, String> =
+        redis::cmd("CONFIG").arg("GET").arg("maxclients").query(connection)?;
+    assert_eq!(settings["maxclients"], "10000");
+    assert!(
+        redis::cmd("INFO").query::<redis::InfoDict>(connection)?.get::<String>("redis_version").is_some()
+    );
+    let _: () = redis::cmd("CLIENT").arg("SETNAME").arg("worker").query(connection)?;
+    assert_eq!(redis::cmd("CLIENT").arg("GETNAME").query::<String>(connection)?, "worker");
+    let _: () = redis::cmd("FLUSHALL").query(connection)?;
+    assert_eq!(redis::cmd("DBSIZE").query::<i64>(connection)?, 0);
+    Ok(())
+}
+
+fn check(scheme: &str, options: &str) {
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut connection = served.redis(scheme, options);
+    work(&mut connection).expect("every command is served");
+    let settings: Value =
+        redis::cmd("CONFIG").arg("GET").arg("port").query(&mut connection).expect("it is served");
+    assert_eq!(matches!(settings, Value::Map(_)), options.contains("resp3"), "{settings:?}");
+}
+
+#[test]
+fn over_tcp() {
+    check("redis", "");
+    check("redis", "?protocol=resp3");
+}
+
+#[test]
+fn over_the_unix_socket() {
+    check("unix", "");
+    check("unix", "?protocol=resp3");
+}
+
+#[test]
+fn many_at_once() {
+    let served = Served::start(&["--io-threads", "2"]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut connection = served.redis("redis", "");
+                for _ in 0..2000 {
+                    let _: i64 = connection.incr("shared", 1).expect("it is served");
+                }
+            });
+        }
+    });
+    assert_eq!(served.redis("redis", "").get::<_, i64>("shared").expect("it is served"), 16_000);
+}

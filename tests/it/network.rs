@@ -1,0 +1,143 @@
+//! Who may come in, from where, and how connections end.
+
+use crate::common::network::{Peer, Served, eventually, free_port};
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+/// All that a connection to the address is sent, if it can be made.
+fn greeting(address: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).ok()?;
+    let _ = stream.write_all(b"PING\r\n"); // A refused connection may be closed already.
+    let mut bytes = [0; 7];
+    let mut got = Vec::new();
+    while got.len() < 7 {
+        match stream.read(&mut bytes) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => got.extend_from_slice(&bytes[..count]),
+        }
+    }
+    Some(String::from_utf8_lossy(&got).into_owned())
+}
+
+#[test]
+fn more_than_maxclients_are_refused() {
+    let served = Served::start(&["--io-threads", "2", "--maxclients", "3"]);
+    // The clients that waited for the start are gone when there is room for three.
+    let mut inside: Vec<Peer> = eventually("room for three", || {
+        let mut peers: Vec<Peer> = (0..3).map(|_| served.tcp()).collect();
+        let welcome = peers.iter_mut().all(|peer| {
+            peer.try_send(b"PING\r\n") && peer.reply().is_some_and(|reply| reply == b"+PONG\r\n")
+        });
+        welcome.then_some(peers)
+    });
+    for mut peer in [served.tcp(), served.unix()] {
+        peer.expect_end(b"-ERR max number of clients reached\r\n");
+    }
+    inside.iter_mut().for_each(Peer::ping);
+    assert_eq!(inside[0].ask(&[b"CONFIG", b"SET", b"maxclients", b"10"]), b"+OK\r\n");
+    served.tcp().ping();
+}
+
+#[test]
+fn idle_clients_are_closed_after_timeout() {
+    let served = Served::start(&["--io-threads", "1", "--timeout", "1"]);
+    let mut idle = served.tcp();
+    idle.ping();
+    idle.expect_end(b"");
+}
+
+#[test]
+fn killed_clients_are_closed() {
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut victim = served.tcp();
+    let id =
+        String::from_utf8_lossy(&victim.ask(&[b"CLIENT", b"ID"])).trim_matches([':', '\r', '\n']).to_owned();
+    let mut killer = served.tcp();
+    assert_eq!(killer.ask(&[b"CLIENT", b"KILL", b"ID", id.as_bytes()]), b":1\r\n");
+    victim.expect_end(b"");
+    // One that doesn't read and one that is in the middle of a request end as well.
+    let mut deaf = served.tcp();
+    assert_eq!(deaf.ask(&[b"SET", b"k", &vec![b'v'; 1 << 20]]), b"+OK\r\n");
+    deaf.send(&b"GET k\r\n".repeat(100));
+    let mut half = served.tcp();
+    half.send(b"*2\r\n$3\r\nGET\r\n$100\r\nab");
+    let clients = |peer: &mut Peer| {
+        let list = peer.ask(&[b"CLIENT", b"LIST"]);
+        String::from_utf8_lossy(&list).matches("laddr=").count()
+    };
+    eventually("both are there", || (clients(&mut killer) >= 3).then_some(()));
+    assert_eq!(killer.ask(&[b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes"])[0], b':');
+    half.expect_end(b"");
+    eventually("both are gone", || (clients(&mut killer) == 1).then_some(()));
+}
+
+#[test]
+fn several_addresses_at_once() {
+    let served = Served::start(&["--io-threads", "1", "--bind", "127.0.0.1", "127.0.0.2", "-192.0.2.1"]);
+    for ip in ["127.0.0.1", "127.0.0.2"] {
+        let ip: IpAddr = ip.parse().expect("it is an address");
+        assert_eq!(greeting((ip, served.port).into()).as_deref(), Some("+PONG\r\n"), "{ip}");
+    }
+    let ip: IpAddr = "127.0.0.3".parse().expect("it is an address");
+    assert_eq!(greeting((ip, served.port).into()), None);
+}
+
+#[test]
+fn ipv6_beside_ipv4() {
+    let served = Served::start(&["--io-threads", "1", "--bind", "127.0.0.1", "-::1"]);
+    let ip: IpAddr = "::1".parse().expect("it is an address");
+    if std::net::TcpListener::bind((ip, 0)).is_err() {
+        eprintln!("this machine has no IPv6: only IPv4 was tried");
+    } else {
+        assert_eq!(greeting((ip, served.port).into()).as_deref(), Some("+PONG\r\n"));
+    }
+    served.tcp().ping();
+}
+
+#[test]
+fn the_port_can_be_closed_and_moved() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut unix = served.unix();
+    assert_eq!(unix.ask(&[b"CONFIG", b"SET", b"port", b"0"]), b"+OK\r\n");
+    assert_eq!(greeting(served.address()), None);
+    let port = eventually("another port", || {
+        let port = free_port();
+        (unix.ask(&[b"CONFIG", b"SET", b"port", port.to_string().as_bytes()]) == b"+OK\r\n").then_some(port)
+    });
+    let address = SocketAddr::new(served.address().ip(), port);
+    assert_eq!(greeting(address).as_deref(), Some("+PONG\r\n"));
+}
+
+/// An address of this machine that is not of the loopback interface.
+fn outside_address() -> Option<IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent: it only asks which way packets would go.
+    socket.connect("192.0.2.1:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+#[test]
+fn protected_mode_keeps_others_out() {
+    let Some(ip) = outside_address() else {
+        eprintln!("this machine has the loopback interface only: protected mode was not tried");
+        return;
+    };
+    let served = Served::start(&["--io-threads", "1", "--bind", "*"]);
+    let refused = {
+        let stream = TcpStream::connect((ip, served.port)).expect("the server listens");
+        let mut peer = Peer::new(stream);
+        let reply = peer.reply().expect("it is told why");
+        peer.expect_end(b"");
+        String::from_utf8_lossy(&reply).into_owned()
+    };
+    assert!(refused.starts_with("-DENIED "), "{refused}");
+    assert!(refused.contains("is running in protected mode because protected mode is enabled and no password is set for the default user."), "{refused}");
+    served.tcp().ping();
+    assert_eq!(served.tcp().ask(&[b"CONFIG", b"SET", b"protected-mode", b"no"]), b"+OK\r\n");
+    assert_eq!(greeting((ip, served.port).into()).as_deref(), Some("+PONG\r\n"));
+    let arguments: [&[u8]; 6] = [b"CONFIG", b"SET", b"protected-mode", b"yes", b"requirepass", b"secret"];
+    assert_eq!(served.tcp().ask(&arguments), b"+OK\r\n");
+    assert_eq!(greeting((ip, served.port).into()).as_deref(), Some("-NOAUTH"), "a password lets others in");
+}
