@@ -44,7 +44,7 @@ mod tests {
             client.server.hot.timeout.store(timeout, Relaxed);
             client.session.client.set_flag(flag, true);
             let last = client.session.client.last_active.load(Relaxed);
-            close_idle(&client.server, last + idle_ms);
+            look_after(&client.server, last + idle_ms);
             assert_eq!(client.session.client.is_killed(), closed, "{timeout} {idle_ms} {flag}");
         }
     }
