@@ -8,8 +8,9 @@ use crate::keyspace::effect::{EffectBuffer, EffectLog, Lsn};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
+use tokio::sync::Notify;
 
 /// What the gate needs of the log behind it.
 pub trait LogSink: Send + Sync {
@@ -17,21 +18,47 @@ pub trait LogSink: Send + Sync {
     fn append(&self, unit: &EffectBuffer) -> Lsn;
 }
 
-/// The gate. All LSNs in it only ever grow.
+/// Who waits on one worker. The log's thread calls the worker once, and the worker its own connections: calling each
+/// of them from another thread costs a system call a connection.
 #[derive(Default)]
+struct Lane {
+    waiters: Mutex<Vec<(Lsn, Waker)>>,
+    due: Notify,
+}
+
+/// The gate. All LSNs in it only ever grow.
 pub struct Commit {
     log: ArcSwapOption<Box<dyn LogSink>>,
     logging: AtomicBool,
     /// Whether replies wait for their LSN (appendfsync always, or a late fsync in everysec).
     waiting: AtomicBool,
     durable: AtomicU64,
-    waiters: Mutex<Vec<(Lsn, Waker)>>,
+    /// One for each worker.
+    lanes: Box<[Lane]>,
+    /// How many connections waited when the last sync was done, those included that it let go.
+    expected: AtomicUsize,
+    /// How often everybody was let go: who was on the list then is not any more.
+    openings: AtomicU64,
     failed: AtomicBool,
     /// Why the log failed, while it has.
     failure: Mutex<String>,
 }
 
 impl Commit {
+    pub fn new(workers: usize) -> Self {
+        Self {
+            log: ArcSwapOption::empty(),
+            logging: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            durable: AtomicU64::new(0),
+            lanes: std::iter::repeat_with(Lane::default).take(workers).collect(),
+            expected: AtomicUsize::new(0),
+            openings: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            failure: Mutex::default(),
+        }
+    }
+
     /// Effects go to `log` from now on; `None`: nowhere. Switch with all shards locked, so that no unit is cut.
     pub fn set_log(&self, log: Option<Box<dyn LogSink>>) {
         self.logging.store(log.is_some(), Ordering::Release);
@@ -46,6 +73,7 @@ impl Commit {
     pub fn set_waiting(&self, waiting: bool) {
         self.waiting.store(waiting, Ordering::Release);
         if !waiting {
+            self.openings.fetch_add(1, Ordering::AcqRel);
             self.wake(Lsn(u64::MAX));
         }
     }
@@ -88,30 +116,59 @@ impl Commit {
         self.wake(lsn);
     }
 
-    /// Calls the waker once `lsn` is durable. Returns whether it already is (then nobody is called).
-    pub fn wait(&self, lsn: Lsn, waker: &Waker) -> bool {
-        let mut waiters = self.waiters.lock();
+    /// Calls the waker of a connection of `worker` once `lsn` is durable. Returns whether it already is (then nobody is
+    /// called).
+    pub fn wait(&self, worker: usize, lsn: Lsn, waker: &Waker) -> bool {
+        let mut waiters = self.lanes[worker].waiters.lock();
         // Looked at under the lock: `set_durable` stores first and then takes it, so nobody is forgotten.
         if self.may_leave(lsn) {
             return true;
         }
-        match waiters.iter_mut().find(|(_, known)| known.will_wake(waker)) {
-            Some(known) => known.0 = lsn,
-            None => waiters.push((lsn, waker.clone())),
-        }
+        waiters.push((lsn, waker.clone()));
         false
     }
 
+    pub fn openings(&self) -> u64 {
+        self.openings.load(Ordering::Acquire)
+    }
+
+    /// How many connections wait.
+    pub fn waiters(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiters.lock().len()).sum()
+    }
+
+    /// How many may soon wait: those that the last sync let go come back with their next writes, the others still wait.
+    pub fn expected_waiters(&self) -> usize {
+        self.expected.load(Ordering::Relaxed)
+    }
+
     fn wake(&self, durable: Lsn) {
-        let mut due = Vec::new();
-        self.waiters.lock().retain(|(lsn, waker)| {
-            let keep = *lsn > durable;
-            if !keep {
-                due.push(waker.clone());
+        let mut expected = 0;
+        for lane in &self.lanes {
+            let waiters = lane.waiters.lock();
+            expected += waiters.len();
+            if waiters.iter().any(|(lsn, _)| *lsn <= durable) {
+                lane.due.notify_one();
             }
-            keep
-        });
-        due.into_iter().for_each(Waker::wake);
+        }
+        self.expected.store(expected, Ordering::Relaxed);
+    }
+
+    /// Calls those of a worker whose replies may leave, whenever there are any. Runs on that worker for ever.
+    pub async fn run_lane(&self, worker: usize) {
+        let lane = &self.lanes[worker];
+        loop {
+            lane.due.notified().await;
+            let mut due = Vec::new();
+            lane.waiters.lock().retain(|(lsn, waker)| {
+                let leaves = self.may_leave(*lsn);
+                if leaves {
+                    due.push(waker.clone());
+                }
+                !leaves
+            });
+            due.into_iter().for_each(Waker::wake);
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
     let server = Arc::new_cyclic(|this| Server {
         this: Weak::clone(this),
         keyspace: Arc::new(Keyspace::new(databases)),
-        commit: Arc::new(Commit::default()),
+        commit: Arc::new(Commit::new(config.io_threads())),
         persist: crate::persist::Persistence::default(),
         listener,
         clients: state::clients::Registry::default(),

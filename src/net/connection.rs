@@ -55,6 +55,8 @@ pub struct Connection {
     output: Output,
     /// The output may leave once this is durable.
     gate: Lsn,
+    /// Since which opening, and for which LSN, this connection is on the list of those who wait.
+    registered: Option<(Lsn, u64)>,
     parked: Option<ParkedOn>,
     /// No more is read; the connection ends when the output has left.
     finishing: bool,
@@ -74,6 +76,7 @@ impl Connection {
             executed: 0,
             output: Output::default(),
             gate: Lsn::default(),
+            registered: None,
             parked: None,
             finishing: false,
             input_ended: false,
@@ -386,9 +389,24 @@ impl Connection {
         client.net_output.store(client.net_output.load(Relaxed) + count as u64, Relaxed);
     }
 
+    /// Whether the output may leave; if not, this task is called when it may.
+    fn poll_gate(&mut self, cx: &mut Context<'_>, worker: &Worker) -> bool {
+        let commit = &worker.server.commit;
+        if commit.may_leave(self.gate) {
+            return true;
+        }
+        // Polled again for another reason: it is on the list already.
+        let place = (self.gate, commit.openings());
+        if self.registered == Some(place) {
+            return false;
+        }
+        self.registered = Some(place);
+        commit.wait(worker.index, self.gate, cx.waker())
+    }
+
     /// Writes as much of the waiting output as the log and the socket allow.
     fn poll_flush(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
-        if !worker.server.commit.wait(self.gate, cx.waker()) {
+        if !self.poll_gate(cx, worker) {
             return Poll::Pending;
         }
         while !self.output.is_empty() {

@@ -15,6 +15,7 @@ mod active;
 mod base;
 pub mod control;
 pub mod figures;
+mod gather;
 mod replay;
 pub mod settings;
 mod writing;

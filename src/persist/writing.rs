@@ -11,12 +11,13 @@ use crate::config::AppendFsync;
 use crate::keyspace::Lsn;
 use crate::persist::active::ActiveLog;
 use crate::persist::control;
+use crate::persist::gather::Gather;
 use crate::state::{Server, gates, unix_ms};
 use dunlin_storage::log::LogError;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two writes, unless every write is synced.
 const WRITE_INTERVAL: Duration = Duration::from_millis(1);
@@ -33,14 +34,20 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
     log.set_thread();
     let mut synced_at = unix_ms();
     let mut checked_at = synced_at;
+    let mut gather = Gather::default();
     while !log.stopping.load(Ordering::Acquire) {
         let now = unix_ms();
         let policy = server.persist.settings().fsync;
+        if policy == AppendFsync::Always && log.buffer.held_bytes() > 0 {
+            gather.wait(&server.commit);
+        }
+        let started = Instant::now();
         match write(server, log, policy, now, &mut synced_at) {
             Ok(()) => {}
             Err(LogError::Poisoned { .. } | LogError::Detached) => {}
             Err(error) => fail(server, &error),
         }
+        gather.synced(started.elapsed());
         if server.gates.closed() & gates::LOG_FULL != 0
             && log.buffer.has_room(log.buffer.capacity_bytes() / 2)
         {
