@@ -47,11 +47,14 @@ fn a_full_disk_stops_writes_and_not_reads_until_it_is_mended() {
         server.until_said("The log has failed");
         assert_eq!(refused, "-MISCONF Errors writing to the AOF file: File too large", "{fsync}");
         assert_eq!(other.call(&["GET", "known"]), "1");
+        let status = |client: &mut Client| client.call(&["INFO", "persistence"]);
+        assert!(status(&mut other).contains("aof_last_write_status:err"));
 
         lift_limit(&server);
         assert_eq!(other.call(&["SET", "known", "2"]), refused, "nothing is tried again by itself");
         assert_eq!(other.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
         while other.call(&["SET", "known", "2"]) != "+OK" {}
+        assert!(status(&mut other).contains("aof_last_write_status:ok"));
         if fsync == "always" {
             assert_eq!(client.reply().expect("the held reply leaves"), "+OK");
             server.kill();
