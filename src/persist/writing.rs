@@ -125,10 +125,10 @@ pub(super) fn hold_back_if_late(server: &Server, log: &ActiveLog, policy: Append
 pub(super) fn fail(server: &Server, error: &LogError) {
     // Clients are told the system's words, the operator the whole.
     let cause = error.source().map_or_else(|| error.to_string(), system_words);
-    tracing::error!("The log has failed, writes are refused until it is rewritten (BGREWRITEAOF): {error}");
     server.commit.set_failure(cause);
     server.gates.close(gates::LOG_FAILED);
     server.persist.figures.write_failed.store(true, Ordering::Relaxed);
+    tracing::error!("The log has failed, writes are refused until it is rewritten (BGREWRITEAOF): {error}");
 }
 
 /// The log takes writes again.

@@ -31,7 +31,7 @@ fn the_disk_is_synced_before_the_reply_leaves() {
     let trace = dir.path().join("trace");
     let mut command = Command::new("strace");
     command
-        .args(["-f", "-s", "4096", "-e", "trace=write,writev,sendto,sendmsg,fdatasync,fsync", "-o"])
+        .args(["-D", "-f", "-s", "4096", "-e", "trace=write,writev,sendto,sendmsg,fdatasync,fsync", "-o"])
         .arg(&trace)
         .arg(env!("CARGO_BIN_EXE_dunlin"))
         .args(arguments(dir.path(), &["--appendfsync", "always"]));
@@ -45,6 +45,8 @@ fn the_disk_is_synced_before_the_reply_leaves() {
     client.send(&["SHUTDOWN"]).expect("it reads");
     server.wait();
 
+    // strace ends a moment after the server.
+    until(|| std::fs::read_to_string(&trace).is_ok_and(|text| text.contains("+++ exited with 0")));
     let trace = std::fs::read_to_string(trace).expect("strace wrote it");
     let calls: Vec<&str> = trace.lines().collect();
     let after = |from: usize, what: &dyn Fn(&str) -> bool, name: &str| {
@@ -142,4 +144,22 @@ fn a_replay_meets_keys_as_they_were() {
     assert_eq!(client.call(&["GET", "short"]), "11");
     assert_eq!(client.call(&["GET", "gone"]), "$-1");
     until(|| client.call(&["DBSIZE"]) == ":1");
+}
+
+#[test]
+fn a_log_that_has_grown_is_rewritten_by_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let growth = ["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "20kb"];
+    let server = Server::start(dir.path(), &growth).expect("it starts");
+    let mut client = server.connect();
+    for n in 0..1000 {
+        assert_eq!(client.call(&["SET", "key", &n.to_string()]), "+OK");
+    }
+    server.until_said("Background AOF rewrite finished successfully");
+    assert_eq!(files(dir.path()), ["1.base.aof", "2.incr.aof", "manifest"]);
+    assert_eq!(client.call(&["INCR", "key"]), ":1000");
+    let (status, said) = server.stop();
+    assert!(status.success() && said.contains("automatic rewriting of AOF on 100% growth"), "{said}");
+    let server = Server::start(dir.path(), &[]).expect("it starts again");
+    assert_eq!(server.connect().call(&["GET", "key"]), "1000");
 }

@@ -1,6 +1,6 @@
 //! A disk that refuses: writes stop being acknowledged, reads go on, and the operator can mend it.
 
-use crate::server::{Server, arguments};
+use crate::server::{Client, Server, arguments};
 use std::process::Command;
 
 /// A server whose files may not grow beyond 32 KiB, which takes the part of a full disk.
@@ -11,6 +11,9 @@ fn start(dir: &std::path::Path, fsync: &str) -> Server {
         .args(arguments(dir, &["--appendfsync", fsync]));
     Server::spawn(dir, command).expect("it starts")
 }
+
+/// How many values of 4,000 bytes fit into 32 KiB.
+const WRITES_THAT_FIT: u32 = 7;
 
 /// Gives the disk its room back.
 fn lift_limit(server: &Server) {
@@ -29,33 +32,29 @@ fn a_full_disk_stops_writes_and_not_reads_until_it_is_mended() {
         assert_eq!(other.call(&["SET", "known", "1"]), "+OK");
         let value = "v".repeat(4000);
         let mut acknowledged = 0;
-        // With always the reply to the write that fails is held, so another client asks meanwhile.
         let refused = loop {
             client.send(&["SET", &format!("key:{acknowledged}"), &value]).expect("it reads");
-            if fsync == "always" && acknowledged == 7 {
-                break loop {
-                    let reply = other.call(&["SET", "other", "1"]);
-                    if reply != "+OK" {
-                        break reply;
-                    }
-                };
+            if fsync == "always" && acknowledged == WRITES_THAT_FIT {
+                // The reply to a write that failed is held; whoever comes after is refused.
+                server.until_said("The log has failed");
+                break other.call(&["SET", "other", "1"]);
             }
             match client.reply().expect("it answers") {
                 reply if reply == "+OK" => acknowledged += 1,
                 reply => break reply,
             }
         };
+        server.until_said("The log has failed");
         assert_eq!(refused, "-MISCONF Errors writing to the AOF file: File too large", "{fsync}");
         assert_eq!(other.call(&["GET", "known"]), "1");
-        // The line is on its way through a pipe.
-        while !server.said().contains("The log has failed") {
-            std::thread::yield_now();
-        }
+        let status = |client: &mut Client| client.call(&["INFO", "persistence"]);
+        assert!(status(&mut other).contains("aof_last_write_status:err"));
 
         lift_limit(&server);
         assert_eq!(other.call(&["SET", "known", "2"]), refused, "nothing is tried again by itself");
         assert_eq!(other.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
         while other.call(&["SET", "known", "2"]) != "+OK" {}
+        assert!(status(&mut other).contains("aof_last_write_status:ok"));
         if fsync == "always" {
             assert_eq!(client.reply().expect("the held reply leaves"), "+OK");
             server.kill();
@@ -69,5 +68,55 @@ fn a_full_disk_stops_writes_and_not_reads_until_it_is_mended() {
         for n in 0..acknowledged {
             assert_eq!(client.call(&["GET", &format!("key:{n}")]), value, "{fsync}: key {n}");
         }
+    }
+}
+
+/// strace lets every fdatasync from the fifth on fail: the start needs fewer.
+#[test]
+fn a_failed_sync_is_never_taken_for_a_success() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new("strace");
+    command
+        .args([
+            "-D",
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=fdatasync",
+            "-e",
+            "inject=fdatasync:error=EIO:when=5+",
+        ])
+        .arg(env!("CARGO_BIN_EXE_dunlin"))
+        .args(arguments(dir.path(), &["--appendfsync", "always"]));
+    let server = Server::spawn(dir.path(), command).expect("strace runs it (scripts/test installs strace)");
+    let mut writers: Vec<Client> = Vec::new();
+    let mut acknowledged = 0;
+    // Each client waits for its reply until the log fails; then the next one is told.
+    let refused = loop {
+        let mut client = server.connect();
+        client.send(&["SET", &format!("key:{acknowledged}"), "1"]).expect("it reads");
+        let reply = loop {
+            match client.poll_reply() {
+                None if server.said().contains("The log has failed") => break None,
+                None => std::thread::yield_now(),
+                reply => break reply,
+            }
+        };
+        match reply {
+            Some(reply) if reply == "+OK" => acknowledged += 1,
+            Some(reply) => break reply,
+            // Its reply is held: it is neither acknowledged nor refused.
+            None => break server.connect().call(&["SET", "other", "1"]),
+        }
+        writers.push(client);
+    };
+    assert_eq!(refused, "-MISCONF Errors writing to the AOF file: Input/output error");
+    assert_eq!(server.connect().call(&["GET", "other"]), "$-1");
+    server.kill();
+    let server = Server::start(dir.path(), &[]).expect("it starts again");
+    let mut client = server.connect();
+    for n in 0..acknowledged {
+        assert_eq!(client.call(&["GET", &format!("key:{n}")]), "1");
     }
 }

@@ -8,6 +8,7 @@ mod damage;
 mod durability;
 mod failure;
 mod kill;
+mod replay;
 mod server;
 
 /// A number from the environment.

@@ -71,6 +71,15 @@ impl Server {
         Client::open(&self.socket).expect("it listens")
     }
 
+    /// Waits until it has logged this.
+    pub fn until_said(&self, text: &str) {
+        let began = std::time::Instant::now();
+        while !self.said().contains(text) {
+            assert!(began.elapsed().as_secs() < 30, "it never said '{text}':\n{}", self.said());
+            std::thread::yield_now();
+        }
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -118,7 +127,10 @@ pub struct Client {
 
 impl Client {
     pub fn open(socket: &Path) -> std::io::Result<Self> {
-        Ok(Client { stream: BufReader::new(UnixStream::connect(socket)?) })
+        let stream = UnixStream::connect(socket)?;
+        // A reply that never comes is a failure, not a test that hangs.
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(30)))?;
+        Ok(Client { stream: BufReader::new(stream) })
     }
 
     pub fn send(&mut self, args: &[&str]) -> std::io::Result<()> {
@@ -140,6 +152,18 @@ impl Client {
             }
             _ => Ok(text.to_owned()),
         }
+    }
+
+    /// A reply if one comes within a moment.
+    pub fn poll_reply(&mut self) -> Option<String> {
+        let moment = std::time::Duration::from_millis(20);
+        self.stream.get_ref().set_read_timeout(Some(moment)).expect("a time is given");
+        let there = self.stream.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(std::time::Duration::from_secs(30)))
+            .expect("a time is given");
+        there.then(|| self.reply().expect("it answers"))
     }
 
     /// Sends a request and waits for its reply.
