@@ -7,6 +7,7 @@ use crate::command::key::scan::drop_expired;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::SHARD_COUNT;
+use crate::keyspace::shard::below;
 use crate::resp::Args;
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
@@ -55,7 +56,7 @@ fn random_shard(cx: &mut Context<'_>) -> Option<usize> {
     for (shard, count) in counts.iter_mut().enumerate() {
         *count = cx.keys.visit(shard, |db| db.len()) as u64;
     }
-    let mut chance = crate::keyspace::shard::below(counts.iter().sum(), rand::random())?;
+    let mut chance = below(counts.iter().sum(), rand::random())?;
     counts.iter().position(|&count| {
         let here = chance < count;
         chance = chance.saturating_sub(count);
