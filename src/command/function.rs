@@ -57,7 +57,10 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 }];
 
 fn flush(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    if args.remaining() > 1 || args.remaining() == 1 && !args.accept("ASYNC") && !args.accept("SYNC") {
+    if args.len() > 3 {
+        return Err(CommandError::TryHelp { given: args.at(1).into(), container: "function" });
+    }
+    if args.remaining() == 1 && !args.accept("ASYNC") && !args.accept("SYNC") {
         return Err(CommandError::text("FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
     cx.reply.ok();

@@ -3,6 +3,7 @@
 //! Runs on the main runtime, away from the workers. A scrape reads the same totals as INFO; nothing is counted for it
 //! and nothing is kept between scrapes.
 
+use crate::config::Config;
 use crate::observe::metrics;
 use crate::state::{Server, gates};
 use axum::Router;
@@ -11,10 +12,42 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The type that Prometheus expects of its text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Listens on the configured address and answers in the background. Returns where, if anywhere: an address that nobody
+/// asked for by name may be taken, which is only a warning. Must be called within a tokio runtime.
+///
+/// # Errors
+/// For people: the address that was asked for can't be used.
+pub async fn start(server: &Arc<Server>, config: &Config) -> Result<Option<SocketAddr>, String> {
+    let Some(address) = config.metrics_bind() else { return Ok(None) };
+    let bound = tokio::net::TcpListener::bind(address).await;
+    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    match bound {
+        Ok((address, listener)) => {
+            let server = Arc::clone(server);
+            tokio::spawn(async move {
+                if let Err(error) = serve(listener, server).await {
+                    tracing::error!("metrics are not served any more: {error}");
+                }
+            });
+            Ok(Some(address))
+        }
+        Err(error) if config.was_asked_for("metrics-bind") => {
+            Err(format!("Can't listen for metrics on {address}: {error}"))
+        }
+        Err(error) => {
+            tracing::warn!(
+                "No metrics: can't listen on {address}: {error}. metrics-bind sets another address."
+            );
+            Ok(None)
+        }
+    }
+}
 
 /// Answers requests for ever.
 ///

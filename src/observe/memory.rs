@@ -7,14 +7,38 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes in use now, all threads together; each worker publishes its part once a batch.
 pub fn used(server: &Server) -> u64 {
-    let sum: i64 = server.workers.iter().map(|worker| worker.memory.load(Relaxed)).sum();
-    let sum = sum + server.shared.other_memory.load(Relaxed);
-    let sum = sum + server.persist.figures.loaded_memory.load(Relaxed);
-    let used = sum.max(0) as u64;
+    let used = counted(server).saturating_add(server.shared.uncounted_memory.load(Relaxed)).max(0) as u64;
     server.shared.peak_memory.fetch_max(used, Relaxed);
-    // The first look is the clockwork's, before any client comes.
-    let _ = server.shared.startup_memory.compare_exchange(0, used, Relaxed, Relaxed);
     used
+}
+
+/// What the threads that publish their counters have allocated less what they freed.
+fn counted(server: &Server) -> i64 {
+    let sum: i64 = server.workers.iter().map(|worker| worker.memory.load(Relaxed)).sum();
+    sum + server.shared.other_memory.load(Relaxed) + server.persist.figures.loaded_memory.load(Relaxed)
+}
+
+/// Takes in what threads without published counters allocated and freed: the main thread, the log's, those that free
+/// what was flushed. Called by the clockwork ten times a second.
+pub fn settle(server: &Server) {
+    settle_with(server, alloc::stats().allocated as i64);
+}
+
+/// `measured`: bytes in use as the allocator knows them.
+fn settle_with(server: &Server, measured: i64) {
+    let shared = &server.shared;
+    let is_first = shared.startup_memory.load(Relaxed) == 0;
+    let off = measured - counted(server) - shared.uncounted_memory.load(Relaxed);
+    // A worker in the middle of a batch has not published yet: only what was off the last time too is taken in.
+    let before = if is_first { off } else { shared.memory_off.load(Relaxed) };
+    let lasting =
+        if off.signum() == before.signum() { off.signum() * off.abs().min(before.abs()) } else { 0 };
+    shared.uncounted_memory.fetch_add(lasting, Relaxed);
+    shared.memory_off.store(off - lasting, Relaxed);
+    if is_first {
+        // The first look is the clockwork's, before any client comes.
+        shared.startup_memory.store(used(server).max(1), Relaxed);
+    }
 }
 
 /// Whether `maxmemory` is set and reached.
@@ -93,6 +117,26 @@ pub fn human(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_publishes_is_found_and_what_passes_is_not() {
+        let client = crate::command::testing::TestClient::new();
+        let server = &client.server;
+        let worker = &server.workers[0].memory;
+        worker.store(100, Relaxed);
+        settle_with(server, 1100);
+        assert_eq!((used(server), server.shared.startup_memory.load(Relaxed)), (1100, 1100));
+        // A batch has allocated 500 that its worker publishes a moment later.
+        settle_with(server, 1600);
+        assert_eq!(used(server), 1100);
+        worker.store(600, Relaxed);
+        settle_with(server, 1600);
+        assert_eq!(used(server), 1600);
+        // Another thread frees 400 of it.
+        settle_with(server, 1200);
+        settle_with(server, 1200);
+        assert_eq!(used(server), 1200);
+    }
 
     #[test]
     fn bytes_for_people() {

@@ -30,6 +30,7 @@ pub fn attention_ns(server: &Server) -> u64 {
 
 /// What the clockwork does for the figures ten times a second. `now` in ms since 1970.
 pub fn tick(server: &Server, now: i64) {
+    memory::settle(server);
     memory::used(server);
     let totals = Totals::of(server);
     server.rates.sample(now, [totals.commands, totals.net_input, totals.net_output, totals.batches]);

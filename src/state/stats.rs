@@ -151,6 +151,10 @@ pub struct SharedStats {
     pub other_memory: AtomicI64,
     /// The most memory that was ever in use, in bytes.
     pub peak_memory: AtomicU64,
+    /// Bytes in use that no thread publishes, as the clockwork found.
+    pub uncounted_memory: AtomicI64,
+    /// By how much the figures were off when it looked last.
+    pub memory_off: AtomicI64,
     /// What was in use before the first client came, in bytes.
     pub startup_memory: AtomicU64,
 }
