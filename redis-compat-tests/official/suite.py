@@ -114,8 +114,8 @@ def working_copy(command):
         out.write("#!/bin/sh\n")
         if command != "false" and not is_redis(command):
             # The suite's base configuration asks for them in every test; Dunlin refuses what it does not have.
-            out.write("sed -i '/^notify-keyspace-events/d' \"$1\"\n")
-            out.write(f'exec {command} "$@" --metrics-bind ""\n')
+            out.write("[ ! -f \"$1\" ] || sed -i '/^notify-keyspace-events/d' \"$1\"\n")
+            out.write(f'DUNLIN_METRICS_BIND= exec {command} "$@"\n')
         else:
             out.write(f'exec {command} "$@"\n')
     os.chmod(wrapper, 0o755)
