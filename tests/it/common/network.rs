@@ -60,13 +60,20 @@ impl Served {
         let mut served = Self { child: child.expect("the binary can be started"), port, directory };
         let up = eventually("the server's start", || match served.child.try_wait() {
             Ok(Some(_)) => Some(false),
-            _ => UnixStream::connect(served.directory.path().join("socket")).is_ok().then_some(true),
+            _ => served.answers().then_some(true),
         });
         if !up {
             let log = served.log();
             assert!(log.contains("Could not create server TCP listening socket"), "no start:\n{log}");
         }
         up.then_some(served)
+    }
+
+    /// Whether it is there and has loaded its data.
+    fn answers(&self) -> bool {
+        let Ok(stream) = UnixStream::connect(self.directory.path().join("socket")) else { return false };
+        let mut peer = Peer::new(stream);
+        peer.try_send(b"PING\r\n") && peer.reply().is_some_and(|reply| reply == b"+PONG\r\n")
     }
 
     /// What the server has said so far, on both streams.
@@ -120,18 +127,6 @@ impl Served {
         let text = text.expect("the server lives");
         let line = text.lines().find(|line| line.starts_with(field)).expect("the field exists");
         line.split_ascii_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("it is a number")
-    }
-
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("it is our child").is_none()
-    }
-
-    /// A number of INFO.
-    pub(crate) fn info(&self, field: &str) -> Option<u64> {
-        let reply = self.unix().ask(&[b"INFO", b"everything"]);
-        let text = String::from_utf8_lossy(&reply).into_owned();
-        let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
-        value.trim().parse().ok()
     }
 }
 
