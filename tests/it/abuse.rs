@@ -59,7 +59,7 @@ fn ten_thousand_idle_connections_cost_little() {
     while (idle.len() as u64) < count {
         let mut stream = served.tcp_stream();
         // Half of them have been served before they became idle.
-        if idle.len() % 2 == 0 {
+        if idle.len().is_multiple_of(2) {
             stream.write_all(&request(&[b"SET", b"idle", &[b'v'; 1000]])).expect("it is open");
         }
         idle.push(stream);
