@@ -281,7 +281,11 @@ fn describe(cx: &mut Context<'_>, command: &Command) {
     spec.tips.iter().for_each(|tip| reply.bulk_str(tip));
     reply.set(spec.keys.len());
     spec.keys.iter().for_each(|spec| key_spec(reply, spec));
-    reply.set(command.subcommand_ids.len());
+    // Redis says "no subcommands" with a set, and some with an array.
+    match command.subcommand_ids.len() {
+        0 => reply.set(0),
+        count => reply.array(count),
+    }
     for &id in &command.subcommand_ids {
         describe(cx, &cx.server.commands.all()[id]);
     }
