@@ -9,6 +9,7 @@ use crate::keyspace::door::Access;
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, SHARD_COUNT};
 use crate::resp::Args;
 use crate::state::{Server, gates};
+use dunlin_structures::cycles;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -75,9 +76,12 @@ pub fn run(server: Arc<Server>) {
         let now = server.now();
         let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;
         if active {
+            let began = cycles::now();
             for shard in 0..SHARD_COUNT {
                 while server.keyspace.next_expiry(shard) < now && expire(&server, &mut effects, shard, now) {}
             }
+            let took_ms = cycles::to_ns(cycles::now().wrapping_sub(began)) / 1_000_000;
+            crate::observe::slow::latency_event(&server, "expire-cycle", now, took_ms);
         }
         server.gates.tick(now);
         if now >= rounds_at || now + REST_MS < rounds_at {

@@ -5,6 +5,7 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::config::rewrite::Extent;
 use crate::config::{load, rewrite};
 use crate::resp::{Args, CommandError};
 
@@ -114,7 +115,7 @@ fn rewrite_file(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let Some(file) = &config.file else {
         return Err(CommandError::text("The server is running without a config file"));
     };
-    if let Err(error) = rewrite::save(file, &config) {
+    if let Err(error) = rewrite::save(file, &config, Extent::Changed) {
         let reason = load::reason(&error);
         tracing::warn!("CONFIG REWRITE failed: {reason}");
         return Err(CommandError::formatted(format!("Rewriting config file: {reason}")));

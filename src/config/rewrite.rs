@@ -32,11 +32,20 @@ const KEPT: &[&[u8]] = &[
     b"lua-replicate-commands",
 ];
 
+/// Which settings are added to those that the file names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that are not at their default.
+    Changed,
+    /// All of them (DEBUG CONFIG-REWRITE-FORCE-ALL).
+    Everything,
+}
+
 /// The new text of a file.
-pub fn rewrite(old: &[u8], config: &Config) -> Vec<u8> {
+pub fn rewrite(old: &[u8], config: &Config, extent: Extent) -> Vec<u8> {
     let mut page = Page::read(old);
     for (id, _) in settings::all() {
-        page.rewrite(id, config);
+        page.rewrite(id, config, extent);
     }
     page.text()
 }
@@ -73,12 +82,12 @@ impl Page {
         page
     }
 
-    fn rewrite(&mut self, id: SettingId, config: &Config) {
+    fn rewrite(&mut self, id: SettingId, config: &Config, extent: Extent) {
         let setting = id.setting();
         let places = self.places.remove(&id).unwrap_or_default();
         let holds = self.still_holds(id, &places, config);
         let wanted = if places.is_empty() {
-            !config.is_default(id) || setting.always_rewritten
+            !config.is_default(id) || setting.always_rewritten || extent == Extent::Everything
         } else {
             // An empty text is the absence of the setting, unless that is not its default.
             !(config.is_default(id) && setting.default.is_empty())
@@ -88,7 +97,8 @@ impl Page {
         }
         let entries = if wanted { config.value(id).to_file(setting.kind) } else { Vec::new() };
         let mut places = places.into_iter();
-        for entry in entries {
+        // Where nothing can be said for "nothing" (replicaof), the absence of a line says it.
+        for entry in entries.into_iter().filter(|entry| !entry.is_empty()) {
             let line = [setting.name.as_bytes(), b" ", &entry].concat();
             match places.next() {
                 Some(place) => self.lines[place] = Some(line),
@@ -147,7 +157,7 @@ impl Page {
 ///
 /// # Errors
 /// The system's; then the old file is as it was.
-pub fn save(path: &Path, config: &Config) -> io::Result<()> {
+pub fn save(path: &Path, config: &Config, extent: Extent) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let (old, permissions) = match fs::read(&path) {
         Ok(old) => (old, Some(fs::metadata(&path)?.permissions())),
@@ -163,7 +173,7 @@ pub fn save(path: &Path, config: &Config) -> io::Result<()> {
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }
-        file.write_all(&rewrite(&old, config))?;
+        file.write_all(&rewrite(&old, config, extent))?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
         fs::File::open(directory)?.sync_all()

@@ -11,41 +11,85 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 /// The type that Prometheus expects of its text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Listens on the configured address and answers in the background. Returns where, if anywhere: an address that nobody
-/// asked for by name may be taken, which is only a warning. Must be called within a tokio runtime.
-///
-/// # Errors
-/// For people: the address that was asked for can't be used.
-pub async fn start(server: &Arc<Server>, config: &Config) -> Result<Option<SocketAddr>, String> {
-    let Some(address) = config.metrics_bind() else { return Ok(None) };
-    let bound = tokio::net::TcpListener::bind(address).await;
-    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    match bound {
-        Ok((address, listener)) => {
-            let server = Arc::clone(server);
-            tokio::spawn(async move {
-                if let Err(error) = serve(listener, server).await {
-                    tracing::error!("metrics are not served any more: {error}");
-                }
-            });
-            Ok(Some(address))
+/// Where it is served now, and what keeps it so.
+pub struct MetricsServer {
+    server: Weak<Server>,
+    /// The main runtime: CONFIG SET comes from a worker's.
+    runtime: Handle,
+    current: Mutex<Option<(SocketAddr, AbortHandle)>>,
+}
+
+impl MetricsServer {
+    /// Serves nothing yet. Must be called within the runtime that will.
+    pub fn new(server: &Arc<Server>) -> Self {
+        Self { server: Arc::downgrade(server), runtime: Handle::current(), current: Mutex::new(None) }
+    }
+
+    /// Serves on the configured address. One that nobody asked for by name may be taken, which is only a warning.
+    ///
+    /// # Errors
+    /// For people: the address that was asked for can't be used.
+    pub fn open(&self, config: &Config) -> Result<(), String> {
+        match self.follow(config) {
+            Err(reason) if !config.was_asked_for("metrics-bind") => {
+                tracing::warn!("No metrics: {reason}. metrics-bind sets another address.");
+                Ok(())
+            }
+            outcome => outcome,
         }
-        Err(error) if config.was_asked_for("metrics-bind") => {
-            Err(format!("Can't listen for metrics on {address}: {error}"))
+    }
+
+    /// Moves to the configured address, if it is another one.
+    ///
+    /// # Errors
+    /// For people; then everything is as it was.
+    pub fn follow(&self, config: &Config) -> Result<(), String> {
+        let Some(server) = self.server.upgrade() else { return Ok(()) };
+        let wanted = config.metrics_bind();
+        let mut current = self.current.lock();
+        if wanted.is_some() && wanted == current.as_ref().map(|(address, _)| *address) {
+            return Ok(());
         }
-        Err(error) => {
-            tracing::warn!(
-                "No metrics: can't listen on {address}: {error}. metrics-bind sets another address."
-            );
-            Ok(None)
+        let opened = match wanted {
+            Some(address) => Some(
+                self.serve_at(address, server)
+                    .map_err(|error| format!("can't listen for metrics on {address}: {error}"))?,
+            ),
+            None => None,
+        };
+        if let Some((_, task)) = std::mem::replace(&mut *current, opened) {
+            task.abort();
         }
+        Ok(())
+    }
+
+    fn serve_at(&self, address: SocketAddr, server: Arc<Server>) -> io::Result<(SocketAddr, AbortHandle)> {
+        let _runtime = self.runtime.enter();
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let task = self.runtime.spawn(async move {
+            if let Err(error) = serve(listener, server).await {
+                tracing::error!("metrics are not served any more: {error}");
+            }
+        });
+        Ok((bound, task.abort_handle()))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.current.lock().as_ref().map(|(address, _)| *address)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError, load};
+use crate::observe::http::MetricsServer;
 use crate::observe::logging::Manner;
 use crate::persist;
 use crate::server::listeners::Listeners;
@@ -80,6 +81,7 @@ pub struct Reconfigure {
     pub server: Weak<Server>,
     pub log: Manner,
     pub listeners: Arc<Listeners>,
+    pub metrics: Arc<MetricsServer>,
 }
 
 impl Apply for Reconfigure {
@@ -158,6 +160,7 @@ const STEPS: &[Step] = &[
         follow: |this, config| this.listeners.follow_encrypted(config),
         told: Some("Unable to update TLS configuration. Check server logs."),
     },
+    Step { settings: &["metrics-bind"], follow: |this, config| this.metrics.follow(config), told: None },
     // Last, since it can take long: writing all data anew.
     Step {
         settings: &[

@@ -251,6 +251,9 @@ fn reply(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    if args.len() > 4 {
+        return Err(CommandError::TryHelp { given: args.at(1).into(), container: "client" });
+    }
     let all = match args.get(3) {
         None => true,
         Some(mode) if mode.eq_ignore_ascii_case(b"all") => true,

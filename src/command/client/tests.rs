@@ -33,6 +33,10 @@ fn errors() {
         ("CLIENT PAUSE x", "-ERR timeout is not an integer or out of range"),
         ("CLIENT PAUSE -1", "-ERR timeout is negative"),
         ("CLIENT PAUSE 9223372036854775807", "-ERR timeout is out of range"),
+        (
+            "CLIENT PAUSE 1 ALL x",
+            "-ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.",
+        ),
         ("CLIENT PAUSE 1 x", "-ERR CLIENT PAUSE mode must be WRITE or ALL"),
         ("CLIENT REPLY x", "-ERR syntax error"),
         ("CLIENT NO-EVICT x", "-ERR syntax error"),

@@ -9,6 +9,7 @@ mod protocol;
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::config::rewrite::{self, Extent};
 use crate::persist::control;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::{glob, number};
@@ -53,7 +54,7 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.reply.integer(i64::from(glob::matches(args.at(2), args.at(3), false)));
         }
         (b"digest", 2) => cx.reply.simple(&digest::of_everything(cx.server)),
-        (b"digest-value", 3..) => digest::of_values(cx, args),
+        (b"digest-value", _) => digest::of_values(cx, args),
         (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
         (b"populate", 3..=5) => populate::populate(cx, args)?,
         (b"loadaof", 2) => {
@@ -68,6 +69,18 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
         (b"change-repl-id", 2) => cx.reply.ok(),
+        (b"config-rewrite-force-all", 2) => {
+            let config = cx.server.settings.snapshot();
+            let saved = config.file.as_deref().map(|file| rewrite::save(file, &config, Extent::Everything));
+            match saved {
+                Some(Ok(())) => cx.reply.ok(),
+                _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
+            }
+        }
+        (b"stringmatch-test", 2) => {
+            try_patterns();
+            cx.reply.simple("Apparently Redis did not crash: test passed");
+        }
         _ => return Err(CommandError::TryHelp { given: given.into(), container: "debug" }),
     }
     Ok(())
@@ -84,6 +97,16 @@ fn sleep(cx: &mut Context<'_>, args: &Args<'_>) {
     let seconds = if seconds.is_finite() { seconds.clamp(0.0, SLEEP_MAX) } else { 0.0 };
     std::thread::sleep(Duration::from_secs_f64(seconds));
     cx.reply.ok();
+}
+
+/// Matches random patterns against random texts, for a few milliseconds.
+fn try_patterns() {
+    let random =
+        |len: usize| (0..len).map(|_| b"ab*?[]^-\\\xff"[rand::random_range(0..10)]).collect::<Vec<u8>>();
+    for round in 0..10_000 {
+        let (pattern, text) = (random(round % 30), random(round % 50));
+        std::hint::black_box(glob::matches(&pattern, &text, round % 2 == 0));
+    }
 }
 
 /// An error as a test wants to see it; without a code word it would be no error line.
@@ -118,6 +141,9 @@ fn help(cx: &mut Context<'_>) {
         &[
             "CHANGE-REPL-ID",
             "    Change the replication IDs of the instance. Nothing replicates yet: does nothing.",
+            "CONFIG-REWRITE-FORCE-ALL",
+            "    Like CONFIG REWRITE but writes all configuration options, including",
+            "    keywords not listed in original configuration file or default values.",
             "DIGEST",
             "    Output a hex signature representing the current DB content.",
             "DIGEST-VALUE <key> [<key> ...]",
@@ -143,6 +169,8 @@ fn help(cx: &mut Context<'_>) {
             "    accessed. Setting it to 1 reenables back the default.",
             "SLEEP <seconds>",
             "    Stop the worker of this connection for <seconds>. Decimals allowed.",
+            "STRINGMATCH-TEST",
+            "    Try the matching of patterns with random ones.",
             "STRINGMATCH-LEN <pattern> <string>",
             "    Return 1 if the string matches the glob-style pattern, else 0.",
         ],
