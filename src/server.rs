@@ -131,7 +131,8 @@ impl Running {
         let settings = LogSettings::new(&server.settings.snapshot());
         let loading = tokio::task::spawn_blocking(move || persist::control::start(&server, settings));
         let loaded = loading.await.map_err(|error| format!("Loading the log failed: {error}"))?;
-        loaded.map_err(|error| error.to_string())?;
+        let directory = self.server.settings.snapshot().dir();
+        loaded.map_err(|error| format!("Can't open the log in {}: {error}", directory.display()))?;
         self.server.gates.open(state::gates::LOADING);
         Ok(())
     }

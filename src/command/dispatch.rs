@@ -236,7 +236,8 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     {
         return Gate::Refused(CommandError::OutOfMemory);
     }
-    if closed & gates::LOG_FAILED != 0 && is_write {
+    // As in Redis a client that only asks whether all is well is told, too.
+    if closed & gates::LOG_FAILED != 0 && (is_write || command.full_name == "ping") {
         return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
     }
     if closed & gates::LOADING != 0 && !flags.has(spec::LOADING) {

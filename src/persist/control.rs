@@ -389,6 +389,8 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
         }
     };
     let paused_ms = unix_ms() - paused_at;
+    // What came in since counts from here on.
+    sync_ahead(log);
     tracing::info!("AOF rewrite: {count} keys were written while all shards were held for {paused_ms} ms");
     let sealed = match (written, base_writer) {
         (Ok(()), Some(base)) => base.seal().map_err(StartError::from),

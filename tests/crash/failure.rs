@@ -2,6 +2,7 @@
 
 use crate::server::{Client, Server, arguments};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// A server whose files may not grow beyond 32 KiB, which takes the part of a full disk.
 fn start(dir: &std::path::Path, fsync: &str) -> Server {
@@ -47,6 +48,7 @@ fn a_full_disk_stops_writes_and_not_reads_until_it_is_mended() {
         server.until_said("The log has failed");
         assert_eq!(refused, "-MISCONF Errors writing to the AOF file: File too large", "{fsync}");
         assert_eq!(other.call(&["GET", "known"]), "1");
+        assert_eq!(other.call(&["PING"]), refused);
         let status = |client: &mut Client| client.call(&["INFO", "persistence"]);
         assert!(status(&mut other).contains("aof_last_write_status:err"));
 
@@ -119,4 +121,31 @@ fn a_failed_sync_is_never_taken_for_a_success() {
     for n in 0..acknowledged {
         assert_eq!(client.call(&["GET", &format!("key:{n}")]), "1");
     }
+}
+
+/// strace makes every fdatasync from the third on take four seconds: the start needs two.
+#[test]
+fn with_everysec_replies_are_held_back_while_the_disk_is_late() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new("strace");
+    command
+        .args(["-D", "-f", "-o", "/dev/null", "-e", "trace=fdatasync"])
+        .args(["-e", "inject=fdatasync:delay_enter=4000000:when=3+"])
+        .arg(env!("CARGO_BIN_EXE_dunlin"))
+        .args(arguments(dir.path(), &["--appendfsync", "everysec"]));
+    let server = Server::spawn(dir.path(), command).expect("strace runs it (scripts/test installs strace)");
+    let (mut client, mut reader) = (server.connect(), server.connect());
+    assert_eq!(reader.call(&["SET", "other", "1"]), "+OK");
+    let began = Instant::now();
+    let mut longest = Duration::ZERO;
+    while began.elapsed() < Duration::from_millis(4500) {
+        let sent = Instant::now();
+        assert_eq!(client.call(&["INCR", "key"])[..1], *":");
+        longest = longest.max(sent.elapsed());
+    }
+    assert!(longest > Duration::from_millis(700), "no reply waited longer than {longest:?}");
+    server.until_said("more than two seconds behind");
+    let info = reader.call(&["INFO", "persistence"]);
+    assert!(!info.contains("aof_delayed_fsync:0"), "{info}");
+    server.kill();
 }

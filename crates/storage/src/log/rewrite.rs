@@ -1,7 +1,8 @@
 //! Replacing the log by a base, and getting out of a failure.
 //!
 //! ```text
-//! begin:   manifest  base.1 incr.1          ─►  base.1 incr.1 incr.2      effects go to incr.2 from here on
+//! begin:   effects go to incr.2 from here on; the next sync finishes incr.1 and names incr.2 in the manifest:
+//!          manifest  base.1 incr.1          ─►  base.1 incr.1 incr.2
 //! (the caller writes and seals temp-base.2, the state at begin)
 //! finish:  manifest  base.1 incr.1 incr.2   ─►  base.2 incr.2             one rename: before it the old files
 //!                                                                         count, after it the new ones
@@ -14,6 +15,7 @@ use std::io::IoSlice;
 use std::mem;
 use std::path::Path;
 
+use super::annotation::{Annotation, Kind};
 use super::base::{BaseWriter, SealedBase};
 use super::buffer::LogBuffer;
 use super::directory::io_error;
@@ -21,7 +23,7 @@ use super::error::{Damage, LogError};
 use super::lsn::Lsn;
 use super::manifest::{LogFile, Manifest};
 use super::segment::{Bounds, Depth, Fault, Mark, SegmentReader};
-use super::writer::{LogWriter, Poison, Rewrite};
+use super::writer::{Closing, LogWriter, Poison, Rewrite};
 use crate::disk::{Disk, DiskFile, append_all};
 
 impl<D: Disk> LogWriter<D> {
@@ -30,9 +32,12 @@ impl<D: Disk> LogWriter<D> {
     ///
     /// If the log had failed or was off, what the buffer holds is dropped, since the base will have it.
     ///
+    /// Waits for no disk: the old file is synced, and the new one named, by the next [`Self::sync`]. Nothing that is
+    /// appended from now on is durable before.
+    ///
     /// # Errors
-    /// If the new file can't be made, the log goes on in the old one. If the old one can't be finished or the
-    /// manifest not be replaced, the writer is poisoned.
+    /// If the new file can't be made, the log goes on in the old one. If the old one can't be written the writer is
+    /// poisoned.
     pub fn begin_rewrite(&mut self, buffer: &LogBuffer) -> Result<BaseWriter<D::File>, LogError> {
         if self.rewrite.is_some() {
             return Err(LogError::RewriteRunning);
@@ -51,16 +56,48 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn begin_joined(&mut self, buffer: &LogBuffer) -> Result<(), LogError> {
+        if self.closing.is_some() {
+            self.sync()?;
+        }
         self.write_from(buffer)?;
-        self.sync()?;
-        let (next, sequence) = self.create_segment()?;
-        self.close(buffer)?;
-        if let Err(error) = self.list_segment(next, sequence) {
-            // The manifest on disk may name the new file, which must not be followed by effects in the old one.
-            self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: false });
+        let (next, _) = self.create_segment()?;
+        let lsn = self.written;
+        self.closing = self.segment.replace(next).map(|segment| Closing { segment, lsn });
+        self.earlier_incr_bytes += self.closing.as_ref().map_or(0, |closing| closing.segment.good_end);
+        self.rewrite = Some(Rewrite::Joined);
+        Ok(())
+    }
+
+    /// Makes the file that a rewrite has left behind durable, and names the one after it. Before that nothing in the
+    /// later one counts.
+    pub(super) fn settle(&mut self) -> Result<(), LogError> {
+        let Some(Closing { segment: old, lsn }) = &mut self.closing else { return Ok(()) };
+        let lsn = *lsn;
+        let end =
+            Annotation { kind: Kind::End, segment: self.seed, lsn: lsn.get(), synced: lsn.get() }.to_line();
+        // Durable first, said second, as in `close`.
+        let mut closed = old.sync();
+        if closed.is_ok() && !old.closed {
+            closed = append_all(&mut old.file, &mut [IoSlice::new(end.as_bytes())]).and_then(|()| old.sync());
+            self.earlier_incr_bytes += end.len() as u64;
+        }
+        if let Err(source) = closed {
+            return Err(self.fail("sync", source));
+        }
+        self.durable = self.durable.max(lsn);
+        let Some(next) = &mut self.segment else { return Err(LogError::Detached) };
+        if let Err(source) = next.sync() {
+            return Err(self.fail("sync", source));
+        }
+        let mut manifest = self.manifest.clone();
+        // The sequence numbers are ours in order, and this file was the last to get one.
+        manifest.incr.push(LogFile { name: next.name.clone(), sequence: self.next_incr_sequence - 1 });
+        if let Err(error) = self.directory.write_manifest(&manifest) {
+            self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: true });
             return Err(error);
         }
-        self.rewrite = Some(Rewrite::Joined);
+        self.manifest = manifest;
+        self.closing = None;
         Ok(())
     }
 
@@ -81,6 +118,7 @@ impl<D: Disk> LogWriter<D> {
             buffer.recycle(dropped);
         }
         let segment = self.segment.replace(next);
+        self.closing = None;
         self.rewrite = Some(Rewrite::Fresh { segment, poison: self.poison.take(), written, durable });
         Ok(())
     }
@@ -110,7 +148,7 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn switch_to(&mut self, base: SealedBase) -> Result<(), LogError> {
-        if matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
+        if self.closing.is_some() || matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
             self.sync()?;
         }
         let SealedBase { path: temp, sequence, len_bytes } = base;

@@ -295,7 +295,8 @@ impl<F: DiskFile> SegmentReader<F> {
             self.lsn_is_known = true;
             self.segment = Some(segment);
             self.frame = Frame::Run { base: kind == Kind::Base };
-            self.prove(synced);
+            // Whatever stands before a run was durable before the manifest named the run's file, or the run was begun.
+            self.prove(synced.max(lsn));
             return Ok(());
         }
         let Frame::Run { base } = self.frame else { return Err(self.damage(Damage::Annotation)) };

@@ -60,6 +60,8 @@ pub struct LogWriter<D: Disk> {
     /// The random number in our lines.
     pub(super) seed: u64,
     pub(super) segment: Option<Segment<D::File>>,
+    /// The file before it, while that isn't synced and the manifest doesn't name the present one.
+    pub(super) closing: Option<Closing<D::File>>,
     pub(super) poison: Option<Poison>,
     /// What was taken from the buffer and isn't in the file.
     pub(super) unwritten: Option<Taken>,
@@ -85,6 +87,22 @@ pub(super) struct Segment<F> {
     pub(super) durable_end: u64,
     /// Whether its last line is an `end`, so that a block needs a new `run` first.
     pub(super) closed: bool,
+}
+
+impl<F: DiskFile> Segment<F> {
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.durable_end = self.good_end;
+        Ok(())
+    }
+}
+
+/// A file that a rewrite has left behind.
+#[derive(Debug)]
+pub(super) struct Closing<F> {
+    pub(super) segment: Segment<F>,
+    /// Where it ends.
+    pub(super) lsn: Lsn,
 }
 
 /// Why nothing is written any more.
@@ -148,6 +166,7 @@ impl<D: Disk> LogWriter<D> {
             positions: Arc::default(),
             seed,
             segment: None,
+            closing: None,
             poison: None,
             unwritten: None,
             rewrite: None,
@@ -201,6 +220,9 @@ impl<D: Disk> LogWriter<D> {
     /// The writer is poisoned, now or before.
     pub fn sync(&mut self) -> Result<Lsn, LogError> {
         self.check_writable()?;
+        if self.closing.is_some() {
+            self.settle()?;
+        }
         let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
         if segment.durable_end < segment.good_end {
             if let Err(source) = segment.file.sync_data() {
@@ -288,10 +310,11 @@ impl<D: Disk> LogWriter<D> {
         Annotation { kind, segment: self.seed, lsn, synced }.to_line()
     }
 
-    fn fail(&mut self, action: &'static str, source: io::Error) -> LogError {
+    pub(super) fn fail(&mut self, action: &'static str, source: io::Error) -> LogError {
         let name = self.segment.as_ref().map_or("", |segment| &segment.name);
         let error = LogError::Io { action, path: self.directory.path(name), source };
-        self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: false });
+        // With two files in the air it is too late to write their ends anew.
+        self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: self.closing.is_some() });
         error
     }
 
@@ -338,7 +361,9 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn begin_listed_segment(&mut self) -> Result<(), LogError> {
-        let (segment, sequence) = self.create_segment()?;
+        let (mut segment, sequence) = self.create_segment()?;
+        let path = self.directory.path(&segment.name);
+        segment.sync().map_err(io_error("sync", &path))?;
         self.list_segment(segment, sequence)
     }
 
@@ -352,7 +377,7 @@ impl<D: Disk> LogWriter<D> {
         Ok(())
     }
 
-    /// Begins a new file, synced, that no manifest names yet.
+    /// Begins a new file that isn't synced and that no manifest names yet.
     pub(super) fn create_segment(&mut self) -> Result<(Segment<D::File>, u64), LogError> {
         let sequence = self.next_incr_sequence;
         self.next_incr_sequence += 1;
@@ -360,11 +385,9 @@ impl<D: Disk> LogWriter<D> {
         let path = self.directory.path(&name);
         let mut file = self.directory.disk.create(&path).map_err(io_error("create", &path))?;
         let line = self.line(Kind::Run);
-        append_all(&mut file, &mut [IoSlice::new(line.as_bytes())])
-            .and_then(|()| file.sync_data())
-            .map_err(io_error("write", &path))?;
-        let end = line.len() as u64;
-        Ok((Segment { file, name, good_end: end, durable_end: end, closed: false }, sequence))
+        append_all(&mut file, &mut [IoSlice::new(line.as_bytes())]).map_err(io_error("write", &path))?;
+        let good_end = line.len() as u64;
+        Ok((Segment { file, name, good_end, durable_end: 0, closed: false }, sequence))
     }
 
     /// Finds the sizes of the files in the manifest.
