@@ -3,13 +3,11 @@
 use dunlin::cli::{self, Request, Sources};
 use dunlin::config::{Config, Machine, load};
 use dunlin::observe::banner::{self, Started};
-use dunlin::observe::http;
 use dunlin::observe::logging::{self, Manner};
 use dunlin::process::{self, PidFile, Supervisor};
 use dunlin::server;
 use std::ffi::OsString;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -93,9 +91,7 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
             tracing::warn!("{reason}");
             None
         });
-        // Before the load, so that /readyz can say that it goes on.
-        let metrics = http::start(&running.server, &config).await?;
-        introduce(&running, &config, metrics);
+        introduce(&running, &config);
         tokio::select! {
             loaded = running.load() => loaded?,
             () = signals.wait(&running.server) => return Ok(()),
@@ -119,13 +115,13 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
 }
 
 /// Says who this is and where it listens.
-fn introduce(running: &server::Running, config: &Config, metrics: Option<SocketAddr>) {
+fn introduce(running: &server::Running, config: &Config) {
     let listeners = &running.listeners;
     let started = Started {
         tcp: listeners.plain_addresses(),
         tls: listeners.encrypted_addresses(),
         unix_socket: listeners.unix_path(),
-        metrics,
+        metrics: running.metrics.address(),
         workers: config.io_threads(),
     };
     banner::lines(config, &started).iter().for_each(|line| tracing::info!("{line}"));

@@ -12,6 +12,7 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::event::{EventListener, Silence};
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
+use crate::observe::http;
 use crate::observe::logging::Manner;
 use crate::persist::{self, LogSettings};
 use crate::server::listeners::Listeners;
@@ -69,6 +70,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
 pub struct Running {
     pub server: Arc<Server>,
     pub listeners: Arc<Listeners>,
+    pub metrics: Arc<http::Door>,
     clock: JoinHandle<()>,
 }
 
@@ -101,13 +103,17 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     if listeners.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".into());
     }
+    // Before the load, so that /readyz can say that it goes on.
+    let metrics = Arc::new(http::Door::new(&server));
+    metrics.open(&config)?;
     server.settings.plug_in(Box::new(Reconfigure {
         server: Arc::downgrade(&server),
         log,
         listeners: Arc::clone(&listeners),
+        metrics: Arc::clone(&metrics),
     }));
     drop(config);
-    Ok(Running { server, listeners, clock })
+    Ok(Running { server, listeners, metrics, clock })
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {

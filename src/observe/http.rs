@@ -11,41 +11,92 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 /// The type that Prometheus expects of its text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Listens on the configured address and answers in the background. Returns where, if anywhere: an address that nobody
-/// asked for by name may be taken, which is only a warning. Must be called within a tokio runtime.
-///
-/// # Errors
-/// For people: the address that was asked for can't be used.
-pub async fn start(server: &Arc<Server>, config: &Config) -> Result<Option<SocketAddr>, String> {
-    let Some(address) = config.metrics_bind() else { return Ok(None) };
-    let bound = tokio::net::TcpListener::bind(address).await;
-    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    match bound {
-        Ok((address, listener)) => {
-            let server = Arc::clone(server);
-            tokio::spawn(async move {
-                if let Err(error) = serve(listener, server).await {
-                    tracing::error!("metrics are not served any more: {error}");
-                }
-            });
-            Ok(Some(address))
+/// Where the HTTP side listens, which may change while the server runs.
+pub struct Door {
+    server: Weak<Server>,
+    runtime: Handle,
+    open: Mutex<Option<Open>>,
+}
+
+struct Open {
+    /// As asked for: the port may be 0.
+    wanted: SocketAddr,
+    bound: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Door {
+    /// A closed one. Must be called within the runtime that is to answer.
+    pub fn new(server: &Arc<Server>) -> Self {
+        Door { server: Arc::downgrade(server), runtime: Handle::current(), open: Mutex::default() }
+    }
+
+    /// Listens on the configured address. One that nobody asked for by name may be taken: that is only a warning.
+    ///
+    /// # Errors
+    /// For people: the address that was asked for can't be used.
+    pub fn open(&self, config: &Config) -> Result<(), String> {
+        match self.follow(config) {
+            Err(error) if !config.was_asked_for("metrics-bind") => {
+                tracing::warn!("No metrics: {error}. metrics-bind sets another address.");
+                Ok(())
+            }
+            followed => followed,
         }
-        Err(error) if config.was_asked_for("metrics-bind") => {
-            Err(format!("Can't listen for metrics on {address}: {error}"))
+    }
+
+    /// Follows a change of the address.
+    ///
+    /// # Errors
+    /// For people: the new address can't be used; then the old one still is.
+    pub fn follow(&self, config: &Config) -> Result<(), String> {
+        let mut open = self.open.lock();
+        let wanted = config.metrics_bind();
+        if open.as_ref().map(|open| open.wanted) == wanted {
+            return Ok(());
         }
-        Err(error) => {
-            tracing::warn!(
-                "No metrics: can't listen on {address}: {error}. metrics-bind sets another address."
-            );
-            Ok(None)
+        let opened = match wanted {
+            Some(address) => {
+                Some(self.listen(address).map_err(|error| format!("can't listen on {address}: {error}"))?)
+            }
+            None => None,
+        };
+        if let Some(before) = std::mem::replace(&mut *open, opened) {
+            before.task.abort();
         }
+        Ok(())
+    }
+
+    fn listen(&self, wanted: SocketAddr) -> io::Result<Open> {
+        let listener = std::net::TcpListener::bind(wanted)?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?;
+        let server = self.server.upgrade().ok_or(io::ErrorKind::NotConnected)?;
+        let task = self.runtime.spawn(async move {
+            let served = match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => serve(listener, server).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::error!("metrics are not served any more: {error}");
+            }
+        });
+        Ok(Open { wanted, bound, task })
+    }
+
+    /// Where it listens, if anywhere.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.open.lock().as_ref().map(|open| open.bound)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError, load};
+use crate::observe::http;
 use crate::observe::logging::Manner;
 use crate::persist;
 use crate::server::listeners::Listeners;
@@ -80,6 +81,7 @@ pub struct Reconfigure {
     pub server: Weak<Server>,
     pub log: Manner,
     pub listeners: Arc<Listeners>,
+    pub metrics: Arc<http::Door>,
 }
 
 impl Apply for Reconfigure {
@@ -135,6 +137,7 @@ const STEPS: &[Step] = &[
         },
         told: None,
     },
+    Step { settings: &["metrics-bind"], follow: |this, config| this.metrics.follow(config), told: None },
     Step { settings: &["maxclients"], follow: |_, config| allow_clients(config.max_clients()), told: None },
     Step {
         settings: &["dir"],
