@@ -84,6 +84,5 @@ pub(super) const SETTINGS: &[Setting] = &[
         "127.0.0.1:9121",
         Live,
         "Address and port of /metrics, /healthz and /readyz; empty for none. Dunlin's own.",
-    )
-    .immutable(),
+    ),
 ];
