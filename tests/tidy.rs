@@ -21,18 +21,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyspace", &["resp"]),
     ("net", &["clock", "command", "commit", "config", "keyspace", "observe", "resp", "session", "state"]),
     ("observe", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
+    // Recovery runs what it reads through dispatch, like any client.
+    ("persist", &["command", "commit", "config", "keyspace", "observe", "resp", "session", "state"]),
     ("process", &["config"]),
     ("resp", &[]),
     (
         "server",
         &[
-            "clock", "command", "commit", "config", "keyspace", "net", "observe", "process", "resp",
-            "session", "state",
+            "clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "process",
+            "resp", "session", "state",
         ],
     ),
     ("session", &["config", "resp", "state"]),
     // Of the clockwork, only the alarm that wakes it.
-    ("state", &["clock", "command", "commit", "config", "keyspace", "observe", "resp", "session"]),
+    ("state", &["clock", "command", "commit", "config", "keyspace", "observe", "persist", "resp", "session"]),
 ];
 
 /// Crates that a folder's manifest must not name, with the reason why the folder is a crate at all.

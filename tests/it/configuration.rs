@@ -1,7 +1,10 @@
 //! Configuration from the outside: sources, CONFIG, passwords, renamed commands.
 
+use crate::common::network::{eventually, free_port};
 use crate::common::{QUIET, Server, command};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -99,4 +102,28 @@ fn commands_have_the_names_they_are_given() {
     assert_eq!(client.say("SHOUT hi"), "hi");
     assert!(client.say("ECHO hi").starts_with("-ERR unknown command 'ECHO'"));
     assert!(client.say("CONFIG GET port").starts_with("-ERR unknown command 'CONFIG'"));
+}
+
+#[test]
+fn the_metrics_address_can_change() {
+    let directory = directory();
+    let server = Server::start(&directory, &[]);
+    let mut client = server.connect();
+    let ask = |port: u16| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    let holder = TcpListener::bind("127.0.0.1:0").expect("there are free ports");
+    let taken = holder.local_addr().expect("it is bound");
+    let refused = client.say(&format!("CONFIG SET metrics-bind {taken}"));
+    assert!(refused.contains("'metrics-bind') - can't listen on 127.0.0.1:"), "{refused}");
+
+    let port = free_port();
+    assert_eq!(client.say(&format!("CONFIG SET metrics-bind 127.0.0.1:{port}")), "OK");
+    assert!(ask(port).is_some_and(|answer| answer.starts_with("HTTP/1.1 200 OK\r\n")));
+    assert_eq!(client.say("CONFIG SET metrics-bind \"\""), "OK");
+    eventually("the end of the metrics", || TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
 }
