@@ -3,11 +3,9 @@
 //! It deletes what expires at the moment it does, ends pauses, and looks after slow figures ten times a second. It
 //! sleeps until the next key is due; a unit that stores an earlier one wakes it ([`Alarm`]).
 
-use crate::command::dispatch::append_effects;
+use crate::command::expiring::expire_due;
 use crate::keyspace::compaction::Compaction;
-use crate::keyspace::door::Access;
-use crate::keyspace::{EffectBuffer, EffectLog, Keys, SHARD_COUNT};
-use crate::resp::Args;
+use crate::keyspace::{EffectBuffer, SHARD_COUNT};
 use crate::state::{Server, gates};
 use dunlin_structures::cycles;
 use parking_lot::{Condvar, Mutex};
@@ -16,8 +14,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-/// Keys deleted under one lock: short enough that nobody notices.
-pub const KEYS_PER_VISIT: usize = 64;
 /// The longest sleep, in ms: other duties come round at least this often.
 const REST_MS: i64 = 100;
 /// Freed pages go back to the system after so long: kept, they would count as used for ten seconds.
@@ -78,7 +74,9 @@ pub fn run(server: Arc<Server>) {
         if active {
             let began = cycles::now();
             for shard in 0..SHARD_COUNT {
-                while server.keyspace.next_expiry(shard) < now && expire(&server, &mut effects, shard, now) {}
+                while server.keyspace.next_expiry(shard) < now
+                    && expire_due(&server, &mut effects, shard, now)
+                {}
             }
             let took_ms = cycles::to_ns(cycles::now().wrapping_sub(began)) / 1_000_000;
             crate::observe::slow::latency_event(&server, "expire-cycle", now, took_ms);
@@ -111,22 +109,4 @@ pub fn run(server: Arc<Server>) {
             server.alarm.sleep(until - server.now());
         }
     }
-}
-
-/// Deletes some of what is due in a shard, as a unit of its own. Returns whether there may be more.
-pub fn expire(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i64) -> bool {
-    effects.clear();
-    effects.wanted = server.commit.wanted();
-    let locked = server.keyspace.lock_one(shard);
-    let access = Access { clock: Server::access_clock(now), no_touch: true };
-    let request = Args::new(&[], &[]);
-    let mut keys =
-        Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
-    let count = keys.expire_due(shard, KEYS_PER_VISIT);
-    let finished = keys.finish();
-    for (index, shard) in finished.locked.iter_mut() {
-        server.keyspace.set_next_expiry(index, shard.next_expiry());
-    }
-    append_effects(server, finished, None);
-    count == KEYS_PER_VISIT
 }

@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["config", "process"]),
     // The clockwork drives whatever is due, idle connections included.
     ("clock", &["command", "commit", "config", "keyspace", "net", "observe", "resp", "session", "state"]),
-    ("command", &["commit", "config", "keyspace", "observe", "resp", "session", "state"]),
+    // Commands ask the log to be rewritten or read anew; recovery runs commands.
+    ("command", &["commit", "config", "keyspace", "observe", "persist", "resp", "session", "state"]),
     ("commit", &["config", "keyspace", "resp"]),
     ("config", &[]),
     ("keyspace", &["resp"]),

@@ -16,6 +16,7 @@ pub mod connection;
 pub mod context;
 pub mod debug;
 pub mod dispatch;
+pub mod expiring;
 pub mod function;
 pub mod info;
 pub mod introspect;

@@ -3,7 +3,7 @@
 //! Both walk the shards one after the other, each locked for a bounded piece of work at a time, so that nobody waits for
 //! a walk. They see a key that is there all the while, and may or may not see one that comes or goes.
 
-use crate::clock;
+use crate::command::expiring;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::walk::Cursor;
@@ -214,8 +214,8 @@ fn walk(
 /// Deletes some of what has expired in a shard: in this unit if it holds the shard, else in one of its own.
 pub(super) fn drop_expired(cx: &mut Context<'_>, shard: usize) {
     if cx.keys.holds(shard) {
-        cx.keys.expire_due(shard, clock::KEYS_PER_VISIT);
+        cx.keys.expire_due(shard, expiring::KEYS_PER_VISIT);
     } else {
-        clock::expire(cx.server, &mut EffectBuffer::default(), shard, cx.keys.now);
+        expiring::expire_due(cx.server, &mut EffectBuffer::default(), shard, cx.keys.now);
     }
 }
