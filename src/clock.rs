@@ -68,6 +68,9 @@ pub fn run(server: Arc<Server>) {
     if !dunlin_structures::alloc::purge_in_background(FREE_PAGES_KEPT_MS) {
         tracing::debug!("freed memory is given back by the threads that free it");
     }
+    if !dunlin_structures::alloc::give_back_large_at_once() {
+        tracing::debug!("large blocks are kept for a while after they are freed");
+    }
     while !server.alarm.stopped.load(Relaxed) {
         let now = server.now();
         let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;

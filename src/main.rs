@@ -77,9 +77,6 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
 }
 
 fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), String> {
-    if !dunlin_structures::alloc::give_back_large_at_once() {
-        tracing::debug!("The allocator keeps large blocks for a while after they are freed.");
-    }
     let server = server::build(config).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("Can't start: {error}"))?;

@@ -196,6 +196,11 @@ impl Peer {
         );
     }
 
+    /// Reads, whatever comes, until the server closes.
+    pub(crate) fn read_to_end(&mut self) {
+        while self.take(usize::MAX / 2).is_some() {}
+    }
+
     /// Sends a request and returns its whole reply.
     pub(crate) fn ask(&mut self, words: &[&[u8]]) -> Vec<u8> {
         self.send(&request(words));
@@ -218,6 +223,7 @@ impl Peer {
                 |line: &[u8]| std::str::from_utf8(&line[1..line.len() - 2]).ok()?.parse::<i64>().ok();
             let count = u64::try_from(number(&line).unwrap_or(0)).unwrap_or(0);
             let kind = line[0];
+            assert!(b"+-:$*%~,#_(=!>|".contains(&kind), "no reply begins like this: {line:?}");
             let is_nil = line.starts_with(b"$-1") || line.starts_with(b"*-1");
             whole.extend_from_slice(&line);
             match kind {
@@ -255,7 +261,9 @@ impl Peer {
             self.taken = 0;
             let read = match self.socket.read(&mut self.buffer) {
                 Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+                Err(error) if [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()) => {
+                    0
+                }
                 Err(error) => panic!("no answer: {error}"),
             };
             self.buffer.truncate(read);
