@@ -9,7 +9,7 @@ use crate::command::dispatch::{Outcome, Unit};
 use crate::keyspace::Lsn;
 use crate::net::batch::Ahead;
 use crate::net::stream::Stream;
-use crate::net::worker::{Scratch, Worker};
+use crate::net::worker::{READ_BYTES, Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
 use crate::session::Session;
@@ -24,10 +24,10 @@ use std::task::{Context, Poll};
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
 /// Replies of this mean size come from values outside of their entries.
 const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
-/// Reads, or runs of kept requests, before other connections get their turn.
-const ROUNDS_PER_TURN: usize = 4;
-/// Batches in one of them at most: more than a full read buffer of the shortest requests.
-const BATCHES_PER_ROUND: usize = 256;
+/// Bytes read, or executed of what was kept, before other connections get their turn: one full read.
+const BYTES_PER_TURN: usize = READ_BYTES;
+/// Batches in a row at most: requests may be tiny.
+const BATCHES_PER_TURN: usize = 32;
 /// Buffers with more in them than this grow in smaller steps.
 const LONG_BUFFER: usize = 8 << 20;
 /// Buffers with less capacity than this are kept as they are.
@@ -103,7 +103,7 @@ impl Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<End> {
-        let mut rounds = 0;
+        let mut turn_bytes = 0;
         loop {
             if self.session.client.is_killed() {
                 return Poll::Ready(End::Closed);
@@ -122,13 +122,15 @@ impl Connection {
             if self.output.is_empty() && (self.finishing || self.input_ended && !self.has_input()) {
                 return self.stream.poll_flush(cx).map(|_| End::Closed);
             }
-            if rounds == ROUNDS_PER_TURN {
+            if turn_bytes >= BYTES_PER_TURN {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             if self.may_execute(worker) && self.has_input() {
-                if self.is_worth_decoding() && self.execute_buffered(cx, worker) {
-                    rounds += 1;
+                if self.is_worth_decoding()
+                    && let Some(done_bytes) = self.execute_buffered(cx, worker)
+                {
+                    turn_bytes += done_bytes;
                     continue;
                 }
                 // The rest of the last request will never come.
@@ -145,9 +147,8 @@ impl Connection {
             if self.finishing || self.input_ended {
                 return Poll::Pending;
             }
-            rounds += 1;
             match self.poll_fill(cx, worker) {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(count)) => turn_bytes += count,
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
                 Poll::Pending => return Poll::Pending,
             }
@@ -186,7 +187,7 @@ impl Connection {
     }
 
     /// Reads what is there. With nothing left over, it is executed right where it was read.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<usize, End>> {
         let mut scratch = worker.scratch.borrow_mut();
         let scratch = &mut *scratch;
         let count = match self.stream.poll_read(cx, &mut scratch.input) {
@@ -194,7 +195,7 @@ impl Connection {
             Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Gone)),
             Poll::Ready(Ok(0)) => {
                 self.input_ended = true;
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(0));
             }
             Poll::Ready(Ok(count)) => count,
         };
@@ -205,14 +206,14 @@ impl Connection {
         client.net_input.store(client.net_input.load(Relaxed) + count as u64, Relaxed);
 
         if self.has_input() || !self.may_execute(worker) {
-            return Poll::Ready(self.keep(&scratch.input[..count], worker));
+            return Poll::Ready(self.keep(&scratch.input[..count], worker).map(|()| count));
         }
         let mut buffer = std::mem::take(&mut scratch.input);
         let done = self.execute(cx, worker, scratch, &mut buffer[..count], 0);
         let left = if self.finishing { &[][..] } else { &buffer[done..count] };
         let kept = if left.is_empty() { Ok(()) } else { self.keep(left, worker) };
         scratch.input = buffer;
-        Poll::Ready(kept)
+        Poll::Ready(kept.map(|()| count))
     }
 
     /// Keeps bytes that can't be executed yet.
@@ -245,8 +246,8 @@ impl Connection {
         self.input.reserve_exact(count.max((len / 4).min(missing)));
     }
 
-    /// Executes what was kept, or some of it. Returns whether that led anywhere.
-    fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) -> bool {
+    /// Executes what was kept, or some of it. Returns how many bytes; `None` if it led nowhere.
+    fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Option<usize> {
         let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = std::mem::take(&mut self.input);
         let start = self.executed;
@@ -263,7 +264,7 @@ impl Connection {
             self.executed = done;
         }
         self.input = buffer;
-        done > start || self.parked.is_some()
+        (done > start || self.parked.is_some()).then_some(done - start)
     }
 
     /// Executes the requests in `buffer[start..]`, batch by batch, and sends the replies. Returns where it stopped.
@@ -283,7 +284,7 @@ impl Connection {
         let now = server.now();
         let access_clock = Server::access_clock(now);
         let room = Self::output_max(worker).saturating_sub(self.output.len());
-        for _ in 0..BATCHES_PER_ROUND {
+        for _ in 0..BATCHES_PER_TURN {
             let Scratch { output, batch, effects, large_values, .. } = scratch;
             let limits = self.limits(worker);
             let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };

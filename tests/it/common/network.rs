@@ -73,7 +73,7 @@ impl Served {
     fn answers(&self) -> bool {
         let Ok(stream) = UnixStream::connect(self.directory.path().join("socket")) else { return false };
         let mut peer = Peer::new(stream);
-        peer.try_send(b"PING\r\n") && peer.reply().is_some_and(|reply| reply == b"+PONG\r\n")
+        peer.try_send(b"PING\r\n") && peer.reply().is_some_and(|reply| !reply.starts_with(b"-LOADING"))
     }
 
     /// What the server has said so far, on both streams.
