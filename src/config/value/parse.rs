@@ -219,8 +219,7 @@ fn parse_scores(arguments: &[&[u8]]) -> Result<Value, ValueError> {
 fn parse_percentiles(arguments: &[&[u8]]) -> Result<Value, ValueError> {
     let mut percentiles = Vec::with_capacity(arguments.len());
     for argument in arguments {
-        let Some(percentile) = fast_float2::parse::<f64, _>(argument).ok().filter(|number| !number.is_nan())
-        else {
+        let Some(percentile) = dunlin_structures::number::parse_f64(argument) else {
             return wrong("Invalid latency-tracking-info-percentiles parameters");
         };
         if !(0.0..=100.0).contains(&percentile) {
@@ -282,7 +281,7 @@ fn check_text(rule: TextRule, text: &[u8]) -> Result<(), ValueError> {
             }
             wrong("Announced human node name contained invalid character")
         }
-        TextRule::ProcessTitle if is_title_template(text) => Ok(()),
+        TextRule::ProcessTitle if !text.is_empty() && is_title_template(text) => Ok(()),
         TextRule::ProcessTitle => wrong("template format is invalid or contains unknown variables"),
         TextRule::SocketAddress => {
             let address = std::str::from_utf8(text).ok();
