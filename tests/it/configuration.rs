@@ -119,7 +119,7 @@ fn the_metrics_address_can_change() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("there are free ports");
     let taken = holder.local_addr().expect("it is bound");
     let refused = client.say(&format!("CONFIG SET metrics-bind {taken}"));
-    assert!(refused.contains("'metrics-bind') - can't listen on 127.0.0.1:"), "{refused}");
+    assert!(refused.contains("'metrics-bind') - can't listen for metrics on 127.0.0.1:"), "{refused}");
 
     let port = free_port();
     assert_eq!(client.say(&format!("CONFIG SET metrics-bind 127.0.0.1:{port}")), "OK");

@@ -102,6 +102,7 @@ fn values_are_read_and_shown_as_in_redis() {
         ),
         ("latency-tracking-info-percentiles", &["50", "99.123456789"], Ok("50 99.123457")),
         ("latency-tracking-info-percentiles", &[""], Ok("")),
+        ("latency-tracking-info-percentiles", &["0x10"], Ok("16")),
         (
             "latency-tracking-info-percentiles",
             &["x"],
@@ -123,6 +124,7 @@ fn values_are_read_and_shown_as_in_redis() {
         ("appenddirname", &["a/b"], Err("appenddirname can't be a path, just a dirname")),
         ("dbfilename", &["a/b"], Err("dbfilename can't be a path, just a filename")),
         ("proc-title-template", &["{title} {port}"], Ok("{title} {port}")),
+        ("proc-title-template", &[""], Err("template format is invalid or contains unknown variables")),
         ("proc-title-template", &["{foo}"], Err("template format is invalid or contains unknown variables")),
         (
             "cluster-announce-hostname",
