@@ -2,7 +2,6 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::persist::control;
 use crate::resp::{Args, CommandError};
 
 const NO_RDB: CommandError = CommandError::text(
@@ -62,7 +61,7 @@ pub const COMMANDS: &[CommandSpec] = &[
 
 fn bgrewriteaof(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     if let Some(server) = cx.server.this.upgrade() {
-        control::rewrite_in_background(&server).map_err(CommandError::formatted)?;
+        server.persist.rewrite_in_background(&server).map_err(CommandError::formatted)?;
     }
     cx.reply.simple("Background append only file rewriting started");
     Ok(())

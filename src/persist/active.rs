@@ -98,3 +98,45 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::TestClient;
+    use dunlin_storage::log::{LoadOptions, Loader, LogDirectory, LogError, LogNames};
+
+    /// A log in a directory, with a sink and no thread; and how to write what it holds.
+    fn sink(client: &TestClient, dir: &std::path::Path) -> Result<Sink, LogError> {
+        let directory = LogDirectory::new(RealDisk::new(dir), LogNames::default());
+        let lock = directory.lock("a test")?;
+        let writer = LogWriter::resume(Loader::open(directory, LoadOptions::default())?, 1)?;
+        let log = Arc::new(ActiveLog::new(writer, log::Lsn::ZERO, lock));
+        Ok(Sink { log, server: Arc::downgrade(&client.server) })
+    }
+
+    #[test]
+    fn a_full_buffer_parks_writes_and_not_reads() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut client = TestClient::new();
+        let sink = sink(&client, dir.path()).expect("a new log");
+        let mut unit = EffectBuffer::default();
+        unit.wanted = true;
+        let value = vec![b'v'; 1 << 20];
+        unit.push(0, &[b"SET", b"key", &value]);
+        let mut last = Lsn::default();
+        while client.server.gates.closed() & gates::LOG_FULL == 0 {
+            let lsn = sink.append(&unit);
+            assert!(lsn > last);
+            last = lsn;
+        }
+        let held = sink.log.buffer.held_bytes();
+        assert!(held > BUFFER_BYTES_MAX && held < BUFFER_BYTES_MAX + (2 << 20), "{held}");
+        assert_eq!(client.say("SET a 1"), "(parked)");
+        assert_eq!(client.say("GET a"), "$-1\r\n");
+
+        crate::persist::writing::drain(&client.server, &sink.log).expect("the disk takes it");
+        assert_eq!(client.say("SET a 1"), "+OK\r\n");
+        assert_eq!(sink.log.buffer.held_bytes(), 0);
+        assert_eq!(sink.log.positions.written().get(), last.0);
+    }
+}

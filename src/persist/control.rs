@@ -80,6 +80,22 @@ impl Persistence {
         self.active.load_full()
     }
 
+    /// Begins BGREWRITEAOF: returns at once, the rewrite goes on by itself.
+    ///
+    /// # Errors
+    /// In words for the client.
+    pub fn rewrite_in_background(&self, server: &Arc<Server>) -> Result<(), String> {
+        rewrite_in_background(server)
+    }
+
+    /// DEBUG LOADAOF: forgets everything and loads the log anew.
+    ///
+    /// # Errors
+    /// In words for the client. The data are as far as the log could be loaded then.
+    pub fn reload(&self, server: &Arc<Server>) -> Result<(), String> {
+        reload(server)
+    }
+
     /// Called by the clockwork every now and then.
     pub fn tick(&self, server: &Server, now: i64) {
         if let Some(log) = self.active.load().as_ref() {
@@ -159,11 +175,8 @@ pub fn stop(server: &Arc<Server>) -> Result<(), LogError> {
     finish(server, &mut switch)
 }
 
-/// Begins BGREWRITEAOF: returns at once, the rewrite goes on by itself.
-///
-/// # Errors
-/// In words for the client.
-pub fn rewrite_in_background(server: &Arc<Server>) -> Result<(), String> {
+/// See [`Persistence::rewrite_in_background`].
+fn rewrite_in_background(server: &Arc<Server>) -> Result<(), String> {
     let persist = &server.persist;
     let Some(log) = persist.active() else {
         return Err("The log is off: BGREWRITEAOF needs appendonly yes".to_owned());
@@ -216,11 +229,8 @@ pub(super) fn rewrite_if_grown(server: &Arc<Server>, log: &ActiveLog) {
     }
 }
 
-/// DEBUG LOADAOF: forgets everything and loads the log anew.
-///
-/// # Errors
-/// In words for the client. The data are as far as the log could be loaded then.
-pub fn reload(server: &Arc<Server>) -> Result<(), String> {
+/// See [`Persistence::reload`].
+fn reload(server: &Arc<Server>) -> Result<(), String> {
     let persist = &server.persist;
     let switch = persist.switch.lock();
     let Some(log) = persist.active() else { return Err("The log is off".to_owned()) };

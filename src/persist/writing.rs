@@ -48,11 +48,7 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
             Err(error) => fail(server, &error),
         }
         gather.synced(started.elapsed());
-        if server.gates.closed() & gates::LOG_FULL != 0
-            && log.buffer.has_room(log.buffer.capacity_bytes() / 2)
-        {
-            server.gates.open(gates::LOG_FULL);
-        }
+        let_writers_go(server, log);
         if now - checked_at >= REWRITE_CHECK_MS || now < checked_at {
             checked_at = now;
             control::rewrite_if_grown(server, log);
@@ -91,6 +87,23 @@ fn write(
     if policy != AppendFsync::Always && server.commit.replies_wait() && !is_late(log, now) {
         server.commit.set_waiting(false);
     }
+    Ok(())
+}
+
+/// Opens the gate for writes again once the buffer is half empty.
+fn let_writers_go(server: &Server, log: &ActiveLog) {
+    let full = server.gates.closed() & gates::LOG_FULL != 0;
+    if full && log.buffer.has_room(log.buffer.capacity_bytes() / 2) {
+        server.gates.open(gates::LOG_FULL);
+    }
+}
+
+/// One round of the log's thread, for tests of what surrounds it.
+#[cfg(test)]
+pub(super) fn drain(server: &Server, log: &ActiveLog) -> Result<(), LogError> {
+    let now = unix_ms();
+    write(server, log, AppendFsync::No, now, &mut now.clone())?;
+    let_writers_go(server, log);
     Ok(())
 }
 

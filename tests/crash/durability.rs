@@ -163,3 +163,25 @@ fn a_log_that_has_grown_is_rewritten_by_itself() {
     let server = Server::start(dir.path(), &[]).expect("it starts again");
     assert_eq!(server.connect().call(&["GET", "key"]), "1000");
 }
+
+#[test]
+fn debug_loadaof_gives_back_what_the_log_holds() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &["--enable-debug-command", "yes"]).expect("it starts");
+    let mut client = server.connect();
+    for n in 0..500 {
+        assert_eq!(client.call(&["SET", &format!("key:{}", n % 100), &n.to_string()]), "+OK");
+    }
+    assert_eq!(client.call(&["SET", "volatile", "1", "EX", "1000"]), "+OK");
+    let digest = client.call(&["DEBUG", "DIGEST"]);
+    for _ in 0..2 {
+        assert_eq!(client.call(&["DEBUG", "LOADAOF"]), "+OK");
+        assert_eq!(client.call(&["DEBUG", "DIGEST"]), digest);
+    }
+    assert_eq!(client.call(&["INCR", "key:99"]), ":500");
+    let (status, said) = server.stop();
+    assert!(status.success(), "{said}");
+    let server = Server::start(dir.path(), &[]).expect("it starts again");
+    assert_eq!(server.connect().call(&["GET", "key:99"]), "500");
+    assert_eq!(server.connect().call(&["DBSIZE"]), ":101");
+}

@@ -10,7 +10,6 @@ mod protocol;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::config::rewrite::{self, Extent};
-use crate::persist::control;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::{glob, number};
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,7 +58,7 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"populate", 3..=5) => populate::populate(cx, args)?,
         (b"loadaof", 2) => {
             if let Some(server) = cx.server.this.upgrade() {
-                control::reload(&server).map_err(CommandError::formatted)?;
+                server.persist.reload(&server).map_err(CommandError::formatted)?;
             }
             cx.reply.ok();
         }
