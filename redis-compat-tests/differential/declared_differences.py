@@ -79,7 +79,7 @@ CLIENT_FIELDS_SINCE_7_2 = {b"lib-name", b"lib-ver"}
 INFO_FIELDS_NOT_OURS = {}
 
 # CONFIG GET names of 7.0.15 that Dunlin does not have, and those whose default differs.
-CONFIG_NAMES_NOT_OURS = {}
+CONFIG_NAMES_NOT_OURS = {"aof-disable-auto-gc": "CONFIG GET * hides it since 7.2"}
 CONFIG_DEFAULTS_OF_OUR_OWN = {
     "io-threads": "workers, one a core, where Redis has helpers of one thread",
 }

@@ -30,7 +30,8 @@ SECTIONS = ["", "server", "clients", "memory", "persistence", "stats", "replicat
 
 def run(pair, options, results, findings, against_redis):
     del against_redis
-    checks = {"INFO": info, "CONFIG GET": config, "COMMAND INFO": command_info, "COMMAND DOCS": command_docs}
+    checks = {"INFO": info, "CONFIG GET": config, "COMMAND INFO": command_info, "COMMAND DOCS": command_docs,
+              "arity": arity, "CONFIG SET to what it is": config_set}
     for protocol in (2, 3):
         for name, check in checks.items():
             label = f"introspection: {name} (RESP{protocol})"
@@ -97,6 +98,34 @@ def config(pair):
                 yield finding("no such name", "CONFIG", "GET", text)
         elif ours[name].raw != value.raw and name not in own and text not in declared.CONFIG_DEFAULTS_OF_OUR_OWN:
             yield finding(f"redis {value.text!r}, dunlin {ours[name].text!r}", "CONFIG", "GET", text)
+
+
+def config_set(pair):
+    """Setting each name to the value that it has: the same are changeable, and the same errors come."""
+    redis, ours = both(pair, "CONFIG", "GET", "*")
+    theirs, mine = dict(redis.pairs()), dict(ours.pairs())
+    for name in sorted(set(theirs) & set(mine)):
+        said = []
+        for side, values in ((pair.redis, theirs), (pair.ours, mine)):
+            said.append(side.ask("first", encode("CONFIG", "SET", name, values[name].text)))
+        words = [b"CONFIG", b"SET", name]
+        if said[0].raw != said[1].raw and not declared.excused(words, said[0].raw, said[1].raw):
+            yield finding(f"redis {said[0].raw!r}, dunlin {said[1].raw!r}", *words)
+
+
+def arity(pair):
+    """Every command and subcommand without arguments, and with more than any takes."""
+    not_sent = {"shutdown", "quit", "save", "bgsave", "bgrewriteaof", "flushall", "reset"}
+    names = [[name] for name in COMMANDS if name not in not_sent]
+    names += [[container, sub] for container, subs in SUBCOMMANDS.items() for sub in subs if sub != "help"]
+    for words in names:
+        for arguments in ([], ["x"], ["x"] * 3, ["x"] * 14):
+            request = [w.encode() for w in words + arguments]
+            theirs, mine = both(pair, *request)
+            if not theirs.is_error and not mine.is_error:
+                continue  # What a good request answers is for the scenarios.
+            if theirs.raw != mine.raw and not declared.excused(request, theirs.raw, mine.raw):
+                yield finding(f"redis {theirs.raw[:200]!r}, dunlin {mine.raw[:200]!r}", b" ".join(request))
 
 
 def command_info(pair):
