@@ -279,7 +279,7 @@ fn random_commands() {
     let names = command_names(&served);
     let before = served.resident_bytes();
     let mut random = Random::seeded();
-    let connect = |index: usize| if index % 2 == 0 { served.tcp() } else { served.unix() };
+    let connect = |index: usize| if index.is_multiple_of(2) { served.tcp() } else { served.unix() };
     let mut peers: Vec<Peer> = (0..6).map(connect).collect();
     let (start, mut requests) = (Instant::now(), 0);
     while !time_is_up(start) {
