@@ -135,7 +135,7 @@ impl<D: Disk> LogWriter<D> {
     /// removed; those that can't be are removed by the next rewrite or start.
     ///
     /// # Errors
-    /// The rewrite is aborted, see [`Self::abort_rewrite`].
+    /// The rewrite is aborted, see [`Self::abort_rewrite`]. So it is if the log failed while it ran.
     pub fn finish_rewrite(&mut self, base: SealedBase) -> Result<(), LogError> {
         if self.rewrite.is_none() {
             return Err(LogError::NoRewrite);
@@ -148,6 +148,10 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn switch_to(&mut self, base: SealedBase) -> Result<(), LogError> {
+        // The file that would stay lacks effects since the base: switching would call that whole.
+        if let Some(poison) = &self.poison {
+            return Err(LogError::Poisoned { cause: poison.cause.clone() });
+        }
         if self.closing.is_some() || matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
             self.sync()?;
         }

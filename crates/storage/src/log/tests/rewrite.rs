@@ -109,6 +109,26 @@ fn a_failed_log_takes_no_writes_until_it_has_recovered() {
 }
 
 #[test]
+fn a_rewrite_that_ends_well_does_not_hide_a_failure_that_came_while_it_ran() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    buffer.append(0, &command(&["SET", "a", "1"]));
+    let mut base = writer.begin_rewrite(&buffer).expect("begins");
+    base.command(0, &command(&["SET", "a", "1"])).expect("written");
+    writer.sync().expect("the old file is finished and the new one named");
+    buffer.append(0, &command(&["SET", "b", "2"]));
+    disk.fail_call(disk.calls(), Fault::NoSpace);
+    assert!(writer.write_from(&buffer).is_err());
+    let sealed = base.seal().expect("the disk is well again");
+    assert!(matches!(writer.finish_rewrite(sealed), Err(LogError::Poisoned { .. })));
+    assert!(writer.failure().is_some(), "what wasn't written is still missing");
+    writer.recover_after_error().expect("recovers");
+    writer.write_from(&buffer).expect("written");
+    writer.sync().expect("synced");
+    assert_eq!(load(&disk.after_power_loss()).expect("loads"), ["0 SET a 1", "0 SET b 2"]);
+}
+
+#[test]
 fn after_a_failed_sync_the_bytes_are_written_anew() {
     let disk = FakeDisk::new(0);
     let (_, mut writer, buffer) = resume(&disk).expect("a new log");
