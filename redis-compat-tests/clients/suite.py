@@ -23,7 +23,7 @@ PROGRAMS = {
     "ioredis": ["node", os.path.join(HERE, "ioredis.js")],
     "node-redis": ["node", os.path.join(HERE, "node_redis.js")],
 }
-SECONDS = 120
+SECONDS = 90
 
 
 def run(options):
@@ -63,7 +63,11 @@ def run_program(results, name, argv, where):
             [*argv, json.dumps(where)], capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL,
             env={**os.environ, "NODE_PATH": NODE_MODULES},
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as late:
+        seen = [(stream or b"").decode(errors="replace")[-1000:] for stream in (late.stdout, late.stderr)]
+        results.fail(name, f"no end after {SECONDS} seconds; so far:\n" + "\n".join(seen))
+        return
+    except OSError as error:
         results.fail(name, error)
         return
     said_end = False
