@@ -232,6 +232,7 @@ impl Connection {
         }
         self.make_room(bytes.len());
         self.input.extend_from_slice(bytes);
+        self.publish_input();
         Ok(())
     }
 
@@ -353,6 +354,11 @@ impl Connection {
         if commands.get(last_command as usize).is_some_and(|command| command.subcommand_ids.is_empty()) {
             client.last_command.store(last_command, Relaxed);
         }
+        self.publish_input();
+    }
+
+    fn publish_input(&self) {
+        let client = &self.session.client;
         client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);
         client.input_capacity.store(self.input.capacity() as u64, Relaxed);
     }

@@ -2,12 +2,12 @@
 
 use crate::commit::LogSink;
 use crate::keyspace::{EffectBuffer, Lsn};
-use crate::state::{Server, gates};
+use crate::state::{Server, gates, unix_ms};
 use dunlin_storage::disk::{Disk, RealDisk};
 use dunlin_storage::log::{self, LogBuffer, LogPositions, LogWriter};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::Thread;
 
@@ -25,6 +25,9 @@ pub(super) struct ActiveLog {
     pub(super) stopping: AtomicBool,
     /// Since when there is something that isn't durable, in ms since 1970; 0: all is. Older than the truth at most.
     pub(super) unsynced_since_ms: AtomicI64,
+    /// Since when the buffer holds something, in ms since 1970; 0: nobody has said. A write that never returns leaves
+    /// what it took here or in `unsynced_since_ms`.
+    pub(super) buffered_since_ms: AtomicI64,
     /// When the log's base was written or loaded: its size then, all files together.
     pub(super) size_at_rewrite: AtomicI64,
     /// The data directory is ours.
@@ -41,6 +44,7 @@ impl ActiveLog {
             thread: OnceLock::new(),
             stopping: AtomicBool::new(false),
             unsynced_since_ms: AtomicI64::new(0),
+            buffered_since_ms: AtomicI64::new(0),
             size_at_rewrite: AtomicI64::new(size),
             _lock: lock,
         }
@@ -50,6 +54,27 @@ impl ActiveLog {
     pub(super) fn set_thread(&self) {
         // Only the log's own thread calls this, once.
         let _first = self.thread.set(std::thread::current());
+    }
+
+    /// The buffer was empty until now.
+    fn note_first_append(&self) {
+        // What was noted before and not yet taken over by the log's thread is older, and counts.
+        let _older = self.buffered_since_ms.compare_exchange(0, unix_ms(), Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// What the buffer holds is about to be written: from now on its age is that of what isn't durable. Before the write,
+    /// which may take as long as it likes.
+    pub(super) fn note_write(&self) {
+        let since = self.buffered_since_ms.swap(0, Ordering::AcqRel);
+        if since != 0 {
+            let _older = self.unsynced_since_ms.compare_exchange(0, since, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    /// Since when something isn't durable, in ms since 1970; 0: all is.
+    pub(super) fn behind_since_ms(&self) -> i64 {
+        let written = self.unsynced_since_ms.load(Ordering::Acquire);
+        if written != 0 { written } else { self.buffered_since_ms.load(Ordering::Acquire) }
     }
 
     /// Has the log's thread look around.
@@ -77,6 +102,7 @@ impl LogSink for Sink {
         };
         let Some(appended) = appended else { return Lsn(buffer.appended_lsn().get()) };
         if appended.first {
+            self.log.note_first_append();
             self.log.wake();
         }
         if buffer.held_bytes() > buffer.capacity_bytes() {

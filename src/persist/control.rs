@@ -135,6 +135,14 @@ pub fn start(server: &Arc<Server>, settings: LogSettings) -> Result<(), StartErr
 pub fn follow(server: &Arc<Server>, settings: LogSettings) -> Result<(), String> {
     let persist = &server.persist;
     let before = persist.settings();
+    if server.gates.closed() & gates::LOADING != 0 {
+        // The log is opened when it has been read; to turn it on or off meanwhile would wait for that.
+        if settings.enabled != before.enabled {
+            return Err("the log is being loaded".to_owned());
+        }
+        persist.settings.store(Arc::new(LogSettings { fsync: settings.fsync, ..(*before).clone() }));
+        return Ok(());
+    }
     // Where the files are is settled when the log is turned on.
     let settings = match persist.is_on() && settings.enabled {
         true => LogSettings { data_dir: before.data_dir.clone(), names: before.names.clone(), ..settings },

@@ -65,6 +65,7 @@ fn write(
     now: i64,
     synced_at: &mut i64,
 ) -> Result<(), LogError> {
+    log.note_write();
     let mut writer = log.writer.lock();
     writer.write_from(&log.buffer)?;
     let positions = writer.positions();
@@ -120,7 +121,7 @@ fn rest(log: &ActiveLog, policy: AppendFsync, now: i64, synced_at: i64) {
 }
 
 fn is_late(log: &ActiveLog, now: i64) -> bool {
-    let since = log.unsynced_since_ms.load(Ordering::Acquire);
+    let since = log.behind_since_ms();
     since != 0 && now - since > HOLD_BACK_MS
 }
 
