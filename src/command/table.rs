@@ -55,14 +55,18 @@ impl Command {
 pub struct Commands {
     all: Vec<Command>,
     index: NameIndex,
+    /// By their own names, whatever clients must call them.
+    originals: NameIndex,
 }
 
 impl Commands {
     /// Builds the table; `renames` maps names to what clients must say instead (empty: disabled).
     pub fn new(renames: &[(String, String)]) -> Self {
-        let mut commands = Self { all: Vec::new(), index: NameIndex::default() };
+        let mut commands =
+            Self { all: Vec::new(), index: NameIndex::default(), originals: NameIndex::default() };
         for spec in FAMILIES.iter().flat_map(|family| family.iter()) {
             let id = commands.add(spec, None);
+            commands.originals.insert(spec.name.as_bytes(), id);
             let rename = renames.iter().rev().find(|(from, _)| from.eq_ignore_ascii_case(spec.name));
             match rename {
                 Some((_, to)) if to.is_empty() => {}
@@ -111,6 +115,13 @@ impl Commands {
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Command> {
         self.index.find(name).map(|id| &self.all[id])
+    }
+
+    /// The command that a log means: effects are composed with the commands' own names, and requests are logged as the
+    /// client called them.
+    pub fn find_logged(&self, name: &[u8]) -> Option<&Command> {
+        let original = self.originals.find(name).map(|id| &self.all[id]);
+        original.or_else(|| self.find(name))
     }
 
     /// The subcommand of a container, in any case.
@@ -275,6 +286,10 @@ mod tests {
         let commands = Commands::new(&[("get".into(), "fetch".into()), ("SET".into(), String::new())]);
         assert_eq!(commands.find(b"FeTcH").map(|c| c.full_name), Some("get"));
         assert!(commands.find(b"get").is_none() && commands.find(b"set").is_none());
+        for logged in [&b"fetch"[..], b"GET"] {
+            assert_eq!(commands.find_logged(logged).map(|c| c.full_name), Some("get"));
+        }
+        assert!(commands.find_logged(b"set").is_some());
         assert!(commands.find(b"").is_none() && commands.find(b"pingping").is_none());
         assert_eq!(commands.find(b"pInG").map(|c| c.full_name), Some("ping"));
         for command in commands.named() {

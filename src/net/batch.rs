@@ -64,7 +64,9 @@ impl Batch {
         self.keys.clear();
         self.quoted.clear();
         let mut at = start;
-        while self.requests.len() < REQUESTS_MAX {
+        // Until a client has authenticated, each request may change what the next one may be.
+        let requests_max = if limits.unauthenticated { 1 } else { REQUESTS_MAX };
+        while self.requests.len() < requests_max {
             let first_span = self.spans.len();
             if buffer.get(at).is_some_and(|first| *first != b'*') {
                 self.remember_quoted(&buffer[at..], at);

@@ -144,6 +144,11 @@ impl Connection {
             {
                 continue;
             }
+            if self.parked.is_some() && self.input_ended {
+                // As in Redis, who leaves while a command waits is gone with it, and gives its place free.
+                worker.server.gates.forget(cx.waker());
+                return Poll::Ready(End::Gone);
+            }
             if self.finishing || self.input_ended {
                 return Poll::Pending;
             }

@@ -59,7 +59,8 @@ impl ActiveLog {
     /// The buffer was empty until now.
     fn note_first_append(&self) {
         // What was noted before and not yet taken over by the log's thread is older, and counts.
-        let _older = self.buffered_since_ms.compare_exchange(0, unix_ms(), Ordering::AcqRel, Ordering::Acquire);
+        let _older =
+            self.buffered_since_ms.compare_exchange(0, unix_ms(), Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// What the buffer holds is about to be written: from now on its age is that of what isn't durable. Before the write,
@@ -67,7 +68,8 @@ impl ActiveLog {
     pub(super) fn note_write(&self) {
         let since = self.buffered_since_ms.swap(0, Ordering::AcqRel);
         if since != 0 {
-            let _older = self.unsynced_since_ms.compare_exchange(0, since, Ordering::AcqRel, Ordering::Acquire);
+            let _older =
+                self.unsynced_since_ms.compare_exchange(0, since, Ordering::AcqRel, Ordering::Acquire);
         }
     }
 

@@ -196,7 +196,10 @@ fn rewrite_in_background(server: &Arc<Server>) -> Result<(), String> {
     let server = Arc::clone(server);
     let spawned = std::thread::Builder::new().name("rewrite".into()).spawn(move || {
         let mut switch = server.persist.switch.lock();
-        let result = rewrite(&server, &log);
+        // The log may have been turned off, and on again as another one, since this was asked for.
+        let same = server.persist.active().is_some_and(|active| Arc::ptr_eq(&active, &log));
+        let result = if same { rewrite(&server, &log) } else { Err(LogError::Detached.into()) };
+        drop(log);
         if let Err(error) = &result {
             tracing::error!("The log could not be rewritten: {error}");
             switch.rewrite_failed_at = unix_ms();
@@ -326,7 +329,11 @@ fn open(server: &Arc<Server>, switch: &mut Switch, log: &Arc<ActiveLog>) -> Resu
 
 /// Replies wait for each sync, or not.
 fn follow_fsync(server: &Server, policy: AppendFsync) {
-    server.commit.set_waiting(server.persist.is_on() && policy == AppendFsync::Always);
+    let waiting = server.persist.is_on() && policy == AppendFsync::Always;
+    // The log's thread lets go of replies while it holds the writer: it can't undo this with the policy before.
+    let log = server.persist.active();
+    let _writer = log.as_ref().map(|log| log.writer.lock());
+    server.commit.set_waiting(waiting);
 }
 
 /// CONFIG SET appendonly yes: a base of what there is, and everything from then on.
@@ -390,7 +397,7 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
 /// Writes a base of the state as it is now, and has it replace what the log was. Also how a failed log is made to
 /// work again.
 fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
-    sync_ahead(log);
+    sync_ahead(server, log);
     let paused_at = unix_ms();
     let (written, count, base_writer) = {
         let mut shards = server.keyspace.lock_all();
@@ -408,7 +415,7 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     };
     let paused_ms = unix_ms() - paused_at;
     // What came in since counts from here on.
-    sync_ahead(log);
+    sync_ahead(server, log);
     tracing::info!("AOF rewrite: {count} keys were written while all shards were held for {paused_ms} ms");
     let sealed = match (written, base_writer) {
         (Ok(()), Some(base)) => base.seal().map_err(StartError::from),
@@ -435,8 +442,12 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
 }
 
 /// Has most of what waits on its way to the disk before the shards are held.
-fn sync_ahead(log: &ActiveLog) {
+fn sync_ahead(server: &Server, log: &ActiveLog) {
+    log.note_write();
     let mut writer = log.writer.lock();
-    // A failure shows again, to whoever needs the log.
-    let _ahead = writer.write_from(&log.buffer).and_then(|_| writer.sync());
+    match writer.write_from(&log.buffer).and_then(|_| writer.sync()) {
+        // Off, or failed and said so before.
+        Ok(_) | Err(LogError::Detached | LogError::Poisoned { .. }) => {}
+        Err(error) => writing::fail(server, &error),
+    }
 }

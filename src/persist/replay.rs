@@ -118,7 +118,7 @@ impl<'a> Replay<'a> {
             access_clock: self.access_clock,
             clock: dunlin_structures::cycles::now(),
         };
-        let command = self.server.commands.find(args.at(0));
+        let command = self.server.commands.find_logged(args.at(0));
         let outcome = unit.execute(&mut self.session, command, args, &[], &mut self.output);
         let failed = self.output.bytes.first() == Some(&b'-');
         let line = String::from_utf8_lossy(&self.output.bytes).trim_start_matches('-').trim_end().to_owned();

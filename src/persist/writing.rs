@@ -44,7 +44,9 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
         let started = Instant::now();
         match write(server, log, policy, now, &mut synced_at) {
             Ok(()) => {}
-            Err(LogError::Poisoned { .. } | LogError::Detached) => {}
+            Err(LogError::Detached) => {}
+            // It may have failed in the hands of a rewrite: it is said once, whoever met it.
+            Err(LogError::Poisoned { .. }) if server.gates.closed() & gates::LOG_FAILED != 0 => {}
             Err(error) => fail(server, &error),
         }
         gather.synced(started.elapsed());
@@ -85,6 +87,8 @@ fn write(
         log.unsynced_since_ms.store(since, Ordering::Release);
         server.commit.set_durable(Lsn(positions.durable().get()));
     }
+    // Asked anew while the writer is held, as whoever changes it does: a policy read earlier may be the one before.
+    let policy = server.persist.settings().fsync;
     if policy != AppendFsync::Always && server.commit.replies_wait() && !is_late(log, now) {
         server.commit.set_waiting(false);
     }

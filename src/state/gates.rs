@@ -88,6 +88,11 @@ impl Gates {
         }
     }
 
+    /// Forgets a waker: its connection is gone.
+    pub fn forget(&self, waker: &Waker) {
+        self.waiting.lock().retain(|known| !known.will_wake(waker));
+    }
+
     fn wake(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         waiting.into_iter().for_each(Waker::wake);

@@ -122,3 +122,20 @@ fn replaying_the_effects_gives_the_same_state() {
         server.kill();
     }
 }
+
+/// Effects are composed with the commands' own names: a log must load whatever clients call them.
+#[test]
+fn a_log_loads_with_commands_renamed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = ["--rename-command", "DEL", "", "--rename-command", "SET", "put"];
+    let server = Server::start(dir.path(), &options).expect("it starts");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["put", "kept", "1"]), "+OK");
+    assert_eq!(client.call(&["put", "old", "2"]), "+OK");
+    assert_eq!(client.call(&["RENAME", "old", "new"]), "+OK");
+    server.kill();
+    let server = Server::start(dir.path(), &options).expect("it starts again");
+    let mut client = server.connect();
+    assert_eq!((client.call(&["GET", "kept"]), client.call(&["GET", "new"])), ("1".into(), "2".into()));
+    assert_eq!(client.call(&["GET", "old"]), "(nil)");
+}

@@ -141,3 +141,15 @@ fn protected_mode_keeps_others_out() {
     assert_eq!(served.tcp().ask(&arguments), b"+OK\r\n");
     assert_eq!(greeting((ip, served.port).into()).as_deref(), Some("-NOAUTH"), "a password lets others in");
 }
+
+/// AUTH and a request that only the authenticated may send, in one packet.
+#[test]
+fn what_follows_auth_in_one_packet_has_the_limits_of_the_authenticated() {
+    let served = Served::start(&["--requirepass", "secret"]);
+    let mut peer = served.tcp();
+    let value = "x".repeat(20_000);
+    let mut request = b"*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n".to_vec();
+    request.extend(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20000\r\n{value}\r\n").bytes());
+    peer.send(&request);
+    peer.expect(b"+OK\r\n+OK\r\n");
+}

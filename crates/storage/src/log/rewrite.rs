@@ -128,6 +128,7 @@ impl<D: Disk> LogWriter<D> {
         self.next_base_sequence += 1;
         let path = self.directory.temp_path(&self.directory.base_name(sequence));
         let file = self.directory.disk.create(&path).map_err(io_error("create", &path))?;
+        self.temp_base = Some(path.clone());
         BaseWriter::new(file, path, sequence, self.seed, self.written)
     }
 
@@ -159,6 +160,7 @@ impl<D: Disk> LogWriter<D> {
         let name = self.directory.base_name(sequence);
         let path = self.directory.path(&name);
         self.directory.disk.rename(&temp, &path).map_err(io_error("rename", &temp))?;
+        self.temp_base = None;
         let manifest = self.manifest_with_base(LogFile { name, sequence });
         self.directory.write_manifest(&manifest)?;
         self.manifest = manifest;
@@ -189,6 +191,10 @@ impl<D: Disk> LogWriter<D> {
     /// Gives a rewrite up. The old files stay; what was begun for the new ones goes at the next start. A log that had
     /// failed or was off is so again, and only another rewrite helps, since effects were left out of it.
     pub fn abort_rewrite(&mut self) {
+        if let Some(temp) = self.temp_base.take() {
+            // Its place may be what the disk lacks. If it can't be removed now, the next start does.
+            let _removed = self.directory.disk.remove(&temp);
+        }
         let Some(Rewrite::Fresh { segment, poison, written, durable }) = self.rewrite.take() else { return };
         self.segment = segment;
         (self.written, self.durable) = (written, durable);

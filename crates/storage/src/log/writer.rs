@@ -12,6 +12,7 @@
 //! | fresh (rewrite begun while poisoned or detached) | a new one | with the base, at the end | yes |
 
 use std::io::{self, IoSlice};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -65,6 +66,8 @@ pub struct LogWriter<D: Disk> {
     pub(super) poison: Option<Poison>,
     /// What was taken from the buffer and isn't in the file.
     pub(super) unwritten: Option<Taken>,
+    /// The base that a rewrite is writing, under its temporary name.
+    pub(super) temp_base: Option<PathBuf>,
     pub(super) rewrite: Option<Rewrite<D::File>>,
     pub(super) written: Lsn,
     pub(super) durable: Lsn,
@@ -170,6 +173,7 @@ impl<D: Disk> LogWriter<D> {
             poison: None,
             unwritten: None,
             rewrite: None,
+            temp_base: None,
             written: lsn,
             durable: lsn,
             base_bytes: 0,
