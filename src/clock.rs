@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The longest sleep, in ms: other duties come round at least this often.
 const REST_MS: i64 = 100;
 /// Freed pages go back to the system after so long: kept, they would count as used for ten seconds.
-const FREE_PAGES_KEPT_MS: usize = 1000;
+const FREE_PAGES_KEPT_MS: usize = 250;
 
 /// Wakes the clockwork earlier than it meant to.
 #[derive(Default)]

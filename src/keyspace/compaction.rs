@@ -1,7 +1,7 @@
 //! Gives back what growing tables leave behind.
 //!
 //! The tables of a database grow alike: one size of leaf follows the other, and the last leaves of a size keep its pages
-//! in use. The clockwork goes through all tables once a second, a little at a time, and moves such leaves together.
+//! in use. The clockwork goes through all tables three times a second, a part at a time, and moves such leaves together.
 //! That is worth 4 bytes a key at a million keys (docs/decisions/0001-keyspace-table.md).
 
 use crate::keyspace::router::{Keyspace, SHARD_COUNT};
@@ -11,7 +11,7 @@ const TABLES_PER_LOCK: usize = 32;
 /// Tables with more entries are left alone: their leaves are large blocks, and looking at all of them takes too long.
 const ENTRIES_MAX: usize = 100_000;
 /// A pass over all shards takes this many calls.
-const CALLS_PER_PASS: usize = 10;
+const CALLS_PER_PASS: usize = 3;
 
 /// Where a pass is.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub struct Compaction {
 }
 
 impl Compaction {
-    /// Does a tenth of a pass. `changes` counts the changes to the dataset since the start.
+    /// Does a part of a pass. `changes` counts the changes to the dataset since the start.
     pub fn step(&mut self, keyspace: &Keyspace, changes: u64) {
         if self.next_shard == 0 {
             self.idle = changes == self.seen_changes;
