@@ -58,6 +58,8 @@ pub struct Connection {
     /// Since which opening, and for which LSN, this connection is on the list of those who wait.
     registered: Option<(Lsn, u64)>,
     parked: Option<ParkedOn>,
+    /// The stream has taken bytes that it may still hold: TLS keeps records that the socket did not take.
+    unflushed: bool,
     /// No more is read; the connection ends when the output has left.
     finishing: bool,
     /// The client has closed its sending side; what it sent is still answered.
@@ -78,6 +80,7 @@ impl Connection {
             gate: Lsn::default(),
             registered: None,
             parked: None,
+            unflushed: false,
             finishing: false,
             input_ended: false,
             soft_limit_since: None,
@@ -117,6 +120,14 @@ impl Connection {
                 }
                 if let Some(end) = self.check_output_limit(worker) {
                     return Poll::Ready(end);
+                }
+            }
+            if self.unflushed {
+                match self.stream.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.unflushed = false,
+                    Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
+                    // Called again when the socket takes more.
+                    Poll::Pending => {}
                 }
             }
             if self.output.is_empty() && (self.finishing || self.input_ended && !self.has_input()) {
@@ -393,7 +404,8 @@ impl Connection {
         self.session.client.output_bytes.store(self.output.len() as u64, Relaxed);
     }
 
-    fn count_output(&self, worker: &Worker, count: usize) {
+    fn count_output(&mut self, worker: &Worker, count: usize) {
+        self.unflushed = self.stream.is_buffered();
         let stats = worker.stats();
         stats.net_output.add(count as u64);
         stats.writes_processed.add(1);

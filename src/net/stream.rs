@@ -50,6 +50,17 @@ impl Stream {
         }
     }
 
+    /// Whether bytes that were written may still be held here, so that [`Stream::poll_flush`] must be called until it is
+    /// ready.
+    #[inline]
+    pub fn is_buffered(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+        }
+    }
+
     /// Has what was written sent: TLS keeps records of its own.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
