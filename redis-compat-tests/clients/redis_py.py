@@ -2,6 +2,7 @@
 import json
 import sys
 import threading
+import time
 
 import redis
 
@@ -82,6 +83,22 @@ def large_values(r):
     assert r.get("big") == big and r.strlen("big") == len(big)
 
 
+def late_reader(r):
+    """Replies that fill the socket's buffer before anything is read: what is left must follow (TLS keeps records)."""
+    value = b"x" * 100_000
+    r.set("late", value)
+    connection = r.connection_pool.get_connection()
+    try:
+        for count in (3, 40, 160):
+            for _ in range(count):
+                connection.send_command("GET", "late")
+            time.sleep(0.3)  # To be late is the point: the server has tried to send by now.
+            for _ in range(count):
+                assert connection.read_response() == value
+    finally:
+        r.connection_pool.release(connection)
+
+
 def connections(r):
     assert r.ping() and r.echo("x") == b"x" and isinstance(r.client_id(), int)
     assert r.client_setname("me") and r.client_getname() in ("me", b"me")
@@ -115,7 +132,10 @@ def decoded(_):
 def main():
     for protocol in (2, 3):
         r = client(protocol=protocol, socket_timeout=30)
-        for test in (values, counters, expiry, keys, pipelines, large_values, connections, threads, decoded):
+        tests = (
+            values, counters, expiry, keys, pipelines, large_values, late_reader, connections, threads, decoded,
+        )
+        for test in tests:
             label = f"{test.__name__} (RESP{protocol})"
             try:
                 r.flushall()
