@@ -4,8 +4,8 @@
 //! sockets, tasks, configuration or commands: bytes and numbers come in as arguments. It is the only crate in
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
-//! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`]; then the
-//! small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
+//! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -14,6 +14,7 @@ pub mod glob;
 pub mod hash;
 pub mod lcs;
 pub mod number;
+pub mod packed;
 mod prefetch;
 pub mod slot;
 pub mod table;

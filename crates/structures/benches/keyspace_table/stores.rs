@@ -50,7 +50,7 @@ fn first_byte(entry: &Entry) -> u8 {
         ValueRef::Int(number) => number as u8,
         ValueRef::Inline(bytes) => bytes.first().copied().unwrap_or(0),
         ValueRef::Buffer(bytes) => bytes.first().copied().unwrap_or(0),
-        ValueRef::Boxed(_) => 0,
+        ValueRef::Packed(_) | ValueRef::Boxed(_) => 0,
     }
 }
 

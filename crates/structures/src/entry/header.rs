@@ -58,6 +58,10 @@ pub enum Encoding {
     Buffer = 3,
     /// An owned object that knows its own name.
     Boxed = 4,
+    /// A small collection as a packed block inside the entry (see [`crate::packed`]).
+    Packed = 5,
+    /// A small set of integers inside the entry, in rising order, all of one width.
+    Intset = 6,
 }
 
 impl Encoding {
@@ -68,6 +72,8 @@ impl Encoding {
             1 => Self::Embstr,
             2 => Self::Raw,
             3 => Self::Buffer,
+            5 => Self::Packed,
+            6 => Self::Intset,
             _ => Self::Boxed,
         }
     }
@@ -75,7 +81,7 @@ impl Encoding {
     /// Whether the value's bytes stand in the entry, with their length in the header.
     #[inline(always)]
     pub(super) const fn is_inline(self) -> bool {
-        matches!(self, Self::Embstr | Self::Raw)
+        matches!(self, Self::Embstr | Self::Raw | Self::Packed | Self::Intset)
     }
 }
 
@@ -174,7 +180,9 @@ impl Shape {
     pub(super) const fn value_offset(self) -> usize {
         let end_of_key = self.key_offset() + self.key_len;
         match self.encoding {
-            Encoding::Int | Encoding::Embstr | Encoding::Raw => end_of_key,
+            Encoding::Int | Encoding::Embstr | Encoding::Raw | Encoding::Packed | Encoding::Intset => {
+                end_of_key
+            }
             Encoding::Buffer | Encoding::Boxed => (end_of_key + 7) & !7,
         }
     }

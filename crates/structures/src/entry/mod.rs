@@ -8,7 +8,8 @@
 //!          inline       up to 512 bytes
 //!          buffer       a refcounted buffer and its capacity, 8-aligned; for longer strings, so that a reply can hold
 //!                       the bytes without a copy
-//!          boxed        an owned trait object, 8-aligned; for collections
+//!          packed       up to 65,535 bytes of a small collection (see [`crate::packed`])
+//!          boxed        an owned trait object, 8-aligned; for large collections
 //! ```
 //!
 //! A 16-byte key with a 32-byte value takes 56 bytes, with an integer 32: the allocator has classes for both. Blocks are
@@ -18,6 +19,7 @@
 //! expiries are numbers that callers write and compare) and nothing of limits on sizes.
 
 mod ahead;
+mod collection;
 mod header;
 mod object;
 mod string;
@@ -25,6 +27,7 @@ mod string;
 mod tests;
 mod value;
 
+pub use collection::PACKED_LEN_MAX;
 pub use header::{Encoding, Kind};
 pub use object::Entry;
 pub use string::IntText;

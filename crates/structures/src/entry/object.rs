@@ -96,6 +96,27 @@ impl Entry {
         clock: u32,
     ) -> Self {
         let shape = value.shape(key.len(), expire_at.is_some());
+        // SAFETY: the value is written at its place, at once.
+        unsafe {
+            let entry = Self::allocate(key, kind, shape, expire_at, clock);
+            write_value(entry.block.add(shape.value_offset()), value);
+            entry
+        }
+    }
+
+    /// A block of that shape with everything in it but the value.
+    ///
+    /// # Safety
+    ///
+    /// `shape` has the length of `key` and says whether there is an expiry. The caller writes the value at its place
+    /// before the entry is used or dropped.
+    pub(super) unsafe fn allocate(
+        key: &[u8],
+        kind: Kind,
+        shape: Shape,
+        expire_at: Option<i64>,
+        clock: u32,
+    ) -> Self {
         let header = Header::new(kind, shape, clock);
         let layout = block_layout(shape);
         // SAFETY: the block is as large as the shape says, so header, expiry, long key length, key and value all lie
@@ -110,7 +131,6 @@ impl Entry {
                 block.add(header.fixed_bytes()).cast::<u64>().write(key.len() as u64);
             }
             block.add(shape.key_offset()).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
-            write_value(block.add(shape.value_offset()), value);
             Self { block }
         }
     }
@@ -150,7 +170,7 @@ impl Entry {
         let encoding = header.encoding();
         let value_len = match encoding {
             Encoding::Int => size_of::<i64>(),
-            Encoding::Embstr | Encoding::Raw => header.inline_len(),
+            Encoding::Embstr | Encoding::Raw | Encoding::Packed | Encoding::Intset => header.inline_len(),
             Encoding::Buffer => size_of::<BufferValue>(),
             Encoding::Boxed => size_of::<Box<dyn Payload>>(),
         };
@@ -183,6 +203,8 @@ impl Entry {
             Encoding::Int => "int",
             Encoding::Embstr => "embstr",
             Encoding::Raw | Encoding::Buffer => "raw",
+            Encoding::Packed => "listpack",
+            Encoding::Intset => "intset",
             Encoding::Boxed => self.payload().map_or("unknown", |payload| payload.encoding_name()),
         }
     }
@@ -200,6 +222,9 @@ impl Entry {
                 Encoding::Embstr | Encoding::Raw => {
                     ValueRef::Inline(std::slice::from_raw_parts(at.as_ptr(), shape.value_len))
                 }
+                Encoding::Packed | Encoding::Intset => {
+                    ValueRef::Packed(std::slice::from_raw_parts(at.as_ptr(), shape.value_len))
+                }
                 Encoding::Buffer => ValueRef::Buffer(&at.cast::<BufferValue>().as_ref().bytes),
                 Encoding::Boxed => ValueRef::Boxed(at.cast::<Box<dyn Payload>>().as_ref().as_ref()),
             }
@@ -210,7 +235,7 @@ impl Entry {
     pub fn payload(&self) -> Option<&dyn Payload> {
         match self.value() {
             ValueRef::Boxed(payload) => Some(payload),
-            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) => None,
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) | ValueRef::Packed(_) => None,
         }
     }
 
@@ -259,7 +284,7 @@ impl Entry {
     /// inline value), or what the payload takes.
     pub fn copy_under_key(&self, key: &[u8]) -> Self {
         let outside = match self.value() {
-            ValueRef::Int(_) | ValueRef::Inline(_) => None,
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Packed(_) => None,
             ValueRef::Buffer(bytes) => {
                 let capacity = self.buffer_capacity();
                 Some(NewValue::Buffer(BufferValue { bytes: bytes.clone(), capacity }))
@@ -275,7 +300,9 @@ impl Entry {
         let value = match (outside, self.value()) {
             (Some(outside), _) => outside,
             (None, ValueRef::Int(number)) => NewValue::Int(number),
-            (None, ValueRef::Inline(text)) => NewValue::Inline(text, self.encoding()),
+            (None, ValueRef::Inline(bytes) | ValueRef::Packed(bytes)) => {
+                NewValue::Inline(bytes, self.encoding())
+            }
             (None, ValueRef::Buffer(_) | ValueRef::Boxed(_)) => {
                 unreachable!("what is outside was handed over")
             }
@@ -305,7 +332,7 @@ impl Entry {
     pub fn memory_bytes(&self) -> usize {
         let shape = self.shape();
         let outside = match self.value() {
-            ValueRef::Int(_) | ValueRef::Inline(_) => 0,
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Packed(_) => 0,
             ValueRef::Buffer(_) => size_class(self.buffer_capacity()) + BUFFER_SHARED_BYTES,
             ValueRef::Boxed(payload) => payload.memory_bytes(),
         };
@@ -360,7 +387,7 @@ impl Drop for Entry {
         unsafe {
             let at = self.block.add(shape.value_offset());
             match shape.encoding {
-                Encoding::Int | Encoding::Embstr | Encoding::Raw => {}
+                Encoding::Int | Encoding::Embstr | Encoding::Raw | Encoding::Packed | Encoding::Intset => {}
                 Encoding::Buffer => at.cast::<BufferValue>().drop_in_place(),
                 Encoding::Boxed => at.cast::<Box<dyn Payload>>().drop_in_place(),
             }
@@ -395,7 +422,12 @@ unsafe impl Element for Entry {
     }
 
     #[inline(always)]
-    fn key(&self) -> &[u8] {
-        self.key()
+    fn has_key(&self, key: &[u8]) -> bool {
+        self.key() == key
+    }
+
+    #[inline]
+    fn hash(&self) -> u64 {
+        crate::hash::hash_key(self.key())
     }
 }

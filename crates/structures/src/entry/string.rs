@@ -63,7 +63,7 @@ impl Entry {
             ValueRef::Int(number) => Some(text.format(number)),
             ValueRef::Inline(bytes) => Some(bytes),
             ValueRef::Buffer(buffer) => Some(buffer),
-            ValueRef::Boxed(_) => None,
+            ValueRef::Packed(_) | ValueRef::Boxed(_) => None,
         }
     }
 
@@ -87,8 +87,8 @@ impl Entry {
             .then(|| unsafe { self.value_pointer(shape).cast::<BufferValue>().as_mut() })
     }
 
-    /// The bytes of an inline string.
-    fn inline_mut(&mut self) -> &mut [u8] {
+    /// The bytes of an inline string or packed collection.
+    pub(super) fn inline_mut(&mut self) -> &mut [u8] {
         let shape = self.shape();
         let len = if shape.encoding.is_inline() { shape.value_len } else { 0 };
         // SAFETY: an inline value of that length stands here; `&mut` is the only access.
@@ -115,7 +115,7 @@ impl Entry {
     }
 
     /// Puts another value and expiry in, in place if the block has the right class.
-    fn replace_value(&mut self, kind: Kind, value: NewValue<'_>, expire_at: Option<i64>) {
+    pub(super) fn replace_value(&mut self, kind: Kind, value: NewValue<'_>, expire_at: Option<i64>) {
         let old = self.shape();
         let new = value.shape(old.key_len, expire_at.is_some());
         if old.has_expiry != new.has_expiry || old.block_bytes() != new.block_bytes() {
@@ -141,7 +141,9 @@ impl Entry {
         // SAFETY: the encoding says what stands at the value's offset, 8-aligned; `&mut` is the only access.
         unsafe {
             match shape.encoding {
-                Encoding::Int | Encoding::Embstr | Encoding::Raw => None,
+                Encoding::Int | Encoding::Embstr | Encoding::Raw | Encoding::Packed | Encoding::Intset => {
+                    None
+                }
                 Encoding::Buffer => {
                     let empty = BufferValue { bytes: Bytes::new(), capacity: 0 };
                     Some(NewValue::Buffer(mem::replace(at.cast::<BufferValue>().as_mut(), empty)))
@@ -164,7 +166,15 @@ impl Payload for Nothing {
         "unknown"
     }
 
+    fn len(&self) -> usize {
+        0
+    }
+
     fn memory_bytes(&self) -> usize {
+        0
+    }
+
+    fn blocks(&self) -> usize {
         0
     }
 

@@ -80,6 +80,14 @@ impl Payload for Probe {
         100
     }
 
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn blocks(&self) -> usize {
+        1
+    }
+
     fn duplicate(&self) -> Box<dyn Payload> {
         Box::new(Self(self.0.clone(), self.1))
     }

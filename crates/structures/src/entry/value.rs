@@ -52,6 +52,8 @@ impl StringValue<'_> {
 pub enum ValueRef<'a> {
     Int(i64),
     Inline(&'a [u8]),
+    /// A small collection: the packed block, or the integers of a set.
+    Packed(&'a [u8]),
     Buffer(&'a Bytes),
     Boxed(&'a dyn Payload),
 }
@@ -61,8 +63,23 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// The name that OBJECT ENCODING answers.
     fn encoding_name(&self) -> &'static str;
 
+    /// The name that TYPE answers, where it isn't the kind's: each module type has its own.
+    fn type_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Number of elements: a collection without any is deleted.
+    fn len(&self) -> usize;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes that the value takes outside of the entry.
     fn memory_bytes(&self) -> usize;
+
+    /// About how many blocks of memory dropping it frees: what tells whether to do that elsewhere. O(1).
+    fn blocks(&self) -> usize;
 
     /// An equal value that shares nothing that can be changed.
     fn duplicate(&self) -> Box<dyn Payload>;

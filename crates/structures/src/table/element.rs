@@ -9,10 +9,13 @@ use super::word::ADDRESS_MASK;
 
 /// An owned thin pointer with a key, hashed by [`Element::hash`].
 ///
+/// It may also be a small value that stands where the address would: such an element owns nothing, and its "address" is
+/// any number but 0.
+///
 /// # Safety
 ///
-/// `into_raw` gives an address that is a multiple of 8 and below 2^48 (user space on x86-64 and AArch64), exposes its
-/// provenance or owns memory whose provenance is exposed, and `from_raw` of that address gives the same element back.
+/// `into_raw` gives an address below 2^48 (user space on x86-64 and AArch64), exposes its provenance or owns memory whose
+/// provenance is exposed, and `from_raw` of that address gives the same element back.
 pub unsafe trait Element: Sized {
     /// Gives up the element for its address. Whoever holds the address owns the element.
     fn into_raw(self) -> NonNull<u8>;
@@ -25,14 +28,11 @@ pub unsafe trait Element: Sized {
     /// mutated.
     unsafe fn from_raw(raw: NonNull<u8>) -> Self;
 
-    /// The key that the element is found by. It never changes while the element is in a table.
-    fn key(&self) -> &[u8];
+    /// Whether this is the key that the element is found by. That never changes while the element is in a table.
+    fn has_key(&self, key: &[u8]) -> bool;
 
     /// The hash of the key: what callers of the table pass beside that key.
-    #[inline]
-    fn hash(&self) -> u64 {
-        crate::hash::hash_key(self.key())
-    }
+    fn hash(&self) -> u64;
 }
 
 /// The element of a cell or raw word, borrowed: never dropped here.
@@ -62,6 +62,6 @@ pub(super) unsafe fn address_of(cell: u64) -> NonNull<u8> {
 #[inline(always)]
 pub(super) fn address_bits<E: Element>(element: E) -> u64 {
     let address = element.into_raw().as_ptr().expose_provenance() as u64;
-    debug_assert!(address & !ADDRESS_MASK == 0 && address & 7 == 0 && address != 0);
+    debug_assert!(address & !ADDRESS_MASK == 0 && address != 0);
     address & ADDRESS_MASK
 }

@@ -114,7 +114,7 @@ impl<'a, E: Element> Occupied<'a, E> {
 
     /// Puts another element with the same key here, and gives the one that was. O(1).
     pub fn replace(&mut self, element: E) -> E {
-        debug_assert!(element.key() == self.guard.key());
+        debug_assert!(element.hash() == self.guard.hash());
         std::mem::replace(&mut *self.guard, element)
     }
 

@@ -210,7 +210,7 @@ impl<E: Element> Table<E> {
         // SAFETY: the word leads to a leaf that lives while the table is borrowed.
         let leaf = unsafe { Leaf::new(word) };
         // SAFETY: cells that `find` asks about hold the address of a live element, owned by this table.
-        let found = leaf.find(hash, |cell| unsafe { borrow::<E>(cell) }.key() == key);
+        let found = leaf.find(hash, |cell| unsafe { borrow::<E>(cell) }.has_key(key));
         Some(match found {
             Found::At(index) => Ok(Position { leaf, index }),
             Found::Missing(index) => Err(Position { leaf, index }),

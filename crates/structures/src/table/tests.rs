@@ -47,8 +47,8 @@ unsafe impl Element for Item {
         Self(unsafe { Box::from_raw(raw.as_ptr().cast()) })
     }
 
-    fn key(&self) -> &[u8] {
-        &self.0.key
+    fn has_key(&self, key: &[u8]) -> bool {
+        self.0.key == key
     }
 
     fn hash(&self) -> u64 {

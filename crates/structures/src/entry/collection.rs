@@ -1,0 +1,137 @@
+//! Collections in an entry: a packed block that stands in the entry itself, or an owned object.
+//!
+//! A small collection costs no allocation of its own. Its bytes are opaque here: what is in them is the business of
+//! [`crate::packed`] and of each type's module, which also decide when one becomes an object.
+
+#![expect(unsafe_code, reason = "packed bytes are moved in place when the block's class allows it")]
+
+use std::any::Any;
+use std::ops::Range;
+
+use super::header::{Encoding, Header, Kind, Shape};
+use super::object::{Entry, NewValue};
+use super::value::{Payload, ValueRef};
+
+/// The longest packed block that an entry can hold. A collection that outgrows it becomes an object, whatever the
+/// configured thresholds.
+pub const PACKED_LEN_MAX: usize = 65_535;
+
+impl Entry {
+    /// A small collection from its packed bytes, of at most [`PACKED_LEN_MAX`]. `encoding` is `Packed` or `Intset`.
+    /// O(length of key and bytes).
+    pub fn packed(key: &[u8], kind: Kind, encoding: Encoding, bytes: &[u8], expire_at: Option<i64>) -> Self {
+        assert!(bytes.len() <= PACKED_LEN_MAX && is_packed(encoding));
+        Self::create(key, kind, NewValue::Inline(bytes, encoding), expire_at, 0)
+    }
+
+    /// The bytes of a small collection; nothing for strings and objects.
+    #[inline]
+    pub fn packed_bytes(&self) -> Option<&[u8]> {
+        match self.value() {
+            ValueRef::Packed(bytes) => Some(bytes),
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) | ValueRef::Boxed(_) => None,
+        }
+    }
+
+    /// The bytes of a small collection, for changes that keep their number.
+    #[inline]
+    pub fn packed_bytes_mut(&mut self) -> Option<&mut [u8]> {
+        is_packed(self.encoding()).then(|| self.inline_mut())
+    }
+
+    /// Replaces a range of a small collection's bytes by `parts`, one after the other. Moves the entry only when its
+    /// size class changes. O(bytes behind the range), or O(entry) when it moves.
+    ///
+    /// # Panics
+    ///
+    /// If the value is not packed, the range is not inside it, or the result would be longer than [`PACKED_LEN_MAX`].
+    pub fn splice_packed(&mut self, range: Range<usize>, parts: &[&[u8]]) {
+        let old = self.shape();
+        let added: usize = parts.iter().map(|part| part.len()).sum();
+        let old_len = old.value_len;
+        assert!(is_packed(old.encoding) && range.start <= range.end && range.end <= old_len);
+        let new_len = old_len - (range.end - range.start) + added;
+        assert!(new_len <= PACKED_LEN_MAX);
+        let new = Shape { value_len: new_len, ..old };
+        let tail = old_len - range.end;
+        let (kind, clock) = (self.kind(), self.clock());
+        if new.block_bytes() == old.block_bytes() {
+            self.set_header(Header::new(kind, new, clock));
+            let value = self.value_pointer(new);
+            // SAFETY: the block has room for either shape, and both have the value at the same offset; the tail moves
+            // from behind the old range to behind the new parts, inside the value.
+            unsafe { value.add(range.end).copy_to(value.add(range.start + added), tail) };
+        } else {
+            let expire_at = self.expire_at();
+            // SAFETY: head and tail of the value are written here, the parts below, before anybody can see it.
+            let mut moved = unsafe { Self::allocate(self.key(), kind, new, expire_at, clock) };
+            let (from, to) = (self.value_pointer(old), moved.value_pointer(new));
+            // SAFETY: both ranges lie inside the values of their own shapes, and the blocks are two.
+            unsafe {
+                from.copy_to_nonoverlapping(to, range.start);
+                from.add(range.end).copy_to_nonoverlapping(to.add(range.start + added), tail);
+            }
+            *self = moved;
+        }
+        let mut at = range.start;
+        let value = self.inline_mut();
+        for part in parts {
+            value[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+    }
+
+    /// Makes the value a small collection with these bytes; kind, expiry and clock stay.
+    pub fn set_packed(&mut self, encoding: Encoding, bytes: &[u8]) {
+        assert!(bytes.len() <= PACKED_LEN_MAX && is_packed(encoding));
+        self.replace_value(self.kind(), NewValue::Inline(bytes, encoding), self.expire_at());
+    }
+
+    /// Makes the value an object; kind, expiry and clock stay.
+    pub fn set_payload(&mut self, payload: Box<dyn Payload>) {
+        self.replace_value(self.kind(), NewValue::Boxed(payload), self.expire_at());
+    }
+
+    /// The object, if it is a `T`.
+    #[inline]
+    pub fn payload_as<T: Payload>(&self) -> Option<&T> {
+        let payload: &dyn Any = self.payload()?;
+        payload.downcast_ref()
+    }
+
+    /// The object, if it is a `T`, to be changed.
+    #[inline]
+    pub fn payload_as_mut<T: Payload>(&mut self) -> Option<&mut T> {
+        let payload: &mut dyn Any = self.payload_mut()?;
+        payload.downcast_mut()
+    }
+
+    /// Whether this is a collection without elements: its key is to be deleted (unless it is a stream).
+    #[inline]
+    pub fn is_empty_collection(&self) -> bool {
+        match self.value() {
+            ValueRef::Packed(bytes) => bytes.is_empty(),
+            ValueRef::Boxed(payload) => payload.is_empty(),
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) => false,
+        }
+    }
+
+    /// The name that TYPE answers.
+    pub fn type_name(&self) -> &'static str {
+        self.payload().and_then(Payload::type_name).unwrap_or(self.kind().name())
+    }
+
+    /// About how many blocks of memory dropping the entry frees. O(1).
+    #[inline]
+    pub fn blocks(&self) -> usize {
+        1 + match self.value() {
+            ValueRef::Boxed(payload) => payload.blocks(),
+            ValueRef::Buffer(_) => 1,
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Packed(_) => 0,
+        }
+    }
+}
+
+const fn is_packed(encoding: Encoding) -> bool {
+    matches!(encoding, Encoding::Packed | Encoding::Intset)
+}
