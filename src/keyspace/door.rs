@@ -9,6 +9,7 @@
 use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
+use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::router::{Keyspace, Locked, Position};
 use crate::keyspace::shard::{Shard, ShardDb};
 use crate::resp::decode::Span;
@@ -55,6 +56,8 @@ pub struct Access {
 /// Where changes are announced.
 struct Outbox<'a> {
     db: u16,
+    /// Where entries go that are no longer stored.
+    reclaimer: &'a Reclaimer,
     effects: &'a mut EffectBuffer,
     listener: &'a dyn EventListener,
     wanted_events: u32,
@@ -106,6 +109,7 @@ impl<'a> Keys<'a> {
         let wanted_events = listener.wanted();
         let out = Outbox {
             db,
+            reclaimer: &keyspace.reclaimer,
             effects,
             listener,
             wanted_events,
@@ -209,8 +213,14 @@ impl<'a> Keys<'a> {
     /// The read door for commands on strings.
     #[inline]
     pub fn read_string(&mut self, key: &[u8]) -> Result<Option<RefMut<'_, Entry>>, CommandError> {
+        self.read_kind(key, Kind::String)
+    }
+
+    /// The read door for commands on one kind of value.
+    #[inline]
+    pub fn read_kind(&mut self, key: &[u8], kind: Kind) -> Result<Option<RefMut<'_, Entry>>, CommandError> {
         match self.read(key) {
-            Some(entry) if entry.kind() != Kind::String => Err(CommandError::WrongType),
+            Some(entry) if entry.kind() != kind => Err(CommandError::WrongType),
             found => Ok(found),
         }
     }
@@ -313,7 +323,8 @@ impl<'a> Keys<'a> {
 /// Deletes an expired key: everywhere, since the deletion is an effect.
 #[cold]
 fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_>) {
-    if shard.db(out.db).remove(position, key).is_some() {
+    if let Some(entry) = shard.db(out.db).remove(position, key) {
+        out.reclaimer.discard(entry);
         shard.expired += 1;
         out.written |= 1 << position.shard();
         out.effects.push(out.db, &[b"DEL", key]);
@@ -376,8 +387,14 @@ impl KeySlot<'_, '_> {
     /// What is stored, if it is a string or nothing.
     #[inline]
     pub fn string(&self) -> Result<Option<&Entry>, CommandError> {
+        self.of_kind(Kind::String)
+    }
+
+    /// What is stored, if it is of this kind or nothing.
+    #[inline]
+    pub fn of_kind(&self, kind: Kind) -> Result<Option<&Entry>, CommandError> {
         match self.entry() {
-            Some(entry) if entry.kind() != Kind::String => Err(CommandError::WrongType),
+            Some(entry) if entry.kind() != kind => Err(CommandError::WrongType),
             found => Ok(found),
         }
     }
@@ -403,7 +420,7 @@ impl KeySlot<'_, '_> {
                         entry.set_expire_at(new);
                     }
                 } else {
-                    *entry = Entry::string(key, value, new);
+                    out.reclaimer.discard(std::mem::replace(&mut *entry, Entry::string(key, value, new)));
                 }
                 entry.set_clock(clock);
             }
@@ -431,7 +448,7 @@ impl KeySlot<'_, '_> {
         match place {
             table::Place::Occupied(mut old) => {
                 reindex(expires, position, old.expire_at(), new, out);
-                *old = entry;
+                out.reclaimer.discard(std::mem::replace(&mut *old, entry));
             }
             table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
@@ -455,6 +472,49 @@ impl KeySlot<'_, '_> {
         Some(result)
     }
 
+    /// Changes a collection. One that isn't there is made first, one that has no elements afterwards is deleted.
+    ///
+    /// `announce` is given what `edit` returned, and says what changed: without a word nothing may have. The entry must
+    /// be of the kind that `make` makes; see [`KeySlot::of_kind`].
+    #[inline]
+    pub fn edit<R>(
+        self,
+        make: impl FnOnce(&[u8]) -> Entry,
+        edit: impl FnOnce(&mut Entry) -> R,
+        announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+    ) -> R {
+        let Self { place, len, expires, position, key, clock, out } = self;
+        match place {
+            table::Place::Occupied(entry) => {
+                edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce)
+            }
+            table::Place::Vacant(place) => {
+                let mut entry = make(key);
+                let result = edit(&mut entry);
+                if !entry.is_empty_collection() {
+                    entry.set_clock(clock);
+                    *len += 1;
+                    place.insert(entry);
+                    out.event(EventClass::New, "new", key);
+                }
+                announce(&result, &mut Announcer { position, key, out });
+                result
+            }
+        }
+    }
+
+    /// As [`KeySlot::edit`], if there is something; else nothing happens.
+    #[inline]
+    pub fn edit_existing<R>(
+        self,
+        edit: impl FnOnce(&mut Entry) -> R,
+        announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+    ) -> Option<R> {
+        let Self { place, len, expires, position, key, clock, out } = self;
+        let table::Place::Occupied(entry) = place else { return None };
+        Some(edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce))
+    }
+
     /// Sets or clears the time to live. Does nothing if the key isn't there.
     pub fn set_expiry(&mut self, at: Option<i64>, change: Change<'_>) {
         if let table::Place::Occupied(entry) = &mut self.place {
@@ -465,7 +525,7 @@ impl KeySlot<'_, '_> {
         }
     }
 
-    /// Deletes the key and returns what was stored.
+    /// Deletes the key and returns what was stored: for who moves it elsewhere. See [`KeySlot::discard`].
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
         let Self { place, len, expires, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
@@ -476,10 +536,67 @@ impl KeySlot<'_, '_> {
         Some(entry)
     }
 
+    /// Deletes the key and frees its value, elsewhere if that is large. Returns whether there was one.
+    pub fn discard(self, change: Change<'_>) -> bool {
+        let reclaimer = self.out.reclaimer;
+        self.delete(change).map(|entry| reclaimer.discard(entry)).is_some()
+    }
+
     /// Says a further event of a change that was made.
     pub fn event(&mut self, class: EventClass, event: &'static str) {
         self.out.event(class, event, self.key);
     }
+}
+
+/// Where an edit says what it changed.
+pub struct Announcer<'k, 'a> {
+    position: Position,
+    key: &'k [u8],
+    out: &'k mut Outbox<'a>,
+}
+
+impl Announcer<'_, '_> {
+    /// The key was changed so.
+    #[inline]
+    pub fn change(&mut self, change: Change<'_>) {
+        self.out.changed(self.position, self.key, change);
+    }
+
+    /// Says a further event of a change.
+    pub fn event(&mut self, class: EventClass, event: &'static str) {
+        self.out.event(class, event, self.key);
+    }
+}
+
+#[inline]
+fn edit_stored<R>(
+    mut entry: table::Occupied<'_, Entry>,
+    len: &mut usize,
+    expires: &mut ExpiryIndex,
+    mut announcer: Announcer<'_, '_>,
+    clock: u32,
+    edit: impl FnOnce(&mut Entry) -> R,
+    announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+) -> R {
+    let before = entry.expire_at();
+    let result = edit(&mut entry);
+    debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
+    let is_empty = entry.is_empty_collection();
+    if is_empty {
+        let entry = entry.remove();
+        *len -= 1;
+        reindex(expires, announcer.position, entry.expire_at(), None, announcer.out);
+        announcer.out.reclaimer.discard(entry);
+    } else {
+        entry.set_clock(clock);
+        // The guard goes before the announcement: nobody who hears of the change sees a half-made one.
+        drop(entry);
+    }
+    announce(&result, &mut announcer);
+    if is_empty {
+        announcer.event(EventClass::Generic, "del");
+    }
+    result
 }
 
 #[inline]

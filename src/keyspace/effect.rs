@@ -5,10 +5,11 @@
 //! When nobody reads effects, none is built.
 
 use crate::keyspace::event::EventClass;
+use crate::keyspace::recreate;
 use crate::resp::Args;
 use crate::resp::reply::{encode_command, push_header};
 use dunlin_structures::Entry;
-use dunlin_structures::entry::IntText;
+use dunlin_structures::entry::Kind;
 
 /// A log sequence number: a byte offset in the stream of effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
@@ -126,22 +127,16 @@ impl EffectBuffer {
     }
 
     /// Adds what makes an equal entry, whatever its key held before: how everything is logged that was made elsewhere
-    /// (RENAME, COPY, MOVE). The one place that knows which command recreates which kind of value.
+    /// (RENAME, COPY, MOVE).
     pub fn push_recreation(&mut self, db: u16, entry: &Entry) {
         if !self.wanted {
             return;
         }
-        let mut text = IntText::new();
-        let Some(value) = entry.string_bytes(&mut text) else {
-            unreachable!("a kind of value that this function has not been taught");
-        };
-        let key = entry.key();
-        match entry.expire_at() {
-            Some(at) => {
-                self.push(db, &[b"SET", key, value, b"PXAT", itoa::Buffer::new().format(at).as_bytes()])
-            }
-            None => self.push(db, &[b"SET", key, value]),
+        // SET replaces whatever is there; the commands of the others would add to it.
+        if entry.kind() != Kind::String {
+            self.push(db, &[b"DEL", entry.key()]);
         }
+        recreate::commands(entry, &mut |args| self.push(db, args));
     }
 
     /// Adds a request as it came.

@@ -7,6 +7,8 @@
 //! * [`walk`] goes through a database piece by piece.
 //! * [`compaction`] gives memory back that tables leave behind as they grow.
 //! * [`expiry`] is the index of what expires when.
+//! * [`recreate`] says which commands make a value anew.
+//! * [`reclaim`] frees large values where nobody waits.
 //!
 //! Knows nothing of sockets, sessions or commands. Nothing here awaits.
 
@@ -15,6 +17,8 @@ pub mod door;
 pub mod effect;
 pub mod event;
 pub mod expiry;
+pub mod reclaim;
+pub mod recreate;
 pub mod router;
 pub mod shard;
 pub mod walk;

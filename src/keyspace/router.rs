@@ -5,6 +5,7 @@
 //!
 //! Shards are locked in ascending order, always, and only here: that is why no two units can deadlock.
 
+use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::shard::Shard;
 use dunlin_structures::hash_key;
 use dunlin_structures::slot::slot_of;
@@ -58,6 +59,8 @@ struct Cell {
 
 /// All shards.
 pub struct Keyspace {
+    /// Where entries go that are no longer stored.
+    pub reclaimer: Reclaimer,
     cells: Box<[Cell]>,
     databases: u16,
 }
@@ -70,7 +73,8 @@ impl Keyspace {
             next_expiry: AtomicI64::new(i64::MAX),
             visits: AtomicU64::new(0),
         };
-        Self { cells: std::iter::repeat_with(cell).take(SHARD_COUNT).collect(), databases }
+        let cells = std::iter::repeat_with(cell).take(SHARD_COUNT).collect();
+        Self { reclaimer: Reclaimer::default(), cells, databases }
     }
 
     pub fn databases(&self) -> u16 {

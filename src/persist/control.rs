@@ -7,7 +7,7 @@ use crate::commit::LogSink;
 use crate::config::AppendFsync;
 use crate::keyspace::Lsn;
 use crate::persist::active::{ActiveLog, Sink};
-use crate::persist::base::{self, BaseError};
+use crate::persist::base;
 use crate::persist::figures::Figures;
 use crate::persist::replay::{self, ReplayError};
 use crate::persist::settings::LogSettings;
@@ -52,19 +52,8 @@ pub enum StartError {
     Log(#[from] LogError),
     #[error("the log can't be replayed: {0}")]
     Replay(#[from] ReplayError),
-    #[error("the log's base can't be written: {0}")]
-    Base(String),
     #[error("the log's thread can't be started: {0}")]
     Thread(io::Error),
-}
-
-impl From<BaseError> for StartError {
-    fn from(error: BaseError) -> Self {
-        match error {
-            BaseError::Log(error) => StartError::Log(error),
-            BaseError::Kind(_) => StartError::Base(error.to_string()),
-        }
-    }
 }
 
 impl Persistence {

@@ -44,16 +44,16 @@ pub const COMMANDS: &[CommandSpec] = &[
     },
 ];
 
-/// Each key is an effect of its own. A string is freed at once: that is a call of the allocator or two whatever its size.
+/// Each key is an effect of its own. Large values are freed elsewhere, whichever of the two commands asks.
 fn del(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut count = 0;
     if args.len() == 2 {
         // The usual case: the request says it already.
         let change = Change::request(EventClass::Generic, "del");
-        count += i64::from(cx.keys.write(args.at(1)).delete(change).is_some());
+        count += i64::from(cx.keys.write(args.at(1)).discard(change));
     } else {
         for key in args.from(1) {
-            count += i64::from(cx.keys.write(key).delete(deletion("del", &as_del(key))).is_some());
+            count += i64::from(cx.keys.write(key).discard(deletion("del", &as_del(key))));
         }
     }
     cx.reply.integer(count);

@@ -65,7 +65,7 @@ fn touch(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn type_of(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let name = cx.keys.inspect(args.at(1)).map_or("none", |entry| entry.kind().name());
+    let name = cx.keys.inspect(args.at(1)).map_or("none", |entry| entry.type_name());
     cx.reply.simple(name);
     Ok(())
 }

@@ -116,7 +116,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     fn includes(&self, entry: &Entry) -> bool {
         (self.pattern == b"*" || glob::matches(self.pattern, entry.key(), false))
-            && self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.kind().name().as_bytes()))
+            && self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.type_name().as_bytes()))
     }
 
     /// The part of the pattern before anything that has a meaning in patterns.

@@ -82,7 +82,9 @@ fn value_of(cx: &mut Context<'_>, key: &[u8]) -> Result<Bytes, CommandError> {
         ValueRef::Inline(text) => Ok(Bytes::copy_from_slice(text)),
         ValueRef::Int(number) => Ok(Bytes::copy_from_slice(IntText::new().format(number))),
         ValueRef::Buffer(buffer) => Ok(buffer.clone()),
-        ValueRef::Boxed(_) => Err(CommandError::text("The specified keys must contain string values")),
+        ValueRef::Packed(_) | ValueRef::Boxed(_) => {
+            Err(CommandError::text("The specified keys must contain string values"))
+        }
     }
 }
 

@@ -146,7 +146,7 @@ pub(super) fn length_of(entry: &Entry) -> usize {
         ValueRef::Inline(text) => text.len(),
         ValueRef::Buffer(buffer) => buffer.len(),
         ValueRef::Int(number) => IntText::new().format(number).len(),
-        ValueRef::Boxed(_) => 0,
+        ValueRef::Packed(_) | ValueRef::Boxed(_) => 0,
     }
 }
 

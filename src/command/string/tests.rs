@@ -346,6 +346,14 @@ impl Payload for SomeList {
         0
     }
 
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn blocks(&self) -> usize {
+        1
+    }
+
     fn duplicate(&self) -> Box<dyn Payload> {
         Box::new(Self)
     }

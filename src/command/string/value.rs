@@ -23,7 +23,7 @@ pub(super) fn reply_value(reply: &mut Reply<'_>, entry: &Entry) {
         ValueRef::Inline(text) => reply.bulk(text),
         ValueRef::Int(number) => reply.bulk_integer(number),
         ValueRef::Buffer(buffer) => reply.bulk_shared(buffer),
-        ValueRef::Boxed(_) => reply.null(),
+        ValueRef::Packed(_) | ValueRef::Boxed(_) => reply.null(),
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn integer(entry: &Entry) -> Result<i64, CommandError> {
     match entry.value() {
         ValueRef::Int(number) => Some(number),
         ValueRef::Inline(text) => parse_i64(text),
-        ValueRef::Buffer(_) | ValueRef::Boxed(_) => None,
+        ValueRef::Buffer(_) | ValueRef::Packed(_) | ValueRef::Boxed(_) => None,
     }
     .ok_or(CommandError::NotAnInteger)
 }

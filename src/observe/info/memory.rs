@@ -43,12 +43,9 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("mem_clients_normal", usage.clients);
     lines.add("mem_cluster_links", 0);
     lines.add("mem_aof_buffer", server.persist.position().buffered_bytes);
-    lines.constants(&[
-        ("mem_allocator", "jemalloc-5.3.1"),
-        ("active_defrag_running", "0"),
-        ("lazyfree_pending_objects", "0"),
-        ("lazyfreed_objects", "0"),
-    ]);
+    lines.constants(&[("mem_allocator", "jemalloc-5.3.1"), ("active_defrag_running", "0")]);
+    lines.add("lazyfree_pending_objects", server.keyspace.reclaimer.pending());
+    lines.add("lazyfreed_objects", server.keyspace.reclaimer.freed());
 }
 
 /// There are no scripts yet, so they take nothing.

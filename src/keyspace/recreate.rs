@@ -1,0 +1,92 @@
+//! What makes an entry anew: the commands that, run in order on an empty key, give an equal one.
+//!
+//! The one place that knows which commands recreate which kind of value. It serves the base of a rewritten log, and the
+//! effects of whatever is logged by its result (RENAME, COPY, MOVE, the STORE commands). Large collections are told in
+//! pieces, as Redis does, so that no command grows without bound.
+
+use dunlin_structures::Entry;
+use dunlin_structures::entry::{IntText, Kind};
+
+/// Elements in one command.
+pub const PIECE_LEN: usize = 64;
+
+/// Hands `emit` one command after the other, each as its arguments. O(size of the value).
+pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    match entry.kind() {
+        Kind::String => string(entry, emit),
+        kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
+    }
+    // The commands of collections can't give them a time to live.
+    if let Some(at) = entry.expire_at().filter(|_| entry.kind() != Kind::String) {
+        emit(&[b"PEXPIREAT", entry.key(), itoa::Buffer::new().format(at).as_bytes()]);
+    }
+}
+
+fn string(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let mut text = IntText::new();
+    let value = entry.string_bytes(&mut text).unwrap_or_default();
+    match entry.expire_at() {
+        Some(at) => emit(&[b"SET", entry.key(), value, b"PXAT", itoa::Buffer::new().format(at).as_bytes()]),
+        None => emit(&[b"SET", entry.key(), value]),
+    }
+}
+
+/// Collects arguments into commands of `name key argument..` with up to [`PIECE_LEN`] groups each.
+pub struct Pieces<'a> {
+    head: [&'a [u8]; 2],
+    /// Arguments of one element: 1 for members, 2 for fields with values.
+    group: usize,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl<'a> Pieces<'a> {
+    pub fn new(name: &'a [u8], key: &'a [u8], group: usize) -> Self {
+        Self { head: [name, key], group, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Adds an argument, and emits a command once it has enough.
+    pub fn arg(&mut self, arg: &[u8], emit: &mut dyn FnMut(&[&[u8]])) {
+        self.bytes.extend_from_slice(arg);
+        self.ends.push(self.bytes.len());
+        if self.ends.len() == self.group * PIECE_LEN {
+            self.end(emit);
+        }
+    }
+
+    /// Emits what is left.
+    pub fn end(&mut self, emit: &mut dyn FnMut(&[&[u8]])) {
+        if self.ends.is_empty() {
+            return;
+        }
+        let mut args: Vec<&[u8]> = self.head.to_vec();
+        let mut from = 0;
+        for &end in &self.ends {
+            args.push(&self.bytes[from..end]);
+            from = end;
+        }
+        emit(&args);
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PIECE_LEN, Pieces};
+
+    #[test]
+    fn pieces_have_a_head_each_and_no_more_than_their_share() {
+        let mut commands = Vec::new();
+        let mut emit =
+            |args: &[&[u8]]| commands.push(args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>());
+        let mut pieces = Pieces::new(b"HSET", b"k", 2);
+        for number in 0..2 * (PIECE_LEN + 1) {
+            pieces.arg(number.to_string().as_bytes(), &mut emit);
+        }
+        pieces.end(&mut emit);
+        pieces.end(&mut emit);
+        assert_eq!(commands.iter().map(Vec::len).collect::<Vec<_>>(), [2 + 2 * PIECE_LEN, 4]);
+        assert_eq!(commands[1].concat(), format!("HSETk{}{}", 2 * PIECE_LEN, 2 * PIECE_LEN + 1).into_bytes());
+    }
+}
