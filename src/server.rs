@@ -49,6 +49,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         clients: state::clients::Registry::default(),
         gates: state::gates::Gates::default(),
         hot: state::hot::HotSettings::default(),
+        thresholds: state::thresholds::Thresholds::default(),
         workers,
         shared: SharedStats::default(),
         slow_log: Default::default(),

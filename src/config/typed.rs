@@ -6,6 +6,7 @@
 use super::settings::{self, SettingId};
 use super::snapshot::Config;
 use super::value::{BufferLimits, SavePoint, Value};
+use dunlin_structures::packed::Limits;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStringExt;
@@ -114,6 +115,11 @@ impl Config {
             Value::Bytes(bytes) => *bytes,
             other => unreachable_kind(name, other),
         }
+    }
+
+    /// Bytes of something in memory.
+    fn len(&self, name: &str) -> usize {
+        usize::try_from(self.bytes(name)).unwrap_or(usize::MAX)
     }
 
     fn text(&self, name: &str) -> &[u8] {
@@ -394,6 +400,45 @@ impl Config {
     /// Shown only: the clockwork goes by what is due.
     pub fn hz(&self) -> u32 {
         self.unsigned("hz")
+    }
+
+    pub fn hash_packed_limits(&self) -> Limits {
+        Limits {
+            entries: self.unsigned("hash-max-listpack-entries"),
+            bytes: self.len("hash-max-listpack-value"),
+        }
+    }
+
+    pub fn set_packed_limits(&self) -> Limits {
+        Limits {
+            entries: self.unsigned("set-max-listpack-entries"),
+            bytes: self.unsigned("set-max-listpack-value"),
+        }
+    }
+
+    pub fn zset_packed_limits(&self) -> Limits {
+        Limits {
+            entries: self.unsigned("zset-max-listpack-entries"),
+            bytes: self.len("zset-max-listpack-value"),
+        }
+    }
+
+    /// 0 for no limit.
+    pub fn stream_node_limits(&self) -> Limits {
+        Limits { entries: self.unsigned("stream-node-max-entries"), bytes: self.len("stream-node-max-bytes") }
+    }
+
+    pub fn set_max_intset_entries(&self) -> usize {
+        self.unsigned("set-max-intset-entries")
+    }
+
+    /// Elements; negative: one of five sizes in bytes.
+    pub fn list_max_listpack_size(&self) -> i64 {
+        self.int("list-max-listpack-size")
+    }
+
+    pub fn hll_sparse_max_bytes(&self) -> usize {
+        self.len("hll-sparse-max-bytes")
     }
 
     /// 0 for no limit.

@@ -16,6 +16,7 @@ const DESCRIPTORS_RESERVED: u64 = 32;
 
 /// Copies what the request path reads.
 pub fn copy_hot_settings(server: &Server, config: &Config) {
+    server.thresholds.follow(config);
     let hot = &server.hot;
     let limits = config.client_output_buffer_limits().normal;
     hot.proto_max_bulk_len.store(config.proto_max_bulk_len_bytes(), Relaxed);

@@ -11,6 +11,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod slow_log;
 pub mod stats;
+pub mod thresholds;
 
 use crate::command::table::Commands;
 use crate::commit::Commit;
@@ -29,6 +30,8 @@ pub struct Server {
     pub clients: clients::Registry,
     pub gates: gates::Gates,
     pub hot: hot::HotSettings,
+    /// How large a collection may be before it is stored another way.
+    pub thresholds: thresholds::Thresholds,
     pub settings: settings::Settings,
     /// Figures of each worker, in order.
     pub workers: Box<[stats::WorkerStats]>,
@@ -60,6 +63,7 @@ impl Server {
         self.workers.iter().for_each(stats::WorkerStats::reset);
         self.shared.reset();
         self.rates.reset();
+        self.keyspace.reclaimer.reset_freed();
         for shard in 0..crate::keyspace::SHARD_COUNT {
             self.keyspace.lock(shard).expired = 0;
         }

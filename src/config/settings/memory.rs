@@ -102,19 +102,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         Accepted,
         "Waste below which it does not begin, in bytes.",
     ),
-    Setting::new(
-        "hash-max-listpack-entries",
-        long(0),
-        "512",
-        Accepted,
-        "Fields up to which a hash is packed.",
-    )
-    .alias("hash-max-ziplist-entries"),
+    Setting::new("hash-max-listpack-entries", long(0), "512", Live, "Fields up to which a hash is packed.")
+        .alias("hash-max-ziplist-entries"),
     Setting::new(
         "hash-max-listpack-value",
         memory(0),
         "64",
-        Accepted,
+        Live,
         "Bytes up to which a packed hash's fields and values may be.",
     )
     .alias("hash-max-ziplist-value"),
@@ -122,7 +116,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "list-max-listpack-size",
         int(i32::MIN as i64, i32::MAX as i64),
         "-2",
-        Accepted,
+        Live,
         "Size of one block of a list.",
     )
     .alias("list-max-ziplist-size"),
@@ -137,28 +131,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "set-max-intset-entries",
         long(0),
         "512",
-        Accepted,
+        Live,
         "Integers up to which a set is packed as integers.",
     ),
-    Setting::new(
-        "set-max-listpack-entries",
-        long(0),
-        "128",
-        Accepted,
-        "Members up to which a set is packed.",
-    ),
+    Setting::new("set-max-listpack-entries", long(0), "128", Live, "Members up to which a set is packed."),
     Setting::new(
         "set-max-listpack-value",
         long(0),
         "64",
-        Accepted,
+        Live,
         "Bytes up to which a packed set's members may be.",
     ),
     Setting::new(
         "zset-max-listpack-entries",
         long(0),
         "128",
-        Accepted,
+        Live,
         "Members up to which a sorted set is packed.",
     )
     .alias("zset-max-ziplist-entries"),
@@ -166,7 +154,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "zset-max-listpack-value",
         memory(0),
         "64",
-        Accepted,
+        Live,
         "Bytes up to which a packed sorted set's members may be.",
     )
     .alias("zset-max-ziplist-value"),
@@ -174,7 +162,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "hll-sparse-max-bytes",
         memory(0),
         "3000",
-        Accepted,
+        Live,
         "Bytes up to which a HyperLogLog is sparse.",
     ),
 ];

@@ -120,6 +120,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Bytes loaded between two looks at clients.",
     )
     .hidden(),
-    Setting::new("stream-node-max-bytes", memory(0), "4096", Accepted, "Bytes of one block of a stream."),
-    Setting::new("stream-node-max-entries", long(0), "100", Accepted, "Entries of one block of a stream."),
+    Setting::new("stream-node-max-bytes", memory(0), "4096", Live, "Bytes of one block of a stream."),
+    Setting::new("stream-node-max-entries", long(0), "100", Live, "Entries of one block of a stream."),
 ];

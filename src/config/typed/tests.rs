@@ -39,6 +39,12 @@ fn every_setting_that_the_code_reads_is_in_the_table() {
     assert_eq!(config.save_points().len(), 3);
     assert_eq!((config.max_memory_bytes(), config.max_memory_policy()), (0, "noeviction"));
     assert_eq!((config.hz(), config.lazy_user_flush()), (10, false));
+    assert_eq!(config.hash_packed_limits(), Limits { entries: 512, bytes: 64 });
+    assert_eq!(config.set_packed_limits(), Limits { entries: 128, bytes: 64 });
+    assert_eq!(config.zset_packed_limits(), Limits { entries: 128, bytes: 64 });
+    assert_eq!(config.stream_node_limits(), Limits { entries: 100, bytes: 4096 });
+    assert_eq!((config.set_max_intset_entries(), config.list_max_listpack_size()), (512, -2));
+    assert_eq!(config.hll_sparse_max_bytes(), 3000);
 }
 
 #[test]
