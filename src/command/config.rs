@@ -5,8 +5,8 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::config::load;
 use crate::config::rewrite::Extent;
-use crate::config::{load, rewrite};
 use crate::resp::{Args, CommandError};
 
 const ADMINISTRATION: Flags = ADMIN.and(NOSCRIPT).and(LOADING).and(STALE);
@@ -111,11 +111,10 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn rewrite_file(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
-    let config = cx.server.settings.snapshot();
-    let Some(file) = &config.file else {
+    let Some(saved) = cx.server.settings.save(Extent::Changed) else {
         return Err(CommandError::text("The server is running without a config file"));
     };
-    if let Err(error) = rewrite::save(file, &config, Extent::Changed) {
+    if let Err(error) = saved {
         let reason = load::reason(&error);
         tracing::warn!("CONFIG REWRITE failed: {reason}");
         return Err(CommandError::formatted(format!("Rewriting config file: {reason}")));

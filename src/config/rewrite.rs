@@ -153,7 +153,7 @@ impl Page {
 }
 
 /// Writes the configuration into its file; a file that is not there is made. Its permissions and the target of a
-/// symbolic link stay.
+/// symbolic link stay. One caller at a time: what another writes meanwhile is lost.
 ///
 /// # Errors
 /// The system's; then the old file is as it was.
@@ -166,10 +166,11 @@ pub fn save(path: &Path, config: &Config, extent: Extent) -> io::Result<()> {
     };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".rewrite-{}.tmp", std::process::id()));
+    // Nobody else's, whatever other server shares the folder or even the process id.
+    name.push(format!(".rewrite-{:08x}.tmp", rand::random::<u32>()));
     let temporary = directory.join(name);
     let written = (|| {
-        let mut file = fs::File::create(&temporary)?;
+        let mut file = fs::File::create_new(&temporary)?;
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }

@@ -4,10 +4,12 @@
 //! as a whole: first everything is checked, then applied, then seen. Knows nothing of what applying means: `server`
 //! plugs that in.
 
+use crate::config::rewrite::{self, Extent};
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError};
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 /// Makes the running server follow a changed configuration.
@@ -23,12 +25,19 @@ pub trait Apply: Send + Sync {
 pub struct Settings {
     current: ArcSwap<Config>,
     changing: Mutex<()>,
+    /// Held while the file is read, made anew and replaced.
+    saving: Mutex<()>,
     apply: OnceLock<Box<dyn Apply>>,
 }
 
 impl Settings {
     pub fn new(config: Config) -> Self {
-        Settings { current: ArcSwap::from_pointee(config), changing: Mutex::new(()), apply: OnceLock::new() }
+        Settings {
+            current: ArcSwap::from_pointee(config),
+            changing: Mutex::default(),
+            saving: Mutex::default(),
+            apply: OnceLock::new(),
+        }
     }
 
     /// What changes go to from now on. Only the first call counts.
@@ -57,6 +66,15 @@ impl Settings {
         }
         self.current.store(Arc::new(after));
         Ok(())
+    }
+
+    /// CONFIG REWRITE, one at a time: two would each begin with what the other is about to replace. `None` if the
+    /// server was started without a file.
+    pub fn save(&self, extent: Extent) -> Option<io::Result<()>> {
+        let _one_at_a_time = self.saving.lock();
+        // Read under the lock: an older configuration must not be written last.
+        let config = self.current.load();
+        config.file.as_deref().map(|file| rewrite::save(file, &config, extent))
     }
 }
 
@@ -91,5 +109,28 @@ mod tests {
         let error = change("port", "13").expect_err("it is taken").to_string();
         assert_eq!(error, "CONFIG SET failed (possibly related to argument 'port') - taken");
         assert_eq!(settings.snapshot().port(), 12);
+    }
+
+    #[test]
+    fn a_file_that_many_rewrite_is_whole_at_all_times() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("dunlin.conf");
+        let text = "# by hand\n".repeat(300);
+        std::fs::write(&file, &text).expect("a file can be written");
+        let mut config = Config::new(&Machine { cores: 1, directory: "/".into() });
+        config.file = Some(file.clone());
+        let settings = Settings::new(config);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..25 {
+                        settings.save(Extent::Changed).expect("there is a file").expect("it can be saved");
+                        let found = std::fs::read_to_string(&file).expect("it is there");
+                        assert!(found.starts_with(&text), "{} of {} bytes", found.len(), text.len());
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(directory.path()).expect("it is there").count(), 1);
     }
 }

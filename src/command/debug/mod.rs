@@ -9,7 +9,7 @@ mod protocol;
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::config::rewrite::{self, Extent};
+use crate::config::rewrite::Extent;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::{glob, number};
 use std::sync::atomic::Ordering::Relaxed;
@@ -68,14 +68,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
         (b"change-repl-id", 2) => cx.reply.ok(),
-        (b"config-rewrite-force-all", 2) => {
-            let config = cx.server.settings.snapshot();
-            let saved = config.file.as_deref().map(|file| rewrite::save(file, &config, Extent::Everything));
-            match saved {
-                Some(Ok(())) => cx.reply.ok(),
-                _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
-            }
-        }
+        (b"config-rewrite-force-all", 2) => match cx.server.settings.save(Extent::Everything) {
+            Some(Ok(())) => cx.reply.ok(),
+            _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
+        },
         (b"stringmatch-test", 2) => {
             try_patterns();
             cx.reply.simple("Apparently Redis did not crash: test passed");
