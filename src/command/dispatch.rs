@@ -17,12 +17,15 @@ use crate::state::{Server, gates};
 use dunlin_structures::cycles;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// After a unit that took so long the next one of its batch reads the clock again.
+const CLOCK_NS: u64 = 1_000_000;
+
 /// What a worker brings along for all its units.
 pub struct Unit<'a> {
     pub server: &'a Server,
     pub stats: &'a WorkerStats,
     pub effects: &'a mut EffectBuffer,
-    /// The time of the batch, in ms since 1970.
+    /// The time of the batch, in ms since 1970; read again after a wait for a shard, and after a unit that took long.
     pub now: i64,
     /// The access clock's value at that time.
     pub access_clock: u32,
@@ -85,13 +88,17 @@ impl Unit<'_> {
             }
         }
 
+        let mut waited = false;
         let (locked, handler) = match command.spec.run {
-            Run::OnKeys(handler) => (lock_keys(server, command, args, known), handler),
-            Run::OnAll(handler) => (server.keyspace.lock_all(), handler),
+            Run::OnKeys(handler) => (lock_keys(server, command, args, known, &mut waited), handler),
+            Run::OnAll(handler) => (server.keyspace.lock_set_noting(u64::MAX, &mut waited), handler),
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
             // A container was resolved above; its subcommands are no containers.
             Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
         };
+        if waited {
+            self.read_clock(session);
+        }
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
         let access = Access { clock: self.access_clock, no_touch: session.no_touch };
@@ -135,7 +142,20 @@ impl Unit<'_> {
         if ns >= observe::attention_ns(server) {
             observe::slow_command(server, session, command, args, ns, self.now);
         }
+        if ns >= CLOCK_NS {
+            self.read_clock(session);
+        }
         Outcome::Done(lsn)
+    }
+
+    /// A time to live counts from when its key is there, not from when its request came: a client that waited would be
+    /// told of a lock that is over already. A log is replayed at a time of its own, which stands still.
+    #[cold]
+    fn read_clock(&mut self, session: &Session) {
+        if session.gates & gate::RECOVERY == 0 {
+            self.now = self.server.now();
+            self.access_clock = Server::access_clock(self.now);
+        }
     }
 
     /// Answers an error without running anything.
@@ -256,7 +276,13 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
 
 /// Locks the shards of the request's keys, in ascending order.
 #[inline]
-fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &[Known]) -> Locked<'s> {
+fn lock_keys<'s>(
+    server: &'s Server,
+    command: &Command,
+    args: Args<'_>,
+    known: &[Known],
+    waited: &mut bool,
+) -> Locked<'s> {
     let keyspace = &server.keyspace;
     match command.key_pattern {
         KeyPattern::None => Locked::None,
@@ -265,7 +291,7 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
                 Some(known) => known.position,
                 None => Position::of(args.at(index)),
             };
-            keyspace.lock_one(position.shard())
+            keyspace.lock_one_noting(position.shard(), waited)
         }
         KeyPattern::Tail { first, back, step } => {
             let end = args.len().saturating_sub(back);
@@ -276,15 +302,15 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
             } else {
                 (first..end).step_by(step).for_each(|index| set |= 1 << Position::of(args.at(index)).shard());
             }
-            keyspace.lock_set(set)
+            keyspace.lock_set_noting(set, waited)
         }
         KeyPattern::General => match command.keys(args) {
             Some(keys) => {
                 let shards = keys.iter().map(|key| 1u64 << Position::of(args.at(key.index)).shard());
-                keyspace.lock_set(shards.fold(0, |set, bit| set | bit))
+                keyspace.lock_set_noting(shards.fold(0, |set, bit| set | bit), waited)
             }
             // The arguments contradict the specs: the handler will say how. It may reach any key until it does.
-            None => keyspace.lock_all(),
+            None => keyspace.lock_set_noting(u64::MAX, waited),
         },
     }
 }
@@ -319,4 +345,50 @@ pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option
         return locked.unwrap_or_default().max(finished.seen);
     }
     Lsn::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::TestClient;
+    use crate::keyspace::Position;
+    use std::sync::Barrier;
+    use std::time::{Duration, Instant};
+
+    /// Runs the line while another thread holds the key's shard for a moment, until it had to wait for it.
+    fn waiting(client: &mut TestClient, line: &str, key: &[u8]) -> Vec<String> {
+        let began = Instant::now();
+        let shard = Position::of(key).shard();
+        let server = std::sync::Arc::clone(&client.server);
+        loop {
+            let held = Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _locked = server.keyspace.lock(shard);
+                    held.wait();
+                    let until = Instant::now() + Duration::from_millis(1);
+                    while Instant::now() < until {
+                        std::thread::yield_now();
+                    }
+                });
+                held.wait();
+                client.say(line);
+            });
+            let effects = client.effects();
+            let stale = format!("SET lock me PXAT {}", client.now + 300);
+            if !effects.iter().any(|effect| effect.ends_with(&stale)) {
+                return effects;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "it counts from the request: {effects:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_live_counts_from_when_the_shard_was_there() {
+        let mut client = TestClient::new();
+        let before = client.server.now();
+        let effects = waiting(&mut client, "SET lock me PX 300", b"lock");
+        let words: Vec<&str> = effects[0].split(' ').collect();
+        let at: i64 = words[words.len() - 1].parse().expect("a time");
+        assert!((before + 300..=client.server.now() + 300).contains(&at), "{effects:?}");
+    }
 }

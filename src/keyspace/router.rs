@@ -88,17 +88,19 @@ impl Keyspace {
 
     /// Locks the shards whose bits are set, in ascending order.
     pub fn lock_set(&self, set: u64) -> Locked<'_> {
+        self.lock_set_noting(set, &mut false)
+    }
+
+    /// The same, and sets `waited` if one was not free at once.
+    pub fn lock_set_noting(&self, set: u64, waited: &mut bool) -> Locked<'_> {
         match set.count_ones() {
             0 => Locked::None,
-            1 => {
-                let index = set.trailing_zeros() as usize;
-                Locked::One(index, self.lock_visited(index))
-            }
+            1 => self.lock_one_noting(set.trailing_zeros() as usize, waited),
             _ => {
                 let mut guards = Vec::with_capacity(set.count_ones() as usize);
                 let mut rest = set;
                 while rest != 0 {
-                    guards.push(self.lock_visited(rest.trailing_zeros() as usize));
+                    guards.push(self.lock_visited(rest.trailing_zeros() as usize, waited));
                     rest &= rest - 1;
                 }
                 Locked::Many(set, guards)
@@ -108,7 +110,13 @@ impl Keyspace {
 
     #[inline]
     pub fn lock_one(&self, shard: usize) -> Locked<'_> {
-        Locked::One(shard, self.lock_visited(shard))
+        self.lock_one_noting(shard, &mut false)
+    }
+
+    /// The same, and sets `waited` if it was not free at once.
+    #[inline]
+    pub fn lock_one_noting(&self, shard: usize, waited: &mut bool) -> Locked<'_> {
+        Locked::One(shard, self.lock_visited(shard, waited))
     }
 
     pub fn lock_all(&self) -> Locked<'_> {
@@ -116,18 +124,23 @@ impl Keyspace {
     }
 
     #[inline]
-    fn lock_visited(&self, index: usize) -> MutexGuard<'_, Shard> {
+    fn lock_visited(&self, index: usize, waited: &mut bool) -> MutexGuard<'_, Shard> {
         let cell = &self.cells[index];
-        let guard = cell.shard.lock();
+        let guard = cell.shard.try_lock().unwrap_or_else(|| {
+            *waited = true;
+            cell.shard.lock()
+        });
         // Written under the lock only: no read-modify-write is needed.
         cell.visits.store(cell.visits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         guard
     }
 
-    /// Has the cells that a look-up reads first on their way into the cache.
+    /// Has the cells that a look-up reads first on their way into the cache. As the next two it looks ahead only where
+    /// nobody holds the shard: to wait would cost more than a miss.
     #[inline]
     pub fn prefetch_cells(&self, db: u16, position: Position) {
-        if let Some(table) = self.lock(position.shard()).db(db).table(position) {
+        let Some(mut shard) = self.cells[position.shard()].shard.try_lock() else { return };
+        if let Some(table) = shard.db(db).table(position) {
             table.prefetch_cells(position.hash);
         }
     }
@@ -135,7 +148,8 @@ impl Keyspace {
     /// Has the entry that a look-up will find on its way into the cache, once its cells are there.
     #[inline]
     pub fn prefetch_entry(&self, db: u16, position: Position) {
-        if let Some(table) = self.lock(position.shard()).db(db).table(position) {
+        let Some(mut shard) = self.cells[position.shard()].shard.try_lock() else { return };
+        if let Some(table) = shard.db(db).table(position) {
             table.prefetch_entry(position.hash);
         }
     }
@@ -143,7 +157,8 @@ impl Keyspace {
     /// Has the value on its way into the cache, if it stands outside of its entry, which should be there by now.
     #[inline]
     pub fn prefetch_value(&self, db: u16, position: Position) {
-        if let Some(table) = self.lock(position.shard()).db(db).table(position) {
+        let Some(mut shard) = self.cells[position.shard()].shard.try_lock() else { return };
+        if let Some(table) = shard.db(db).table(position) {
             table.find_by(position.hash, |entry| {
                 entry.prefetch_value();
                 true

@@ -298,8 +298,7 @@ impl Connection {
         let mut at = start;
         let mut commands = 0;
         let mut last_command = u32::MAX;
-        let now = server.now();
-        let access_clock = Server::access_clock(now);
+        let mut now = server.now();
         let room = Self::output_max(worker).saturating_sub(self.output.len());
         for _ in 0..BATCHES_PER_TURN {
             let Scratch { output, batch, effects, large_values, .. } = scratch;
@@ -311,6 +310,7 @@ impl Connection {
                 batch.prefetch_values(ahead);
             }
             let output_before = output.len();
+            let access_clock = Server::access_clock(now);
             let mut unit = Unit { server, stats, effects, now, access_clock, clock: cycles::now() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
@@ -334,6 +334,7 @@ impl Connection {
                     break;
                 }
             }
+            now = unit.now;
             // What one batch moved is the best guess for the next one.
             *large_values = batch.len() > 1 && (output.len() - output_before) / batch.len() > LARGE_REPLY;
             if self.parked.is_some() || self.finishing {
