@@ -2,7 +2,7 @@
 //!
 //! With `always` it writes and syncs whatever has gathered while the last sync ran: group commit, as fast as the disk
 //! is. Otherwise it writes at most once a millisecond, since a kill of the process takes back what isn't written, and
-//! syncs once a second. Nobody but this thread waits for the disk.
+//! syncs once a second (`everysec`) or after a second without a write (`no`). Nobody but this thread waits for the disk.
 //!
 //! A failure closes the gate for writes. Nothing is tried again by itself: the operator frees the disk and then asks
 //! for BGREWRITEAOF, or turns the log off and on.
@@ -69,15 +69,20 @@ fn write(
 ) -> Result<(), LogError> {
     log.note_write();
     let mut writer = log.writer.lock();
-    writer.write_from(&log.buffer)?;
     let positions = writer.positions();
+    let before = positions.written();
+    if writer.write_from(&log.buffer)? > before && policy == AppendFsync::No {
+        *synced_at = now; // Its syncs are counted from the last write.
+    }
     if positions.written() > positions.durable() && log.unsynced_since_ms.load(Ordering::Acquire) == 0 {
         log.unsynced_since_ms.store(now, Ordering::Release);
     }
     let is_time = match policy {
         AppendFsync::Always => true,
-        AppendFsync::EverySecond => now - *synced_at >= SYNC_INTERVAL_MS || now < *synced_at,
-        AppendFsync::No => false,
+        // With `no` only where nothing else is written: then the file can say that its last blocks are durable.
+        AppendFsync::EverySecond | AppendFsync::No => {
+            now - *synced_at >= SYNC_INTERVAL_MS || now < *synced_at
+        }
     };
     if is_time {
         writer.sync()?;

@@ -2,8 +2,8 @@
 //!
 //! It holds every file and directory twice: as programs see it, and as the platter has it. A loss of power, which
 //! may come at any call, leaves the platter's state plus whatever part of the rest the seed picks: any prefix of the
-//! appended bytes (or zeros in their place, as some file systems leave them), any subset of the changes of names. A
-//! program is right if it is right for every seed and every call.
+//! appended bytes (or zeros in their place, as some file systems leave them), or all of them but for a sector, which is
+//! zeros, and any subset of the changes of names. A program is right if it is right for every seed and every call.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Disk, DiskFile};
+
+/// What a loss of power takes or leaves as a whole.
+const SECTOR_BYTES: usize = 512;
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +183,16 @@ impl Inode {
             let added = self.lost_from.unwrap_or(self.bytes.len()).max(common) - common;
             let kept = if added == 0 { 0 } else { pick(random, added + 1) };
             bytes.extend_from_slice(&self.bytes[common..common + kept]);
-            match next(random) % 4 {
+            match next(random) % 5 {
+                4 if added > 0 => {
+                    // Later pages reached the disk, and one before them did not.
+                    bytes.truncate(common);
+                    bytes.extend_from_slice(&self.bytes[common..common + added]);
+                    let at = common + pick(random, added);
+                    let sector = at - at % SECTOR_BYTES;
+                    let end = bytes.len().min(sector + SECTOR_BYTES);
+                    bytes[sector.max(common)..end].fill(0);
+                }
                 0 => bytes.resize(common + added, 0),
                 1 if kept > 1 => {
                     let hole = pick(random, kept);

@@ -3,9 +3,10 @@
 //! Before the first command is handed out the last file is looked through, because only it may be torn and nothing
 //! of a torn end may be applied. What is torn and what is damaged:
 //!
-//! - In a run of ours, bytes that don't check are a torn end if nothing in the file says that they were ever durable
-//!   (see `synced` in [`super::annotation`]): a crash took writes back that nobody had been promised. Otherwise they
-//!   are damage.
+//! - In a run of ours, bytes that don't check are a torn end if we wrote nothing behind them: a crash took writes back
+//!   that nobody had been promised. If a line of ours follows, they are damage, unless they look as a loss of power leaves
+//!   them (zeros to the end of a sector) and nothing in the file says that they were ever durable (see `synced` in
+//!   [`super::annotation`]).
 //! - Outside of our runs Redis' rule holds: a file that ends in the middle of a command or group is torn, whatever
 //!   else is wrong is damage; but a rest of zeros, which some file systems leave, counts as torn.
 //! - What the next file has written anew doesn't count here, see [`Loader::first_lsn`].
@@ -19,7 +20,9 @@ use super::error::{Damage, LogError};
 use super::lsn::Lsn;
 use super::manifest::Manifest;
 use super::resp::Args;
-use super::segment::{Bounds, Depth, Fault, Item, Mark, SegmentReader, is_zero_from, synced_beyond};
+use super::segment::{
+    After, Bounds, Depth, Fault, Item, Mark, SegmentReader, has_lost_sector, is_zero_from, lines_after,
+};
 use crate::disk::{Disk, DiskFile};
 
 /// How forgiving the reader is.
@@ -241,8 +244,16 @@ impl<D: Disk> Loader<D> {
             let Fault::Damage { damage, at } = fault else { return Err(failure(path, fault, offset)) };
             let forgiven = match reader.segment().filter(|_| reader.ends_ours()) {
                 _ if reader.in_base() => false,
-                Some(segment) => !synced_beyond(open()?, offset, *len, segment, reader.good().lsn)
-                    .map_err(io_error("read", path))?,
+                Some(segment) => {
+                    let after = lines_after(open()?, offset, *len, segment, reader.good().lsn);
+                    match after.map_err(io_error("read", path))? {
+                        After::Nothing => true,
+                        After::Synced => false,
+                        After::Unsynced { at } => {
+                            has_lost_sector(open()?, offset, at).map_err(io_error("read", path))?
+                        }
+                    }
+                }
                 None => {
                     matches!(damage, Damage::EndOfFile | Damage::OpenGroup)
                         || is_zero_from(open()?, at, *len).map_err(io_error("read", path))?

@@ -154,7 +154,7 @@ impl<D: Disk> LogWriter<D> {
             return Err(LogError::Poisoned { cause: poison.cause.clone() });
         }
         if self.closing.is_some() || matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
-            self.sync()?;
+            self.sync_lines()?;
         }
         let SealedBase { path: temp, sequence, len_bytes } = base;
         let name = self.directory.base_name(sequence);

@@ -432,16 +432,28 @@ impl<F: DiskFile> SegmentReader<F> {
     }
 }
 
-/// Whether a line of ours at or after offset `from` says that something beyond `lsn` was durable. Only asked after
+/// What lines of ours after a damage say about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// There are none: the end of the file is torn.
+    Nothing,
+    /// We wrote more behind it, at this offset, and nobody says that it was durable.
+    Unsynced { at: u64 },
+    /// What is damaged was durable once.
+    Synced,
+}
+
+/// Looks for lines of ours behind the good end of a file: at or after offset `from`, beyond `lsn`. Only asked after
 /// damage, O(bytes that remain).
-pub(super) fn synced_beyond<F: DiskFile>(
+pub(super) fn lines_after<F: DiskFile>(
     file: F,
     from: u64,
     limit: u64,
     segment: u64,
     lsn: u64,
-) -> io::Result<bool> {
+) -> io::Result<After> {
     let mut input = Input::new(file, limit);
+    let mut after = After::Nothing;
     skip(&mut input, from)?;
     loop {
         let window = input.window();
@@ -451,7 +463,7 @@ pub(super) fn synced_beyond<F: DiskFile>(
             let passed = window.len().saturating_sub(annotation::PREFIX.len());
             input.consume(passed);
             if !input.fill(None)? {
-                return Ok(false);
+                return Ok(after);
             }
             continue;
         };
@@ -464,10 +476,44 @@ pub(super) fn synced_beyond<F: DiskFile>(
         let window = input.window();
         let line = window.iter().take(annotation::LINE_BYTES_MAX).position(|&byte| byte == b'\n');
         let found = line.and_then(|end| Annotation::parse(&window[..=end]));
-        if found.is_some_and(|found| found.segment == segment && found.synced > lsn) {
-            return Ok(true);
+        if let Some(found) = found.filter(|found| found.segment == segment) {
+            if found.synced > lsn {
+                return Ok(After::Synced);
+            }
+            if found.lsn > lsn && after == After::Nothing {
+                after = After::Unsynced { at: input.offset() };
+            }
         }
         input.consume(1);
+    }
+}
+
+/// The smallest part of a file that a loss of power takes as a whole.
+const SECTOR_BYTES: u64 = 512;
+
+/// Fewer zeros than this at the end of a sector may be somebody's value.
+const LOST_BYTES_MIN: u64 = 16;
+
+/// Whether `from..until` looks like a place where the disk has later bytes and not these: it shows zeros up to the end
+/// of a sector. Decay of what was there doesn't look like this.
+pub(super) fn has_lost_sector<F: DiskFile>(file: F, from: u64, until: u64) -> io::Result<bool> {
+    let mut input = Input::new(file, until);
+    skip(&mut input, from)?;
+    let mut zeros = 0;
+    loop {
+        let start = input.offset();
+        let window = input.window();
+        for (offset, byte) in (start + 1..).zip(window) {
+            zeros = if *byte == 0 { zeros + 1 } else { 0 };
+            if offset % SECTOR_BYTES == 0 && zeros >= LOST_BYTES_MIN.min(offset - from) {
+                return Ok(true);
+            }
+        }
+        let len = window.len();
+        input.consume(len);
+        if !input.fill(None)? {
+            return Ok(false);
+        }
     }
 }
 

@@ -218,11 +218,43 @@ impl<D: Disk> LogWriter<D> {
         Ok(self.written)
     }
 
-    /// Makes everything written durable and returns the position it reaches to. Nothing new: no sync.
+    /// Makes everything written durable and returns the position it reaches to. Nothing new: no sync, but the run is
+    /// closed, so that the file says of all its blocks that they were durable: without that, damage in the last ones
+    /// would pass for a torn end. The line itself is in no hurry to be durable.
     ///
     /// # Errors
     /// The writer is poisoned, now or before.
     pub fn sync(&mut self) -> Result<Lsn, LogError> {
+        self.check_writable()?;
+        let settled = self.closing.is_none() && self.rewrite.is_none();
+        if settled && self.durable == self.written {
+            self.close_run_if_there_is_room()?;
+            return Ok(self.durable);
+        }
+        self.sync_lines()
+    }
+
+    /// Writes an `end` unless there is one. A disk that refuses it refuses no effect, so that is no failure of the log.
+    fn close_run_if_there_is_room(&mut self) -> Result<(), LogError> {
+        let line = self.line(Kind::End);
+        let Some(segment) = self.segment.as_mut().filter(|segment| !segment.closed) else { return Ok(()) };
+        match append_all(&mut segment.file, &mut [IoSlice::new(line.as_bytes())]) {
+            Ok(()) => {
+                segment.good_end += line.len() as u64;
+                segment.closed = true;
+                self.publish();
+            }
+            Err(_) => {
+                if let Err(source) = segment.file.truncate(segment.good_end) {
+                    return Err(self.fail("write", source));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::sync`] for all that is in the file, lines that no effect hangs on included.
+    pub(super) fn sync_lines(&mut self) -> Result<Lsn, LogError> {
         self.check_writable()?;
         if self.closing.is_some() {
             self.settle()?;
@@ -251,7 +283,7 @@ impl<D: Disk> LogWriter<D> {
         if !self.segment.as_ref().is_some_and(|segment| segment.closed) {
             self.put_line(Kind::End)?;
         }
-        self.sync()
+        self.sync_lines()
     }
 
     fn write_taken(&mut self, taken: Taken, buffer: &LogBuffer) -> Result<(), LogError> {
@@ -358,7 +390,7 @@ impl<D: Disk> LogWriter<D> {
         self.segment = Some(Segment { file, name, good_end: end, durable_end, closed: true });
         if keeps_all {
             self.put_line(Kind::Run)?;
-            return self.sync().map(drop);
+            return self.sync_lines().map(drop);
         }
         self.durable = Lsn::new(proven.lsn);
         self.move_to_new_segment()
