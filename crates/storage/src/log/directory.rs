@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice, Read};
 use std::path::{Path, PathBuf};
 
+use super::annotation;
 use super::error::LogError;
 use super::manifest::{LogFile, Manifest};
 use crate::disk::{Disk, DiskFile, append_all};
@@ -90,11 +91,11 @@ impl<D: Disk> LogDirectory<D> {
         self.disk.sync_dir(self.dir()).map_err(io_error("sync", self.dir()))
     }
 
-    /// Reads the manifest; an empty one if there is none.
+    /// Reads the manifest; an empty one if there is none, and no file that it should name.
     pub(super) fn read_manifest(&self) -> Result<Manifest, LogError> {
         let path = self.manifest_path();
         match self.disk.file_len(&path).map_err(io_error("read", &path))? {
-            None => return Ok(Manifest::default()),
+            None => return self.refuse_orphans().map(|()| Manifest::default()),
             Some(len) if len > MANIFEST_BYTES_MAX => {
                 return Err(manifest_error(&path, 0, "The AOF manifest file is too large", ""));
             }
@@ -110,6 +111,37 @@ impl<D: Disk> LogDirectory<D> {
             .map_err(|_| manifest_error(&path, 0, "Invalid AOF manifest file format", "not UTF-8"))?;
         Manifest::parse(&text)
             .map_err(|problem| manifest_error(&path, problem.line, problem.problem, &problem.text))
+    }
+
+    /// Fails if a file of a log is there: whoever went on without a manifest would take its name and empty it. What a
+    /// start leaves that died before it wrote the first manifest holds nothing, and is passed over.
+    fn refuse_orphans(&self) -> Result<(), LogError> {
+        let prefix = format!("{}.", self.names.file);
+        for name in self.disk.list(self.dir()).map_err(io_error("list", self.dir()))? {
+            let is_ours = name.strip_prefix(&prefix).is_some_and(|rest| {
+                [".base.aof", ".base.rdb", ".incr.aof"].iter().any(|suffix| rest.ends_with(suffix))
+            });
+            let path = self.path(&name);
+            if is_ours && self.holds_more_than_a_line(&path)? {
+                return Err(LogError::NoManifest { path, manifest: self.manifest_path() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file holds more than the line with which we begin one, or a part of it; zeros don't count.
+    fn holds_more_than_a_line(&self, path: &Path) -> Result<bool, LogError> {
+        let file = self.disk.open_read(path).map_err(io_error("open", path))?;
+        let mut bytes = Vec::new();
+        let limit = 2 * annotation::LINE_BYTES_MAX;
+        Sequential { file, offset: 0 }
+            .take(limit as u64)
+            .read_to_end(&mut bytes)
+            .map_err(io_error("read", path))?;
+        let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let is_line = bytes[..len].first().is_none_or(|&byte| byte == annotation::PREFIX[0])
+            && !bytes[..len.saturating_sub(1)].contains(&b'\n');
+        Ok(!is_line || bytes.len() == limit)
     }
 
     /// Replaces the manifest, durably. On an error the old or the new one is in place.

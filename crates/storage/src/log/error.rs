@@ -49,6 +49,14 @@ pub enum LogError {
     Missing { path: PathBuf },
 
     #[error(
+        "{} is there, and the manifest {} is not, which says what of the log counts: put the manifest back (a line \
+         'file NAME seq N type b' for the base and 'type i' for each incr file, in order), or move the files away to \
+         begin without them",
+        path.display(), manifest.display()
+    )]
+    NoManifest { path: PathBuf, manifest: PathBuf },
+
+    #[error(
         "{} is an RDB file, which this version does not read; let Redis rewrite it with \
          'aof-use-rdb-preamble no' and BGREWRITEAOF",
         path.display()

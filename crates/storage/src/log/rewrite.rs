@@ -196,7 +196,10 @@ impl<D: Disk> LogWriter<D> {
             let _removed = self.directory.disk.remove(&temp);
         }
         let Some(Rewrite::Fresh { segment, poison, written, durable }) = self.rewrite.take() else { return };
-        self.segment = segment;
+        if let Some(begun) = std::mem::replace(&mut self.segment, segment) {
+            // No manifest names it; without any manifest it would pass for a log that lost its.
+            let _removed = self.directory.disk.remove(&self.directory.path(&begun.name));
+        }
         (self.written, self.durable) = (written, durable);
         self.poison = poison.map(|poison| Poison { needs_rewrite: true, ..poison });
     }

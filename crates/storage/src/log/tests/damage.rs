@@ -265,6 +265,29 @@ fn only_the_last_file_may_be_torn() {
 }
 
 #[test]
+fn files_without_a_manifest_stop_the_start() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    let line = disk.bytes(INCR).expect("a file");
+    buffer.append(0, &command(&["SET", "a", "1"]));
+    writer.close(&buffer).expect("closed");
+    let bytes = disk.bytes(INCR).expect("a file");
+    drop(writer);
+    disk.remove(MANIFEST.as_ref()).expect("it was there");
+    let error = load(&disk).expect_err("it must not begin anew").to_string();
+    assert!(error.starts_with(&format!("{INCR} is there, and the manifest {MANIFEST} is not")), "{error}");
+    let error = LogWriter::detached(directory(&disk), Lsn::ZERO, SEED).err();
+    assert!(matches!(error, Some(LogError::NoManifest { .. })), "nor when the log is turned on");
+    assert_eq!(disk.bytes(INCR).expect("a file"), bytes);
+    // What a first start leaves that dies early.
+    for left in [&line[..], &line[..20], &[0; 70], &[]] {
+        let disk = FakeDisk::new(0);
+        disk.put(INCR, left);
+        assert_eq!(load(&disk).expect("nothing is lost"), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn what_cannot_be_loaded_is_named() {
     let disk = FakeDisk::new(0);
     disk.put(MANIFEST, b"file appendonly.aof.1.base.rdb seq 1 type b\n");
