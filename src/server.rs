@@ -82,9 +82,8 @@ pub struct Running {
 pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     let config = server.settings.snapshot();
     dunlin_structures::cycles::to_ns(0); // Calibrates the counter.
-    if let Err(reason) = allow_clients(config.max_clients()) {
-        tracing::warn!("maxclients is {}: {reason}", config.max_clients());
-    }
+    // First of all that others can see: who comes second must not take the socket or the files of who is there.
+    persist::control::claim(&server, &LogSettings::new(&config)).map_err(|error| no_log(&config, &error))?;
     let mut workers = Vec::new();
     for index in 0..config.io_threads() {
         let (sockets, receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -118,6 +117,10 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
+fn no_log(config: &Config, error: &persist::control::StartError) -> String {
+    format!("Can't open the log in {}: {error}", config.dir().display())
+}
+
     let thread = std::thread::Builder::new().name(name.clone()).spawn(work);
     thread.map_err(|error| format!("Can't start the thread {name}: {error}"))
 }
@@ -132,8 +135,7 @@ impl Running {
         let settings = LogSettings::new(&server.settings.snapshot());
         let loading = tokio::task::spawn_blocking(move || persist::control::start(&server, settings));
         let loaded = loading.await.map_err(|error| format!("Loading the log failed: {error}"))?;
-        let directory = self.server.settings.snapshot().dir();
-        loaded.map_err(|error| format!("Can't open the log in {}: {error}", directory.display()))?;
+        loaded.map_err(|error| no_log(&self.server.settings.snapshot(), &error))?;
         self.server.gates.open(state::gates::LOADING);
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::state::clients::Address;
 use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,16 +28,14 @@ pub fn bind_tcp(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpLi
     Ok(socket.into())
 }
 
-/// Opens a listening Unix socket, in place of one that was left behind.
+/// Opens a listening Unix socket, in place of one that was left behind. One that somebody listens on is left alone, and
+/// so is whatever is no socket. (Redis removes either, and its owner can't be reached any more or is lost.)
 pub fn bind_unix(
     path: &Path,
     permissions: Option<u32>,
     backlog: i32,
 ) -> io::Result<std::os::unix::net::UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_abandoned(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -50,6 +48,26 @@ pub fn bind_unix(
 
 /// Hands out accepted sockets.
 #[derive(Clone)]
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+        }
+        Ok(_) => {}
+    }
+    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A listener whose queue is full lets a connection wait: it is there all the same.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        Ok(()) | Err(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another server listens on it")),
+    }
+}
+
 pub struct Acceptor {
     pub server: Arc<Server>,
     pub workers: Vec<WorkerHandle>,

@@ -14,7 +14,7 @@ use crate::persist::settings::LogSettings;
 use crate::persist::writing;
 use crate::state::{Server, gates, unix_ms};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use dunlin_storage::disk::RealDisk;
+use dunlin_storage::disk::{Disk, RealDisk};
 use dunlin_storage::log::{self, Loader, LogDirectory, LogError, LogWriter};
 use parking_lot::Mutex;
 use std::io;
@@ -39,6 +39,8 @@ pub struct Persistence {
 #[derive(Default)]
 struct Switch {
     thread: Option<JoinHandle<()>>,
+    /// The data directory is ours, and the log is not open yet.
+    claimed: Option<<RealDisk as Disk>::Lock>,
     /// Where a log that is turned on goes on: LSNs never fall.
     last_lsn: u64,
     /// When the last rewrite failed, in ms since 1970.
@@ -93,6 +95,18 @@ impl Persistence {
     }
 }
 
+/// Takes the data directory, if there is to be a log. The start does so before it touches anything that a server which
+/// has it already may use.
+///
+/// # Errors
+/// Another server has it.
+pub fn claim(server: &Server, settings: &LogSettings) -> Result<(), StartError> {
+    if settings.enabled {
+        server.persist.switch.lock().claimed = Some(directory(settings).lock(&holder())?);
+    }
+    Ok(())
+}
+
 /// Loads the log and opens it for writing, if there is to be one. Takes as long as the log is long; the caller keeps the
 /// `LOADING` gate closed meanwhile.
 ///
@@ -106,7 +120,10 @@ pub fn start(server: &Arc<Server>, settings: LogSettings) -> Result<(), StartErr
     }
     let mut switch = persist.switch.lock();
     let directory = directory(&settings);
-    let lock = directory.lock(&holder())?;
+    let lock = match switch.claimed.take() {
+        Some(lock) => lock,
+        None => directory.lock(&holder())?,
+    };
     let loader = load(server, directory, &settings)?;
     let lsn = loader.lsn();
     let writer = LogWriter::resume(loader, rand::random())?;

@@ -73,6 +73,62 @@ fn a_second_server_in_the_directory_is_refused() {
     assert_eq!(server.connect().call(&["SET", "a", "1"]), "+OK");
 }
 
+/// The same configuration once more: the socket and the files of the one that runs stay.
+#[test]
+fn a_second_start_takes_nothing_from_the_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pid_file = dir.path().join("pid");
+    let options = ["--pidfile", &pid_file.display().to_string()];
+    let server = Server::start(dir.path(), &options).expect("it starts");
+    let said = Server::start(dir.path(), &options).err().expect("it must not start");
+    assert!(said.contains("has its log in this directory"), "{said}");
+    let said = Server::start(dir.path(), &["--appendonly", "no"]).err().expect("it must not start either");
+    assert!(said.contains("Failed opening Unix socket") && said.contains("another server listens"), "{said}");
+    assert_eq!(server.connect().call(&["PING"]), "+PONG");
+    let pid = std::fs::read_to_string(&pid_file).expect("it is there");
+    assert_eq!(pid, format!("{}\n", server.pid()));
+    // One that was killed leaves its socket behind.
+    server.kill();
+    let server = Server::start(dir.path(), &options).expect("it starts");
+    assert_eq!(server.connect().call(&["PING"]), "+PONG");
+}
+
+#[test]
+fn a_socket_takes_the_place_of_no_other_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("socket"), "precious").expect("written");
+    let said = Server::start(dir.path(), &[]).err().expect("it must not start");
+    assert!(said.contains("Failed opening Unix socket") && said.contains("no socket"), "{said}");
+    let kept = std::fs::read_to_string(dir.path().join("socket")).expect("it is there");
+    assert_eq!(kept, "precious");
+}
+
+#[test]
+fn a_bit_that_flips_in_an_idle_log_stops_the_start() {
+    for fsync in ["everysec", "no"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = Server::start(dir.path(), &["--appendfsync", fsync]).expect("it starts");
+        let mut client = server.connect();
+        assert_eq!(client.call(&["SET", "key", "value"]), "+OK");
+        let file = dir.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+        let began = std::time::Instant::now();
+        let mut bytes = loop {
+            let bytes = std::fs::read(&file).expect("the log");
+            if bytes.windows(7).any(|bytes| bytes == b"#DL end") {
+                break bytes;
+            }
+            assert!(began.elapsed().as_secs() < 30, "{fsync}: it never says that all is durable");
+            std::thread::yield_now();
+        };
+        server.kill();
+        let place = bytes.windows(5).position(|bytes| bytes == b"value").expect("it is there");
+        bytes[place] ^= 1;
+        std::fs::write(&file, &bytes).expect("written");
+        let said = Server::start(dir.path(), &[]).err().expect("it must not start");
+        assert!(said.contains("is damaged at offset"), "{said}");
+    }
+}
+
 #[test]
 fn what_no_command_explains_stops_the_start() {
     let dir = tempfile::tempdir().expect("a directory");
