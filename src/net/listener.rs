@@ -175,7 +175,7 @@ async fn back_off(error: &io::Error) {
     tokio::time::sleep(BACK_OFF).await;
 }
 
-const PROTECTED_MODE: &str = "-DENIED Dunlin is running in protected mode because protected mode is enabled and no \
+const PROTECTED_MODE: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no \
 password is set for the default user. In this mode connections are only accepted from the loopback interface. If you \
 want to connect from external computers, you may adopt one of the following solutions: 1) Disable protected mode by \
 sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting from the same host the \

@@ -76,7 +76,7 @@ impl CommandError {
             Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
             Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Self::DbIndexOutOfRange => "ERR DB index is out of range",
-            Self::Loading => "LOADING Dunlin is loading the dataset in memory",
+            Self::Loading => "LOADING Redis is loading the dataset in memory",
             Self::Busy => {
                 "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
             }

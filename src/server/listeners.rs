@@ -1,7 +1,8 @@
 //! The sockets that the server listens on: opened at the start, and changed while it runs.
 //!
 //! A change keeps the sockets whose address stays, opens new ones, and closes the others only when all new ones are
-//! open: when something is wrong, everything is as it was.
+//! open: when something is wrong, everything is as it was. Where a new address overlaps one that goes (all of IPv4 after
+//! 127.0.0.1, on the same port), the old one has to be closed first, and is opened again when something is wrong.
 
 use crate::config::Config;
 use crate::net::listener::{Acceptor, bind_tcp, bind_unix};
@@ -130,25 +131,17 @@ impl Listeners {
     ) -> Result<(), String> {
         let mut open = open.lock();
         let wanted = if port == 0 { Vec::new() } else { addresses(&config.bind(), port)? };
-        let mut sockets = Vec::new();
-        for (address, optional) in &wanted {
-            if open.iter().any(|open| open.wanted == *address) {
-                continue;
-            }
-            match bind_tcp(*address, backlog(config)) {
-                Ok(socket) => sockets.push((*address, socket)),
-                Err(error) if *optional && is_unavailable(&error) => {}
-                Err(error) => {
-                    return Err(format!("Could not create server TCP listening socket {address}: {error}"));
-                }
-            }
-        }
+        let new: Vec<(SocketAddr, bool)> = wanted
+            .iter()
+            .copied()
+            .filter(|(address, _)| !open.iter().any(|open| open.wanted == *address))
+            .collect();
+        let backlog = backlog(config);
         let (kept, gone): (Vec<Open>, Vec<Open>) = std::mem::take(&mut *open)
             .into_iter()
             .partition(|open| wanted.iter().any(|(address, _)| *address == open.wanted));
         *open = kept;
-        gone.into_iter().for_each(Open::close);
-        for (wanted, socket) in sockets {
+        let listen = |wanted: SocketAddr, socket: TcpListener| {
             let bound = socket.local_addr().unwrap_or(wanted);
             let (alive, closed) = mpsc::channel();
             let accepting = accept.clone()(self.acceptor.clone(), socket);
@@ -156,8 +149,38 @@ impl Listeners {
                 let _hangs_up_last: mpsc::Sender<()> = alive;
                 accepting.await
             });
-            open.push(Open { wanted, bound, task, closed });
-        }
+            Open { wanted, bound, task, closed }
+        };
+        let sockets = match bind_all(&new, backlog) {
+            Ok(sockets) => {
+                gone.into_iter().for_each(Open::close);
+                sockets
+            }
+            Err((address, error))
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && gone.iter().any(|open| overlap(open.wanted, address)) =>
+            {
+                let before: Vec<(SocketAddr, bool)> = gone.iter().map(|open| (open.wanted, false)).collect();
+                gone.into_iter().for_each(Open::close);
+                match bind_all(&new, backlog) {
+                    Ok(sockets) => sockets,
+                    Err(failed) => {
+                        match bind_all(&before, backlog) {
+                            Ok(restored) => {
+                                open.extend(restored.into_iter().map(|(at, socket)| listen(at, socket)))
+                            }
+                            Err(error) => tracing::error!("{}", not_bound(&error)),
+                        }
+                        return Err(not_bound(&failed));
+                    }
+                }
+            }
+            Err(failed) => {
+                open.extend(gone);
+                return Err(not_bound(&failed));
+            }
+        };
+        open.extend(sockets.into_iter().map(|(wanted, socket)| listen(wanted, socket)));
         Ok(())
     }
 
@@ -218,6 +241,32 @@ fn addresses(bind: &[String], port: u16) -> Result<Vec<(SocketAddr, bool)>, Stri
     }
     addresses.dedup();
     Ok(addresses)
+}
+
+/// Opens sockets at all addresses, but for those that may be missing and are; or at none.
+fn bind_all(
+    addresses: &[(SocketAddr, bool)],
+    backlog: i32,
+) -> Result<Vec<(SocketAddr, TcpListener)>, (SocketAddr, io::Error)> {
+    let mut sockets = Vec::new();
+    for (address, optional) in addresses {
+        match bind_tcp(*address, backlog) {
+            Ok(socket) => sockets.push((*address, socket)),
+            Err(error) if *optional && is_unavailable(&error) => {}
+            Err(error) => return Err((*address, error)),
+        }
+    }
+    Ok(sockets)
+}
+
+fn not_bound((address, error): &(SocketAddr, io::Error)) -> String {
+    format!("Could not create server TCP listening socket {address}: {error}")
+}
+
+/// Whether a socket at one of them keeps the other from being opened.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    one.port() == other.port() && same_family && (one.ip().is_unspecified() || other.ip().is_unspecified())
 }
 
 /// An address that this machine does not have, or a protocol that it does not speak.
