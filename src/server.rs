@@ -16,7 +16,7 @@ use crate::observe::http::MetricsServer;
 use crate::observe::logging::Manner;
 use crate::persist::{self, LogSettings};
 use crate::server::listeners::Listeners;
-use crate::server::reconfigure::{Reconfigure, allow_clients, copy_hot_settings};
+use crate::server::reconfigure::{Reconfigure, copy_hot_settings, lower_max_clients};
 use crate::state::settings::Settings;
 use crate::state::stats::{SharedStats, WorkerStats};
 use crate::state::{self, Server};
@@ -80,6 +80,7 @@ pub struct Running {
 /// # Errors
 /// For people: what could not be started or opened.
 pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
+    lower_max_clients(&server)?;
     let config = server.settings.snapshot();
     dunlin_structures::cycles::to_ns(0); // Calibrates the counter.
     // First of all that others can see: who comes second must not take the socket or the files of who is there.
@@ -116,11 +117,11 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     Ok(Running { server, listeners, metrics, clock })
 }
 
-fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
 fn no_log(config: &Config, error: &persist::control::StartError) -> String {
     format!("Can't open the log in {}: {error}", config.dir().display())
 }
 
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
     let thread = std::thread::Builder::new().name(name.clone()).spawn(work);
     thread.map_err(|error| format!("Can't start the thread {name}: {error}"))
 }

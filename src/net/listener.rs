@@ -1,8 +1,8 @@
 //! Accepts connections and hands each to the least loaded worker, where it stays.
 
 use crate::net::worker::{Accepted, Socket, WorkerHandle};
-use crate::state::Server;
 use crate::state::clients::Address;
+use crate::state::{Server, unix_ms};
 use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// After a failed accept (no descriptors left) it is tried again so much later.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// Failures of the next so many ms are counted only.
+const FAILURES_SAID_MS: i64 = 10_000;
 
 /// Opens a listening TCP socket. IPv6 sockets don't also take IPv4, so that both can be bound.
 pub fn bind_tcp(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
@@ -46,8 +48,6 @@ pub fn bind_unix(
     Ok(socket.into())
 }
 
-/// Hands out accepted sockets.
-#[derive(Clone)]
 fn remove_abandoned(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -68,6 +68,8 @@ fn remove_abandoned(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Hands out accepted sockets.
+#[derive(Clone)]
 pub struct Acceptor {
     pub server: Arc<Server>,
     pub workers: Vec<WorkerHandle>,
@@ -81,11 +83,12 @@ impl Acceptor {
         wrap: impl Fn(std::net::TcpStream) -> Option<Socket>,
     ) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut failures = Failures::default();
         loop {
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    back_off(&error).await;
+                    failures.back_off(&error).await;
                     continue;
                 }
             };
@@ -118,11 +121,12 @@ impl Acceptor {
         path: std::path::PathBuf,
     ) -> io::Result<()> {
         let listener = tokio::net::UnixListener::from_std(listener)?;
+        let mut failures = Failures::default();
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    back_off(&error).await;
+                    failures.back_off(&error).await;
                     continue;
                 }
             };
@@ -170,9 +174,27 @@ fn refuse(stream: &mut impl Write, line: &str) {
     let _ = stream.write_all(line.as_bytes());
 }
 
-async fn back_off(error: &io::Error) {
-    tracing::warn!("accepting a client connection failed: {error}");
-    tokio::time::sleep(BACK_OFF).await;
+/// What went wrong with a listener's accepting: said now and then, not for each of many in a second.
+#[derive(Default)]
+struct Failures {
+    said_at_ms: i64,
+    unsaid: u64,
+}
+
+impl Failures {
+    async fn back_off(&mut self, error: &io::Error) {
+        let now = unix_ms();
+        if now - self.said_at_ms >= FAILURES_SAID_MS || now < self.said_at_ms {
+            tracing::warn!(
+                "accepting a client connection failed, {} times before this: {error}",
+                self.unsaid
+            );
+            (self.said_at_ms, self.unsaid) = (now, 0);
+        } else {
+            self.unsaid += 1;
+        }
+        tokio::time::sleep(BACK_OFF).await;
+    }
 }
 
 const PROTECTED_MODE: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no \

@@ -11,8 +11,9 @@ use crate::state::{Server, gates};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
-/// Descriptors that the server needs beside those of its clients.
-const DESCRIPTORS_RESERVED: u64 = 32;
+/// Descriptors that the server needs beside those of its clients; and those of each of its threads.
+const DESCRIPTORS_RESERVED: u64 = 24;
+const DESCRIPTORS_PER_THREAD: u64 = 4;
 
 /// Copies what the request path reads.
 pub fn copy_hot_settings(server: &Server, config: &Config) {
@@ -54,13 +55,14 @@ fn attention_ns(config: &Config) -> u64 {
     slow.min(latency)
 }
 
-/// Lets the process have as many descriptors as `maxclients` needs.
+/// Lets the process have as many descriptors as `maxclients` needs beside its own.
 ///
 /// # Errors
-/// With how many clients the system would allow.
-pub fn allow_clients(clients: u32) -> Result<(), String> {
+/// How many clients the system would allow.
+pub fn allow_clients(clients: u32, threads: usize) -> Result<(), u32> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = u64::from(clients) + DESCRIPTORS_RESERVED;
+    let reserved = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_THREAD * threads as u64;
+    let wanted = u64::from(clients) + reserved;
     let limit = getrlimit(Resource::Nofile);
     let current = limit.current.unwrap_or(u64::MAX);
     if current >= wanted {
@@ -71,10 +73,38 @@ pub fn allow_clients(clients: u32) -> Result<(), String> {
     if raised.is_ok() && allowed >= wanted {
         return Ok(());
     }
-    let possible = if raised.is_ok() { allowed } else { current }.saturating_sub(DESCRIPTORS_RESERVED);
-    Err(format!(
-        "The operating system is not able to handle the specified number of clients, try with {possible}"
-    ))
+    let possible = if raised.is_ok() { allowed } else { current }.saturating_sub(reserved);
+    Err(u32::try_from(possible).unwrap_or(u32::MAX))
+}
+
+fn follow_max_clients(config: &Config) -> Result<(), String> {
+    allow_clients(config.max_clients(), config.io_threads()).map_err(|possible| {
+        format!(
+            "The operating system is not able to handle the specified number of clients, try with {possible}"
+        )
+    })
+}
+
+/// As Redis does at its start: who comes beyond what the system allows is told so, instead of waiting for an accept.
+///
+/// # Errors
+/// For people: the system allows none.
+pub fn lower_max_clients(server: &Server) -> Result<(), String> {
+    let (wanted, threads) = {
+        let config = server.settings.snapshot();
+        (config.max_clients(), config.io_threads())
+    };
+    let Err(possible) = allow_clients(wanted, threads) else { return Ok(()) };
+    if possible == 0 {
+        return Err("The limit of open files (ulimit -n) is not enough for the server to start".into());
+    }
+    tracing::warn!(
+        "maxclients has been reduced from {wanted} to {possible} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
+    );
+    let pair: (&[u8], &[u8]) = (b"maxclients", &possible.to_string().into_bytes());
+    server.settings.change(&[pair], true).map_err(|error| error.to_string())?;
+    copy_hot_settings(server, &server.settings.snapshot());
+    Ok(())
 }
 
 /// Applies what CONFIG SET changed.
@@ -138,7 +168,7 @@ const STEPS: &[Step] = &[
         },
         told: None,
     },
-    Step { settings: &["maxclients"], follow: |_, config| allow_clients(config.max_clients()), told: None },
+    Step { settings: &["maxclients"], follow: |_, config| follow_max_clients(config), told: None },
     Step {
         settings: &["dir"],
         follow: |_, config| std::env::set_current_dir(config.dir()).map_err(|error| load::reason(&error)),

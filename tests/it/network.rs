@@ -153,3 +153,45 @@ fn what_follows_auth_in_one_packet_has_the_limits_of_the_authenticated() {
     peer.send(&request);
     peer.expect(b"+OK\r\n+OK\r\n");
 }
+
+#[test]
+fn bind_can_change_to_addresses_that_overlap() {
+    let served = Served::start(&["--bind", "127.0.0.1"]);
+    let mut peer = served.unix();
+    for bind in ["0.0.0.0", "127.0.0.1", "* -::*", "127.0.0.1 -::1"] {
+        assert_eq!(peer.ask(&[b"CONFIG", b"SET", b"bind", bind.as_bytes()]), b"+OK\r\n", "{bind}");
+        assert_eq!(served.tcp().ask(&[b"PING"]), b"+PONG\r\n", "{bind}");
+    }
+    // No host has the last address: everything is as it was.
+    assert_eq!(peer.ask(&[b"CONFIG", b"SET", b"bind", b"0.0.0.0 192.0.2.1"])[0], b'-');
+    served.tcp().ping();
+    assert_eq!(peer.ask(&[b"CONFIG", b"GET", b"bind"]), b"*2\r\n$4\r\nbind\r\n$14\r\n127.0.0.1 -::1\r\n");
+}
+
+#[test]
+fn maxclients_follows_what_the_system_allows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = std::process::Command::new("sh");
+    command.current_dir(directory.path()).env_clear().stdin(std::process::Stdio::null());
+    command.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_dunlin")]);
+    command.args(crate::common::QUIET);
+    let server = crate::common::Server::launch(&directory, command);
+    let maxclients = server.connect().say("CONFIG GET maxclients");
+    let limit: usize = maxclients.rsplit(' ').next().and_then(|text| text.parse().ok()).expect("a number");
+    assert!((20..=80).contains(&limit), "{maxclients}");
+    let mut peers: Vec<Peer> = Vec::new();
+    for _ in 0..150 {
+        peers.push(Peer::new(std::os::unix::net::UnixStream::connect(&server.socket).expect("it listens")));
+    }
+    let told = |reply: &Option<Vec<u8>>, text: &str| reply.as_deref() == Some(text.as_bytes());
+    let mut replies = peers.iter_mut().map(|peer| {
+        peer.try_send(b"PING\r\n");
+        peer.reply()
+    });
+    let (mut served, mut refused) = (0, 0);
+    replies.by_ref().for_each(|reply| {
+        served += usize::from(told(&reply, "+PONG\r\n"));
+        refused += usize::from(told(&reply, "-ERR max number of clients reached\r\n"));
+    });
+    assert!(served >= limit - 1 && served + refused == 150, "{limit}: {served} served, {refused} refused");
+}
