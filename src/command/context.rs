@@ -3,7 +3,7 @@
 use crate::command::table::Command;
 use crate::keyspace::Keys;
 use crate::resp::{CommandError, Reply};
-use crate::session::Session;
+use crate::session::{Session, gate};
 use crate::state::Server;
 use crate::state::stats::WorkerStats;
 use dunlin_structures::number::parse_i64;
@@ -35,6 +35,12 @@ impl Context<'_> {
     /// The time of this unit in ms since 1970.
     pub fn now(&self) -> i64 {
         self.keys.now
+    }
+
+    /// What a relative time is added to: the time of the unit. A log of somebody else's may hold relative times, too, which
+    /// count from when it is loaded, as in Redis; the unit's own time is zero then, since nothing may expire meanwhile.
+    pub fn counted_from(&self) -> i64 {
+        if self.session.gates & gate::RECOVERY == 0 { self.keys.now } else { self.server.now() }
     }
 
     pub fn db(&self) -> u16 {

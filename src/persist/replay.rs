@@ -1,7 +1,8 @@
 //! Runs a log's commands through dispatch, as if a client had sent them, to make the state that they describe.
 //!
 //! Time stands still at zero meanwhile: what had not expired when it was written must not expire now, or a later
-//! effect would meet another state than it met then. What is past its time goes once the clockwork runs again.
+//! effect would meet another state than it met then. What is past its time goes once the clockwork runs again. Relative
+//! times, which our own logs never hold, count from the time of the load (`Context::counted_from`).
 
 use crate::command::dispatch::{Outcome, Unit};
 use crate::keyspace::EffectBuffer;

@@ -63,13 +63,13 @@ pub const COMMANDS: &[CommandSpec] = &[
 ];
 
 fn expire(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now();
-    set_deadline(cx, args, 1000, now)
+    let from = cx.counted_from();
+    set_deadline(cx, args, 1000, from)
 }
 
 fn pexpire(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now();
-    set_deadline(cx, args, 1, now)
+    let from = cx.counted_from();
+    set_deadline(cx, args, 1, from)
 }
 
 fn expireat(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {

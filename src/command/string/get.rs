@@ -122,7 +122,7 @@ fn getex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     // Only now, as in Redis: a bad time is no error where there is nothing to expire.
     let now = cx.now();
-    let expiry = lifetime.expiry(now, cx.command.full_name)?;
+    let expiry = lifetime.expiry(cx.counted_from(), cx.command.full_name)?;
     let mut slot = cx.keys.write(key);
     match expiry {
         _ if lifetime == Lifetime::Unsaid => {}

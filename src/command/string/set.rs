@@ -130,7 +130,7 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     args.seek(3);
     let options = SetOptions::parse(args)?;
-    let expiry = options.lifetime.expiry(cx.now(), cx.command.full_name)?;
+    let expiry = options.lifetime.expiry(cx.counted_from(), cx.command.full_name)?;
     if options.get {
         reply_old_value(cx, key)?;
     }
@@ -170,7 +170,7 @@ fn psetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn set_for(cx: &mut Context<'_>, args: &Args<'_>, unit: Unit) -> CommandResult {
     let key = args.at(1);
-    let expiry = Expiry::At(unit.deadline(args.at(2), cx.now(), cx.command.full_name)?);
+    let expiry = Expiry::At(unit.deadline(args.at(2), cx.counted_from(), cx.command.full_name)?);
     store(cx.keys.write(key), key, args.at(3), expiry);
     announce_expiry(cx, key, expiry);
     cx.reply.ok();
