@@ -110,7 +110,12 @@ fn router(server: Arc<Server>) -> Router {
 }
 
 async fn scrape(State(server): State<Arc<Server>>) -> Response {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics::render(&server, server.now())).into_response()
+    // It takes shards, which may be held for long: whoever asks for health must not wait for that, nor who connects.
+    let rendered = tokio::task::spawn_blocking(move || metrics::render(&server, server.now())).await;
+    match rendered {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// Whether requests are served: not while the data is loaded, and no more once writes are refused or the server stops.
@@ -169,6 +174,18 @@ mod tests {
             let metrics = ask(server, "/metrics").await;
             assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
             assert!(metrics.contains("\ndunlin_connected_clients 1\n"), "{metrics}");
+            // While somebody holds the shards, a scrape waits for them and nobody else does.
+            let held = server.keyspace.lock(0);
+            let scraping = {
+                let server = Arc::clone(server);
+                tokio::spawn(async move { ask(&server, "/metrics").await })
+            };
+            for _ in 0..3 {
+                assert!(ask(server, "/healthz").await.starts_with("HTTP/1.1 200 OK\r\n"));
+            }
+            assert!(!scraping.is_finished());
+            drop(held);
+            assert!(scraping.await.expect("it ends").contains("\ndunlin_connected_clients 1\n"));
         });
     }
 }
