@@ -76,7 +76,12 @@ pub fn read(arguments: &[OsString]) -> Request {
         sources.check_only |= word == b"--check-config";
         word != b"--check-config"
     });
-    if let Some(first) = words.first().filter(|word| !word.starts_with(b"-")) {
+    // As redis-server takes it: first or last.
+    if words.first() == Some(&b"-".as_slice()) {
+        sources.from_stdin = true;
+        words.remove(0);
+    }
+    if let Some(first) = words.first().filter(|_| !sources.from_stdin).filter(|word| !word.starts_with(b"-")) {
         sources.file = Some(PathBuf::from(std::ffi::OsStr::from_bytes(first)));
         words.remove(0);
     }

@@ -44,6 +44,8 @@ fn requests_are_told_apart() {
         Sources { file: Some("a.conf".into()), from_stdin: true, check_only: true, ..Sources::default() };
     assert_eq!(read(&words(&["a.conf", "--check-config", "-"])), Request::Start(expect));
     assert_eq!(read(&words(&["-"])), Request::Start(Sources { from_stdin: true, ..Sources::default() }));
+    let first = Sources { from_stdin: true, options: b"port \"1\" ".to_vec(), ..Sources::default() };
+    assert_eq!(read(&words(&["-", "--port", "1"])), Request::Start(first));
 }
 
 #[test]
