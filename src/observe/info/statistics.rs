@@ -79,7 +79,8 @@ pub(super) fn commands(server: &Server, _: i64, lines: &mut Lines) {
         let totals = CommandTotals::of(server, command.id);
         if totals.is_used() {
             let spent_us = totals.spent_ns / 1000;
-            let per_call = totals.spent_ns as f64 / 1000.0 / totals.calls.max(1) as f64;
+            // Of the whole µs that are shown, as in Redis: who divides the two gets the third.
+            let per_call = spent_us as f64 / totals.calls.max(1) as f64;
             let value = format_args!(
                 "calls={},usec={spent_us},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
                 totals.calls, totals.rejected, totals.failed
