@@ -14,6 +14,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Of a longer line only the beginning is shown.
+const SHOWN_BYTES_MAX: usize = 512;
+
 /// Where configuration comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -45,7 +48,9 @@ impl fmt::Display for Origin {
             Source::CommandLine => write!(out, "Reading the command line")?,
             Source::Environment => write!(out, "Reading the environment")?,
         }
-        write!(out, "\n>>> '{}'", String::from_utf8_lossy(&self.text))
+        let shown = &self.text[..self.text.len().min(SHOWN_BYTES_MAX)];
+        let more = if shown.len() < self.text.len() { "..." } else { "" };
+        write!(out, "\n>>> '{}{more}'", String::from_utf8_lossy(shown))
     }
 }
 
@@ -183,6 +188,15 @@ mod tests {
         assert_eq!(read[1].origin.text, b"bind a b");
         let wrong = directives(b"port 1\n bind \"a\n", &source).expect_err("a quote is open");
         assert_eq!((wrong.line, wrong.text.as_slice()), (2, b"bind \"a".as_slice()));
+    }
+
+    #[test]
+    fn of_a_very_long_line_the_beginning_is_shown() {
+        let source = Arc::new(Source::StandardInput);
+        let text = format!("port {}", "1".repeat(300_000));
+        let read = directives(text.as_bytes(), &source).expect("there are no quotes");
+        let shown = read[0].origin.to_string();
+        assert!(shown.len() < 700 && shown.ends_with("111...'"), "{shown}");
     }
 
     #[test]
