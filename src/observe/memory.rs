@@ -52,7 +52,7 @@ pub fn is_over_limit(server: &Server) -> bool {
 pub struct Usage {
     pub used: u64,
     pub peak: u64,
-    /// In use before the first client came.
+    /// In use before the first client came, as far as it still is: some of it is freed soon after.
     pub startup: u64,
     /// Clients with their buffers.
     pub clients: u64,
@@ -68,7 +68,7 @@ impl Usage {
         Self {
             used,
             peak: server.shared.peak_memory.load(Relaxed),
-            startup: server.shared.startup_memory.load(Relaxed),
+            startup: server.shared.startup_memory.load(Relaxed).min(used),
             clients: figures::clients(server).memory,
             resident: process::resident_bytes(),
             allocator: alloc::stats(),
