@@ -157,6 +157,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::await_holding_lock, reason = "that somebody holds a shard meanwhile is what is tested")]
     fn health_readiness_and_metrics() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let client = TestClient::new();
