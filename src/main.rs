@@ -143,6 +143,7 @@ mod shutdown {
     //! Waits for the word to stop: a signal or SHUTDOWN.
 
     use dunlin::state::Server;
+    use std::sync::Arc;
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     /// The signals that the server hears. Until they are listened to, they end the process at once.
@@ -151,6 +152,8 @@ mod shutdown {
         interrupt: Option<Signal>,
         /// A terminal that closes sends it: passed over, as in Redis.
         hangup: Option<Signal>,
+        /// A signal was not obeyed, since writes would be lost.
+        refused: bool,
     }
 
     impl Signals {
@@ -163,11 +166,12 @@ mod shutdown {
                 terminate: listen(SignalKind::terminate()),
                 interrupt: listen(SignalKind::interrupt()),
                 hangup: listen(SignalKind::hangup()),
+                refused: false,
             }
         }
 
         /// Returns when the server is to stop.
-        pub(super) async fn wait(&mut self, server: &Server) {
+        pub(super) async fn wait(&mut self, server: &Arc<Server>) {
             loop {
                 tokio::select! {
                     () = server.shutdown.asked() => {
@@ -176,15 +180,35 @@ mod shutdown {
                     }
                     () = heard(&mut self.terminate) => {
                         tracing::warn!("Received SIGTERM scheduling shutdown...");
-                        return;
+                        let force = server.settings.snapshot().shutdown_on_sigterm().force;
+                        if force || self.may_stop(server).await {
+                            return;
+                        }
                     }
                     () = heard(&mut self.interrupt) => {
                         tracing::warn!("Received SIGINT scheduling shutdown...");
-                        return;
+                        let force = server.settings.snapshot().shutdown_on_sigint().force;
+                        if force || self.may_stop(server).await {
+                            return;
+                        }
                     }
                     () = heard(&mut self.hangup) => {}
                 }
             }
+        }
+
+        /// As in Redis a signal ends no server that would lose what it acknowledged; the second one does.
+        async fn may_stop(&mut self, server: &Arc<Server>) -> bool {
+            let asked = Arc::clone(server);
+            let asking = tokio::task::spawn_blocking(move || asked.persist.would_lose(&asked));
+            let loses = asking.await.unwrap_or(false);
+            if !loses || std::mem::replace(&mut self.refused, loses) {
+                return true;
+            }
+            tracing::error!(
+                "Errors trying to shut down the server: the log has failed, and what it lacks would be lost. BGREWRITEAOF mends it; another signal stops the server all the same."
+            );
+            false
         }
     }
 

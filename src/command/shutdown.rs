@@ -20,18 +20,19 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 /// The client gets no answer: its connection ends with the server.
 fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (mut save, mut nosave, mut abort, mut other) = (false, false, false, false);
+    let (mut save, mut nosave, mut abort, mut now, mut force) = (false, false, false, false, false);
     while let Some(option) = args.next() {
         match option.to_ascii_lowercase().as_slice() {
             b"save" => save = true,
             b"nosave" => nosave = true,
             b"abort" => abort = true,
-            // There are no replicas to wait for, and a log that failed is no reason to stay.
-            b"now" | b"force" => other = true,
+            // There are no replicas to wait for.
+            b"now" => now = true,
+            b"force" => force = true,
             _ => return Err(CommandError::Syntax),
         }
     }
-    if (abort && (save || nosave || other)) || (save && nosave) {
+    if (abort && (save || nosave || now || force)) || (save && nosave) {
         return Err(CommandError::Syntax);
     }
     if abort {
@@ -43,6 +44,13 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             "SHUTDOWN SAVE is not possible: RDB files are not supported. With appendonly yes every SHUTDOWN writes \
              the log to disk; SHUTDOWN NOSAVE stops without an RDB file",
         ));
+    }
+    // NOSAVE is about RDB files; a log is finished by every SHUTDOWN.
+    if !force && cx.server.persist.would_lose(cx.server) {
+        tracing::warn!(
+            "SHUTDOWN refused: the log has failed, and what it lacks would be lost. BGREWRITEAOF mends it; SHUTDOWN FORCE stops all the same."
+        );
+        return Err(CommandError::text("Errors trying to SHUTDOWN. Check logs."));
     }
     cx.server.shutdown.ask();
     Ok(())

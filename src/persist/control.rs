@@ -87,6 +87,14 @@ impl Persistence {
         reload(server)
     }
 
+    /// Whether acknowledged writes would be lost if the server ended now. Waits for the disk.
+    pub fn would_lose(&self, server: &Server) -> bool {
+        if let Some(log) = self.active() {
+            sync_ahead(server, &log);
+        }
+        server.gates.closed() & gates::LOG_FAILED != 0
+    }
+
     /// Called by the clockwork every now and then.
     pub fn tick(&self, server: &Server, now: i64) {
         if let Some(log) = self.active.load().as_ref() {
@@ -126,12 +134,28 @@ pub fn start(server: &Arc<Server>, settings: LogSettings) -> Result<(), StartErr
     };
     let loader = load(server, directory, &settings)?;
     let lsn = loader.lsn();
-    let writer = LogWriter::resume(loader, rand::random())?;
+    let (writer, refused) = match LogWriter::resume(loader, rand::random()) {
+        Ok(writer) => (writer, None),
+        // All data are there: they are served, and writes are refused, as if the disk had become full just now.
+        Err(error) if lacks_room(&error) => {
+            let directory = self::directory(&settings);
+            (LogWriter::failed(directory, lsn, rand::random(), &error)?, Some(error))
+        }
+        Err(error) => return Err(error.into()),
+    };
     let log = Arc::new(ActiveLog::new(writer, lsn, lock));
     server.commit.set_durable(Lsn(lsn.get()));
     open(server, &mut switch, &log)?;
     follow_fsync(server, settings.fsync);
+    if let Some(error) = refused {
+        writing::fail(server, &error);
+    }
     Ok(())
+}
+
+fn lacks_room(error: &LogError) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error, LogError::Io { source, .. } if [StorageFull, QuotaExceeded, FileTooLarge].contains(&source.kind()))
 }
 
 /// Follows a change of the settings.
@@ -388,14 +412,16 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
         tracing::error!("the log's thread had failed");
     }
     let mut writer = log.writer.lock();
+    if writer.failure().is_some() && writer.recover_after_error().is_ok() {
+        tracing::warn!("The log takes writes again, and is finished.");
+    }
     let closed = writer.close(&log.buffer);
     switch.last_lsn = log.buffer.appended_lsn().get();
     if let Ok(durable) = closed {
         server.commit.set_durable(Lsn(durable.get()));
         server.commit.set_waiting(false);
     }
-    // Nobody is refused for a log that is off.
-    writing::recovered(server);
+    writing::forget_failure(server);
     server.gates.open(gates::LOG_FULL);
     closed.map(drop)
 }
@@ -403,13 +429,24 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
 /// Writes a base of the state as it is now, and has it replace what the log was. Also how a failed log is made to
 /// work again.
 fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
+    let rewritten = write_anew(server, log);
+    // Even without its base it may have left the failure behind.
+    let writer = log.writer.lock();
+    if rewritten.is_ok() || writer.failure().is_none() && !writer.is_detached() {
+        writing::recovered(server);
+    }
+    rewritten
+}
+
+fn write_anew(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     sync_ahead(server, log);
     let paused_at = unix_ms();
     let (written, count, base_writer) = {
         let mut shards = server.keyspace.lock_all();
         let mut writer = log.writer.lock();
-        if writer.failure().is_some() && !writer.needs_rewrite() && writer.recover_after_error().is_ok() {
-            writing::recovered(server);
+        if writer.failure().is_some() && !writer.needs_rewrite() {
+            // Where the disk still refuses, a new file may not be refused.
+            let _mended = writer.recover_after_error();
         }
         let mut base = writer.begin_rewrite(&log.buffer)?;
         drop(writer);
@@ -442,7 +479,6 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     log.size_at_rewrite.store(size, Ordering::Relaxed);
     drop(writer);
     server.commit.set_durable(Lsn(durable.get()));
-    writing::recovered(server);
     tracing::info!("Background AOF rewrite finished successfully: {size} bytes");
     Ok(())
 }

@@ -147,8 +147,9 @@ pub(super) fn hold_back_if_late(server: &Server, log: &ActiveLog, policy: Append
 /// The log has failed: no write is acknowledged any more.
 pub(super) fn fail(server: &Server, error: &LogError) {
     // Clients are told the system's words, the operator the whole.
-    let cause = error.source().map_or_else(|| error.to_string(), system_words);
-    server.commit.set_failure(cause);
+    server
+        .commit
+        .set_failure(error.source().map_or_else(|| system_words(error), |source| system_words(&source)));
     server.gates.close(gates::LOG_FAILED);
     server.persist.figures.write_failed.store(true, Ordering::Relaxed);
     tracing::error!("The log has failed, writes are refused until it is rewritten (BGREWRITEAOF): {error}");
@@ -159,13 +160,34 @@ pub(super) fn recovered(server: &Server) {
     if server.gates.closed() & gates::LOG_FAILED != 0 {
         tracing::warn!("The log takes writes again.");
     }
+    forget_failure(server);
+}
+
+/// Nobody is refused for what the log was.
+pub(super) fn forget_failure(server: &Server) {
     server.commit.set_failure(String::new());
     server.persist.figures.write_failed.store(false, Ordering::Relaxed);
     server.gates.open(gates::LOG_FAILED);
 }
 
-/// What the system says, without the number that Rust adds.
-fn system_words(error: &(dyn Error + 'static)) -> String {
+/// What the system says, without where it said so and the number that Rust adds.
+fn system_words(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    words.rsplit(": ").next().unwrap_or(words).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_the_same_whoever_meets_the_failure() {
+        let source = || std::io::Error::from_raw_os_error(28);
+        let io = LogError::Io { action: "write", path: "dir/x.aof".into(), source: source() };
+        let poisoned = LogError::Poisoned { cause: io.to_string() };
+        for words in [system_words(&source()), system_words(&io), system_words(&poisoned)] {
+            assert_eq!(words, "No space left on device");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A disk that refuses: writes stop being acknowledged, reads go on, and the operator can mend it.
 
-use crate::server::{Client, Server, arguments};
+use crate::server::{Client, Server, arguments, encode};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,62 @@ fn a_full_disk_stops_writes_and_not_reads_until_it_is_mended() {
         for n in 0..acknowledged {
             assert_eq!(client.call(&["GET", &format!("key:{n}")]), value, "{fsync}: key {n}");
         }
+    }
+}
+
+/// What is not on the disk is lost only when that was said twice.
+#[test]
+fn a_server_whose_log_failed_ends_only_by_force() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(dir.path(), "everysec");
+    let mut client = server.connect();
+    let value = "v".repeat(4000);
+    // Many are acknowledged before the log's thread finds out.
+    let sent = (0..20).map(|n| encode(&["SET", &format!("key:{n}"), &value])).collect::<Vec<_>>().concat();
+    let replies: Vec<String> = client.send_bytes(&sent, 20).expect("it answers");
+    let acknowledged = replies.iter().filter(|reply| *reply == "+OK").count();
+    for words in [&["SHUTDOWN"][..], &["SHUTDOWN", "NOSAVE"], &["SHUTDOWN", "NOW"]] {
+        assert_eq!(client.call(words), "-ERR Errors trying to SHUTDOWN. Check logs.", "{words:?}");
+    }
+    server.signal(rustix::process::Signal::TERM);
+    server.until_said("Errors trying to shut down the server");
+    assert_eq!(client.call(&["GET", "key:0"]), value);
+    assert!(!server.said().contains("The log takes writes again"), "{}", server.said());
+    // There is room again when it has to end.
+    lift_limit(&server);
+    let (status, said) = server.stop();
+    assert!(status.success(), "{said}");
+    let server = Server::start(dir.path(), &[]).expect("it starts again");
+    assert_eq!(server.connect().call(&["DBSIZE"]), format!(":{acknowledged}"));
+}
+
+#[test]
+fn a_start_on_a_full_disk_serves_reads() {
+    for fsync in ["everysec", "always"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = Server::start(dir.path(), &[]).expect("it starts");
+        let mut client = server.connect();
+        let value = "v".repeat(4000);
+        for n in 0..20 {
+            assert_eq!(client.call(&["SET", &format!("key:{n}"), &value]), "+OK");
+        }
+        let (status, said) = server.stop();
+        assert!(status.success(), "{said}");
+        let server = start(dir.path(), fsync);
+        let mut client = server.connect();
+        assert_eq!(client.call(&["GET", "key:7"]), value);
+        assert_eq!(
+            client.call(&["SET", "a", "1"]),
+            "-MISCONF Errors writing to the AOF file: File too large"
+        );
+        lift_limit(&server);
+        assert_eq!(client.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
+        while client.call(&["SET", "a", fsync]) != "+OK" {}
+        let (status, said) = server.stop();
+        assert!(status.success(), "{said}");
+        let server = Server::start(dir.path(), &[]).expect("it starts again");
+        assert_eq!(server.connect().call(&["GET", "a"]), fsync);
+        assert_eq!(server.connect().call(&["DBSIZE"]), ":21");
     }
 }
 

@@ -95,10 +95,14 @@ impl Server {
         self.process.wait().expect("it ends");
     }
 
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, signal).expect("it ran");
+    }
+
     /// SIGTERM; waits for the end, and returns what was logged.
     pub fn stop(mut self) -> (ExitStatus, String) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it ran");
+        self.signal(rustix::process::Signal::TERM);
         let status = self.process.wait().expect("it ends");
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the reader ends with the server");
@@ -152,6 +156,12 @@ impl Client {
             }
             _ => Ok(text.to_owned()),
         }
+    }
+
+    /// Sends requests as bytes and waits for that many replies.
+    pub fn send_bytes(&mut self, bytes: &[u8], replies: usize) -> std::io::Result<Vec<String>> {
+        self.stream.get_mut().write_all(bytes)?;
+        (0..replies).map(|_| self.reply()).collect()
     }
 
     /// A reply if one comes within a moment.

@@ -160,6 +160,16 @@ impl<D: Disk> LogWriter<D> {
         Ok(Self::detached_with(directory, manifest, lsn, seed))
     }
 
+    /// A writer of a log that was loaded and can't be written: it takes writes after a rewrite only.
+    ///
+    /// # Errors
+    /// The manifest can't be read.
+    pub fn failed(directory: LogDirectory<D>, lsn: Lsn, seed: u64, why: &LogError) -> Result<Self, LogError> {
+        let mut writer = Self::detached(directory, lsn, seed)?;
+        writer.poison = Some(Poison { cause: why.to_string(), needs_rewrite: true });
+        Ok(writer)
+    }
+
     fn detached_with(directory: LogDirectory<D>, manifest: Manifest, lsn: Lsn, seed: u64) -> Self {
         Self {
             next_base_sequence: manifest.next_base_sequence(),
@@ -189,6 +199,11 @@ impl<D: Disk> LogWriter<D> {
     /// Why the log takes no writes, if a failure is the reason.
     pub fn failure(&self) -> Option<&str> {
         self.poison.as_ref().map(|poison| poison.cause.as_str())
+    }
+
+    /// Whether the log is off: it takes no writes, and that is no failure.
+    pub fn is_detached(&self) -> bool {
+        self.segment.is_none() && self.poison.is_none()
     }
 
     /// Whether only a rewrite can make the log take writes again.
