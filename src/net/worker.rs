@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::{Address, Client, flag};
 use crate::state::stats::WorkerStats;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -60,9 +60,14 @@ pub struct Scratch {
     pub large_values: bool,
 }
 
+/// What the event loop keeps for a socket.
+const REGISTRATION_BYTES: i64 = 256;
+
 pub struct Worker {
     pub index: usize,
     pub server: Arc<Server>,
+    /// What the task of a connection takes.
+    task_bytes: Cell<i64>,
     pub scratch: RefCell<Scratch>,
 }
 
@@ -73,9 +78,14 @@ impl Worker {
 
     /// Publishes how much memory this thread holds.
     pub fn publish_memory(&self) {
-        let bytes = dunlin_structures::alloc::thread_bytes();
-        self.stats().memory.store(bytes.allocated.wrapping_sub(bytes.freed) as i64, Ordering::Relaxed);
+        self.stats().memory.store(held_bytes(), Ordering::Relaxed);
     }
+}
+
+/// What this thread has allocated and not freed, in bytes.
+fn held_bytes() -> i64 {
+    let bytes = dunlin_structures::alloc::thread_bytes();
+    bytes.allocated.wrapping_sub(bytes.freed).cast_signed()
 }
 
 impl Scratch {
@@ -108,6 +118,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
     let worker = Rc::new(Worker {
         index,
         server,
+        task_bytes: Cell::new(0),
         scratch: RefCell::new(Scratch {
             input: vec![0; READ_BYTES].into_boxed_slice(),
             output: Output::default(),
@@ -121,7 +132,10 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         tokio::task::spawn_local(async move { gate.commit.run_lane(index).await });
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
+            let before = held_bytes();
+            let size = Rc::clone(&worker);
             tokio::task::spawn_local(async move { serve(worker, accepted).await });
+            size.task_bytes.set(held_bytes() - before);
         }
     });
 }
@@ -146,12 +160,16 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         Stream::Tcp(_) => {}
     }
     let now = server.now();
+    let before = held_bytes();
     let id = server.clients.next_id();
     let client = Client::new(id, worker.index, fd, address, local_address, now, flags, Arc::from("default"));
     let client = Arc::new(client);
     server.clients.add(Arc::clone(&client));
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
     let mut connection = Box::new(Connection::new(stream, session));
+    // Measured, since much of it belongs to others; but for the socket's place in the event loop, made above.
+    let bytes = held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
+    client.connection_bytes.store(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
     connection.run(&worker).await;
     server.clients.remove(id);
     worker.stats().connections.fetch_sub(1, Ordering::Relaxed);

@@ -82,6 +82,8 @@ pub struct Client {
     pub net_input: AtomicU64,
     pub net_output: AtomicU64,
     pub commands: AtomicU64,
+    /// What its connection takes without its buffers, in bytes.
+    pub connection_bytes: AtomicU64,
     pub naming: Mutex<Naming>,
     pub user: Mutex<Arc<str>>,
     killed: AtomicBool,
@@ -118,6 +120,7 @@ impl Client {
             net_input: AtomicU64::new(0),
             net_output: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            connection_bytes: AtomicU64::new(0),
             naming: Mutex::default(),
             user: Mutex::new(user),
             killed: AtomicBool::new(false),

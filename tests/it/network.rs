@@ -195,3 +195,28 @@ fn maxclients_follows_what_the_system_allows() {
     });
     assert!(served >= limit - 1 && served + refused == 150, "{limit}: {served} served, {refused} refused");
 }
+
+/// INFO's figure of what clients take is close to what they are seen to take.
+#[test]
+fn the_memory_of_clients_is_known() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut asking = served.unix();
+    let mut figures = || {
+        let info = String::from_utf8_lossy(&asking.ask(&[b"INFO", b"memory"])).into_owned();
+        ["used_memory:", "mem_clients_normal:"].map(|name| {
+            let at = info.find(name).expect("the field exists") + name.len();
+            let digits: String = info[at..].chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<i64>().expect("it is a number")
+        })
+    };
+    // The clients that waited for the start are gone, and what is allocated once is.
+    let before = eventually("rest", || {
+        let first = figures();
+        (first == figures()).then_some(first)
+    });
+    let mut peers: Vec<Peer> = (0..400).map(|_| served.unix()).collect();
+    peers.iter_mut().for_each(Peer::ping);
+    let after = figures();
+    let (used, said) = (after[0] - before[0], after[1] - before[1]);
+    assert!(said * 10 > used * 7 && said * 7 < used * 10, "400 clients take {used}, said are {said}");
+}
