@@ -81,7 +81,8 @@ pub fn read(arguments: &[OsString]) -> Request {
         sources.from_stdin = true;
         words.remove(0);
     }
-    if let Some(first) = words.first().filter(|_| !sources.from_stdin).filter(|word| !word.starts_with(b"-")) {
+    if let Some(first) = words.first().filter(|_| !sources.from_stdin).filter(|word| !word.starts_with(b"-"))
+    {
         sources.file = Some(PathBuf::from(std::ffi::OsStr::from_bytes(first)));
         words.remove(0);
     }

@@ -8,8 +8,8 @@ use crate::clock;
 use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::config::{Config, LoadError};
-use crate::keyspace::Keyspace;
 use crate::keyspace::event::{EventListener, Silence};
+use crate::keyspace::{Keyspace, Shard};
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
 use crate::observe::http::MetricsServer;
@@ -20,6 +20,7 @@ use crate::server::reconfigure::{Reconfigure, copy_hot_settings, lower_max_clien
 use crate::state::settings::Settings;
 use crate::state::stats::{SharedStats, WorkerStats};
 use crate::state::{self, Server};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
@@ -138,7 +139,22 @@ impl Running {
         let loaded = loading.await.map_err(|error| format!("Loading the log failed: {error}"))?;
         loaded.map_err(|error| no_log(&self.server.settings.snapshot(), &error))?;
         self.server.gates.open(state::gates::LOADING);
+        self.warn_of_rdb_file();
         Ok(())
+    }
+
+    /// Who comes from Redis with an RDB file must not take the empty server for theirs.
+    fn warn_of_rdb_file(&self) {
+        let config = self.server.settings.snapshot();
+        let name = config.get(b"dbfilename").unwrap_or_default();
+        let path = config.dir().join(std::ffi::OsStr::from_bytes(&name));
+        let keys = |shard: &Shard| shard.dbs().iter().map(|db| db.len()).sum();
+        if !name.is_empty() && path.is_file() && self.server.keyspace.sum(keys) == 0 {
+            tracing::warn!(
+                "{} is there and is NOT read: RDB files are not supported, the server starts without its data. Let redis-server load it, say CONFIG SET aof-use-rdb-preamble no and CONFIG SET appendonly yes, and start Dunlin with appendonly yes on that directory.",
+                path.display()
+            );
+        }
     }
 
     /// Stops accepting, lets running commands end, ends the clockwork, removes the socket file and finishes the log.

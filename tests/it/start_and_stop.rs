@@ -164,3 +164,13 @@ fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
     assert_eq!(&told[..length], b"STOPPING=1\n");
     assert!(server.wait().0.success());
 }
+
+#[test]
+fn an_rdb_file_that_is_not_read_is_mentioned() {
+    let directory = directory();
+    assert!(!Server::start(&directory, &[]).start.contains("NOT read"));
+    fs::write(directory.path().join("dump.rdb"), "REDIS0011").expect("a file can be written");
+    fs::remove_file(directory.path().join("socket")).expect("it was killed");
+    let start = Server::start(&directory, &[]).start.clone();
+    assert!(start.contains("dump.rdb is there and is NOT read"), "{start}");
+}
