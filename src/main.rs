@@ -57,6 +57,7 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     let config = config.map_err(|error| error.to_string())?;
     server::renaming::resolve(&config).map_err(|error| error.to_string())?;
     if sources.check_only {
+        server::check(&config)?;
         println!("ok");
         return Ok(());
     }

@@ -7,7 +7,7 @@ pub mod renaming;
 use crate::clock;
 use crate::command::table::Commands;
 use crate::commit::Commit;
-use crate::config::{Config, LoadError};
+use crate::config::{Config, LoadError, load};
 use crate::keyspace::event::{EventListener, Silence};
 use crate::keyspace::{Keyspace, Shard};
 use crate::net::listener::Acceptor;
@@ -68,6 +68,19 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
     Ok(server)
 }
 
+/// What `--check-config` looks at beside the configuration itself: what the start would need of the machine. Moves to the
+/// data directory, as the start does, since paths may be relative to it.
+///
+/// # Errors
+/// For people: what the start would stumble over.
+pub fn check(config: &Config) -> Result<(), String> {
+    std::env::set_current_dir(config.dir()).map_err(|error| load::reason(&error))?;
+    if let Some(path) = config.log_file() {
+        listeners::folder_of(&path).map_err(|reason| format!("Can't open the log file: {reason}"))?;
+    }
+    listeners::check(config)
+}
+
 /// A running server. Stop it with [`Running::stop`].
 pub struct Running {
     pub server: Arc<Server>,
@@ -103,7 +116,7 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     let listeners = Arc::new(Listeners::new(Acceptor { server: Arc::clone(&server), workers }));
     listeners.open_all(&config)?;
     if listeners.is_empty() {
-        return Err("Configured to not listen anywhere, exiting.".into());
+        return Err(listeners::NOWHERE.into());
     }
     // Before the load, so that /readyz can say that it goes on.
     let metrics = Arc::new(MetricsServer::new(&server));

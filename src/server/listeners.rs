@@ -4,13 +4,13 @@
 //! open: when something is wrong, everything is as it was. Where a new address overlaps one that goes (all of IPv4 after
 //! 127.0.0.1, on the same port), the old one has to be closed first, and is opened again when something is wrong.
 
-use crate::config::Config;
+use crate::config::{Config, load};
 use crate::net::listener::{Acceptor, bind_tcp, bind_unix};
 use crate::net::worker::Socket;
 use parking_lot::Mutex;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -22,6 +22,12 @@ type TlsAcceptor = tokio_rustls::TlsAcceptor;
 /// Nothing can be one: such a build does not speak TLS.
 #[cfg(not(feature = "tls"))]
 type TlsAcceptor = std::convert::Infallible;
+
+/// What is said where neither a port nor a unix socket is configured.
+pub(super) const NOWHERE: &str = "Configured to not listen anywhere, exiting.";
+
+#[cfg(not(feature = "tls"))]
+const NO_TLS: &str = "this build of Dunlin does not speak TLS";
 
 /// How long to wait until a closed socket is closed indeed, so that its port is free for the next.
 const CLOSING_LIMIT: Duration = Duration::from_secs(1);
@@ -119,7 +125,7 @@ impl Listeners {
     /// This build can't.
     #[cfg(not(feature = "tls"))]
     pub fn follow_encrypted(&self, config: &Config) -> Result<(), String> {
-        if config.tls_port() == 0 { Ok(()) } else { Err("this build of Dunlin does not speak TLS".into()) }
+        if config.tls_port() == 0 { Ok(()) } else { Err(NO_TLS.into()) }
     }
 
     fn follow<F: Future<Output = io::Result<()>> + Send + 'static>(
@@ -214,6 +220,43 @@ impl Listeners {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Whether there is somewhere to listen, as far as it can be known without opening a socket.
+///
+/// # Errors
+/// For people: what the start would stumble over.
+pub fn check(config: &Config) -> Result<(), String> {
+    if config.port() == 0 && config.tls_port() == 0 && config.unix_socket().is_none() {
+        return Err(NOWHERE.into());
+    }
+    if config.port() != 0 || config.tls_port() != 0 {
+        addresses(&config.bind(), config.port())?;
+    }
+    if config.tls_port() != 0 {
+        check_tls(config)?;
+    }
+    match config.unix_socket() {
+        Some(path) => folder_of(&path)
+            .map_err(|reason| format!("Failed opening Unix socket {}: {reason}", path.display())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(feature = "tls")]
+fn check_tls(config: &Config) -> Result<(), String> {
+    crate::net::tls::acceptor(config).map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "tls"))]
+fn check_tls(_: &Config) -> Result<(), String> {
+    Err(NO_TLS.into())
+}
+
+/// Whether a file can be made there, as far as its folder goes.
+pub(super) fn folder_of(path: &Path) -> Result<(), String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::metadata(folder).map(drop).map_err(|error| load::reason(&error))
 }
 
 fn backlog(config: &Config) -> i32 {
