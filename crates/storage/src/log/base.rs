@@ -16,6 +16,47 @@ use crate::disk::{DiskFile, append_all};
 /// A block is written once it is this large.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
+/// Commands that stand in one block of a base. Any thread may fill one: they come in any order, since each begins with
+/// its own SELECT.
+#[derive(Debug, Default)]
+pub struct BaseBlock {
+    db: Option<u16>,
+    bytes: Vec<u8>,
+}
+
+impl BaseBlock {
+    /// Adds a command in wire form, on database `db`.
+    pub fn command(&mut self, db: u16, command: &[u8]) {
+        self.select(db);
+        self.bytes.extend_from_slice(command);
+    }
+
+    /// Adds a command given as arguments.
+    pub fn command_args(&mut self, db: u16, args: &[&[u8]]) {
+        self.select(db);
+        resp::encode_command(args, &mut self.bytes);
+    }
+
+    /// Whether it is large enough to be written.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= BLOCK_BYTES
+    }
+
+    /// Makes room for the next commands.
+    pub fn clear(&mut self) {
+        self.db = None;
+        self.bytes.clear();
+        self.bytes.shrink_to(2 * BLOCK_BYTES);
+    }
+
+    fn select(&mut self, db: u16) {
+        if self.db != Some(db) {
+            self.db = Some(db);
+            resp::encode_command(&[b"SELECT", db.to_string().as_bytes()], &mut self.bytes);
+        }
+    }
+}
+
 /// A base that is being written.
 #[derive(Debug)]
 pub struct BaseWriter<F> {
@@ -24,8 +65,8 @@ pub struct BaseWriter<F> {
     sequence: u64,
     segment: u64,
     lsn: Lsn,
-    db: Option<u16>,
-    block: Vec<u8>,
+    /// What [`Self::command`] has gathered.
+    block: BaseBlock,
     written_bytes: u64,
 }
 
@@ -47,7 +88,7 @@ impl<F: DiskFile> BaseWriter<F> {
         lsn: Lsn,
     ) -> Result<Self, LogError> {
         let mut base =
-            Self { file, path, sequence, segment, lsn, db: None, block: Vec::new(), written_bytes: 0 };
+            Self { file, path, sequence, segment, lsn, block: BaseBlock::default(), written_bytes: 0 };
         let line = base.line(Kind::Base);
         base.put(&[line.as_bytes()])?;
         Ok(base)
@@ -63,12 +104,8 @@ impl<F: DiskFile> BaseWriter<F> {
     /// # Errors
     /// The disk refused; the base can't be finished any more.
     pub fn command(&mut self, db: u16, command: &[u8]) -> Result<(), LogError> {
-        if self.db != Some(db) {
-            self.db = Some(db);
-            resp::encode_command(&[b"SELECT", db.to_string().as_bytes()], &mut self.block);
-        }
-        self.block.extend_from_slice(command);
-        if self.block.len() >= BLOCK_BYTES { self.flush() } else { Ok(()) }
+        self.block.command(db, command);
+        if self.block.is_full() { self.flush() } else { Ok(()) }
     }
 
     /// Adds a command given as arguments.
@@ -76,9 +113,21 @@ impl<F: DiskFile> BaseWriter<F> {
     /// # Errors
     /// As [`Self::command`].
     pub fn command_args(&mut self, db: u16, args: &[&[u8]]) -> Result<(), LogError> {
-        self.command(db, &[])?;
-        resp::encode_command(args, &mut self.block);
-        self.command(db, &[])
+        self.block.command_args(db, args);
+        if self.block.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds what was gathered elsewhere, if anything.
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub fn block(&mut self, block: &BaseBlock) -> Result<(), LogError> {
+        if block.bytes.is_empty() {
+            return Ok(());
+        }
+        let kind = Kind::Block { len_bytes: block.bytes.len() as u64, crc: crc32fast::hash(&block.bytes) };
+        let line = self.line(kind);
+        self.put(&[line.as_bytes(), &block.bytes])
     }
 
     /// Closes and syncs the file. Takes as long as the disk needs for all of it.
@@ -94,16 +143,10 @@ impl<F: DiskFile> BaseWriter<F> {
     }
 
     fn flush(&mut self) -> Result<(), LogError> {
-        if self.block.is_empty() {
-            return Ok(());
-        }
-        let block = std::mem::take(&mut self.block);
-        let kind = Kind::Block { len_bytes: block.len() as u64, crc: crc32fast::hash(&block) };
-        let line = self.line(kind);
-        self.put(&[line.as_bytes(), &block])?;
+        let mut block = std::mem::take(&mut self.block);
+        self.block(&block)?;
+        block.clear();
         self.block = block;
-        self.block.clear();
-        self.block.shrink_to(2 * BLOCK_BYTES);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ mod segment;
 mod tests;
 mod writer;
 
-pub use base::{BaseWriter, SealedBase};
+pub use base::{BaseBlock, BaseWriter, SealedBase};
 pub use buffer::{Appended, LogBuffer, Taken};
 pub use directory::{LogDirectory, LogNames};
 pub use error::{Damage, LogError};
