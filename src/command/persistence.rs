@@ -96,7 +96,6 @@ mod tests {
             ("BGSAVE", NO_RDB),
             ("BGSAVE SCHEDULE", NO_RDB),
             ("BGSAVE NOW", "-ERR syntax error"),
-            ("BGREWRITEAOF", "-ERR The log is off: BGREWRITEAOF needs appendonly yes"),
         ]);
     }
 }

@@ -15,7 +15,7 @@ use crate::persist::writing;
 use crate::state::{Server, gates, unix_ms};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use dunlin_storage::disk::{Disk, RealDisk};
-use dunlin_storage::log::{self, Loader, LogDirectory, LogError, LogWriter};
+use dunlin_storage::log::{self, Loader, LogBuffer, LogDirectory, LogError, LogWriter};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
@@ -216,9 +216,7 @@ pub fn stop(server: &Arc<Server>) -> Result<(), LogError> {
 /// See [`Persistence::rewrite_in_background`].
 fn rewrite_in_background(server: &Arc<Server>) -> Result<(), String> {
     let persist = &server.persist;
-    let Some(log) = persist.active() else {
-        return Err("The log is off: BGREWRITEAOF needs appendonly yes".to_owned());
-    };
+    let log = persist.active();
     if persist.figures.rewrite_since_ms.load(Ordering::Acquire) != 0 {
         return Err("Background append only file rewriting already in progress".to_owned());
     }
@@ -226,9 +224,12 @@ fn rewrite_in_background(server: &Arc<Server>) -> Result<(), String> {
     let server = Arc::clone(server);
     let spawned = std::thread::Builder::new().name("rewrite".into()).spawn(move || {
         let mut switch = server.persist.switch.lock();
-        // The log may have been turned off, and on again as another one, since this was asked for.
-        let same = server.persist.active().is_some_and(|active| Arc::ptr_eq(&active, &log));
-        let result = if same { rewrite(&server, &log) } else { Err(LogError::Detached.into()) };
+        let result = match (&log, server.persist.active()) {
+            (None, None) => write_base_only(&server, switch.last_lsn),
+            (Some(log), Some(active)) if Arc::ptr_eq(log, &active) => rewrite(&server, log),
+            // It was turned off or on, perhaps as another one, since this was asked for.
+            _ => Err(LogError::Detached.into()),
+        };
         drop(log);
         if let Err(error) = &result {
             tracing::error!("The log could not be rewritten: {error}");
@@ -480,6 +481,34 @@ fn write_anew(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     drop(writer);
     server.commit.set_durable(Lsn(durable.get()));
     tracing::info!("Background AOF rewrite finished successfully: {size} bytes");
+    Ok(())
+}
+
+/// BGREWRITEAOF while the log is off: a log of what there is now, which nothing is added to, for a start with appendonly
+/// yes. Called with the switch held, so that the log isn't turned on meanwhile.
+fn write_base_only(server: &Arc<Server>, last_lsn: u64) -> Result<(), StartError> {
+    // Where the files are may have changed since the log was on.
+    let settings = LogSettings::new(&server.settings.snapshot());
+    let directory = directory(&settings);
+    let _lock = directory.lock(&holder())?;
+    let lsn = log::Lsn::new(last_lsn);
+    let mut writer = LogWriter::detached(directory, lsn, rand::random())?;
+    let buffer = LogBuffer::new(lsn, 0);
+    let (base, written) = {
+        let mut shards = server.keyspace.lock_all();
+        let mut base = writer.begin_rewrite(&buffer)?;
+        let written = base::write(&mut shards, &mut base);
+        (base, written)
+    };
+    match written.and_then(|_| base.seal()) {
+        Ok(sealed) => writer.finish_rewrite(sealed)?,
+        Err(error) => {
+            writer.abort_rewrite();
+            return Err(error.into());
+        }
+    }
+    writer.close(&buffer)?;
+    tracing::info!("Background AOF rewrite finished successfully: {} bytes", writer.size_bytes().1);
     Ok(())
 }
 

@@ -165,3 +165,32 @@ fn relative_times_in_a_foreign_log_count_from_now() {
     }
     assert_eq!(client.call(&["GET", "d"]), "6");
 }
+
+/// As in Redis: who then starts with appendonly yes has what there was, and the log may be turned on at any time.
+#[test]
+fn a_rewrite_while_the_log_is_off_leaves_a_log_of_what_there_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for round in 1..3 {
+        let server = Server::start(dir.path(), &["--appendonly", "no"]).expect("it starts");
+        let mut client = server.connect();
+        assert_eq!(client.call(&["SET", "a", &round.to_string()]), "+OK");
+        assert_eq!(client.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
+        server.until_said("Background AOF rewrite finished successfully");
+        assert_eq!(client.call(&["SET", "b", "1"]), "+OK");
+        assert!(server.stop().0.success());
+        let server = Server::start(dir.path(), &[]).expect("it starts");
+        let mut client = server.connect();
+        assert_eq!(client.call(&["GET", "a"]), round.to_string());
+        assert_eq!(client.call(&["DBSIZE"]), ":1");
+        assert_eq!(client.call(&["SET", "c", "1"]), "+OK");
+        assert!(server.stop().0.success());
+    }
+    let server = Server::start(dir.path(), &["--appendonly", "no"]).expect("it starts");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
+    assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "yes"]), "+OK");
+    assert_eq!(client.call(&["SET", "d", "1"]), "+OK");
+    assert!(server.stop().0.success());
+    let server = Server::start(dir.path(), &[]).expect("it starts");
+    assert_eq!(server.connect().call(&["GET", "d"]), "1");
+}
