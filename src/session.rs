@@ -29,6 +29,7 @@ pub enum ReplyMode {
 }
 
 /// One client's state.
+#[derive(Clone)]
 pub struct Session {
     pub client: Arc<Client>,
     pub db: u16,

@@ -1,5 +1,6 @@
 //! What a handler is given.
 
+use crate::command::blocking::{Blocked, Blocking};
 use crate::command::table::Command;
 use crate::keyspace::Keys;
 use crate::resp::{CommandError, Reply};
@@ -7,6 +8,7 @@ use crate::session::Session;
 use crate::state::Server;
 use crate::state::stats::WorkerStats;
 use dunlin_structures::number::parse_i64;
+use std::sync::Arc;
 
 /// One running command.
 ///
@@ -22,13 +24,19 @@ pub struct Context<'a> {
     pub stats: &'a WorkerStats,
     /// Set by a handler that can't go on now: it has changed and replied nothing, and will be run again.
     pub parked: Option<ParkedOn>,
+    /// Whether the client may be kept waiting for a key.
+    pub blocking: Blocking,
 }
 
 /// What a parked request waits for. Its connection waits, never its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum ParkedOn {
     /// A gate that is closed: a pause, a full log. Tried again when any gate opens, which `Gates::opened` counts.
     Gate { opened: u64 },
+    /// Keys: the request is kept there, and is over for its connection.
+    Keys(Arc<Blocked>),
+    /// Run again for a client who waits, a command found nothing again.
+    StillNothing,
 }
 
 impl Context<'_> {

@@ -3,6 +3,7 @@
 //! The order matters and is this: nothing is locked before the gates let the request through; effects are appended
 //! before any lock is released, so that the log's order is the order of execution; the reply's LSN is known then.
 
+use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
@@ -31,7 +32,7 @@ pub struct Unit<'a> {
 }
 
 /// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Outcome {
     /// It was answered; the reply may leave once this LSN is durable.
     Done(Lsn),
@@ -86,7 +87,15 @@ impl Unit<'_> {
         }
 
         let (locked, handler) = match command.spec.run {
-            Run::OnKeys(handler) => (lock_keys(server, command, args, known), handler),
+            Run::OnKeys(handler) => {
+                let mut locked = lock_keys(server, command, args, known);
+                if locked.cross_shards() && command.flags().has(spec::WRITE) {
+                    // Whom this write serves may take from here and put elsewhere (BLMOVE), before anybody else.
+                    drop(locked);
+                    locked = server.keyspace.lock_all();
+                }
+                (locked, handler)
+            }
             Run::OnAll(handler) => (server.keyspace.lock_all(), handler),
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
             // A container was resolved above; its subcommands are no containers.
@@ -108,9 +117,16 @@ impl Unit<'_> {
         );
         let (result, parked, lsn) = {
             let reply = Reply::new(out, session.protocol);
-            let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
+            let blocking = blocking::allowed(session);
+            let mut cx =
+                Context { server, session, keys, reply, command, stats: self.stats, parked: None, blocking };
             let result = handler(&mut cx, &mut args);
-            (result, cx.parked, append_effects(server, cx.keys.finish(), Some(self.stats)))
+            let lsn = append_effects(server, cx.keys.finish(), Some(self.stats));
+            if cx.keys.has_ready() {
+                let (locked, ready) = cx.keys.into_ready();
+                blocking::serve(server, self.stats, self.now, access, locked, ready);
+            }
+            (result, cx.parked, lsn)
         };
         if let Some(on) = parked {
             out.cut_back(mark);
@@ -173,7 +189,7 @@ fn is_http(args: Args<'_>) -> bool {
 
 /// CLIENT REPLY OFF and SKIP: leaves the reply out and moves on to the next mode.
 #[cold]
-fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
+pub fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
     match session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off => forget(),

@@ -1,5 +1,6 @@
 //! Deleting what has expired, a shard at a time: the unit that the clockwork and SCAN run.
 
+use crate::command::blocking;
 use crate::command::dispatch::append_effects;
 use crate::keyspace::door::Access;
 use crate::keyspace::{EffectBuffer, EffectLog, Keys};
@@ -24,5 +25,10 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
         server.keyspace.set_next_expiry(index, shard.next_expiry());
     }
     append_effects(server, finished, None);
+    if keys.has_ready() {
+        // Some wait for a key to go, too.
+        let (locked, ready) = keys.into_ready();
+        blocking::serve(server, &server.workers[0], now, access, locked, ready);
+    }
     count == KEYS_PER_VISIT
 }

@@ -12,11 +12,13 @@ use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::router::{Keyspace, Locked, Position};
 use crate::keyspace::shard::{Shard, ShardDb};
+use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Kind, StringValue};
 use dunlin_structures::table::{self, Ref, RefMut};
+use std::sync::Arc;
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -68,6 +70,8 @@ struct Outbox<'a> {
     changes: u64,
     /// The earliest time to live that was set; `i64::MAX`: none.
     soonest: i64,
+    /// Keys that changed while somebody waits for them, in order.
+    ready: Vec<ReadyKey>,
 }
 
 /// What becomes of a key's time to live when its value is replaced.
@@ -117,6 +121,7 @@ impl<'a> Keys<'a> {
             written: 0,
             changes: 0,
             soonest: i64::MAX,
+            ready: Vec::new(),
         };
         Self {
             keyspace,
@@ -145,6 +150,69 @@ impl<'a> Keys<'a> {
             hits: self.hits,
             misses: self.misses,
         }
+    }
+
+    /// Whether keys changed that somebody waits for.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        !self.out.ready.is_empty()
+    }
+
+    /// The shards, still locked, and the keys that changed while somebody waits for them, in order.
+    pub fn into_ready(self) -> (Locked<'a>, Vec<ReadyKey>) {
+        (self.locked, self.out.ready)
+    }
+
+    /// The keys that changed while somebody waits for them, in order.
+    pub fn take_ready(&mut self) -> Vec<ReadyKey> {
+        std::mem::take(&mut self.out.ready)
+    }
+
+    /// Begins another unit under the same locks, in that database.
+    pub fn begin_again(&mut self, db: u16) {
+        (self.hits, self.misses, self.cursor, self.seen) = (0, 0, 0, Lsn::default());
+        (self.out.db, self.out.written, self.out.changes, self.out.soonest) = (db, 0, 0, i64::MAX);
+        self.out.effects.clear();
+    }
+
+    /// Who waits for a key of a locked shard, at `index` of its queue or behind; and where.
+    pub fn waiter(&mut self, db: u16, key: &[u8], index: usize) -> Option<(usize, Arc<dyn Waiter>)> {
+        self.locked.peek(Position::of(key).shard())?.waiters.next(db, key, index)
+    }
+
+    pub fn remove_waiter(&mut self, db: u16, key: &[u8], waiter: &dyn Waiter) {
+        self.locked.shard(Position::of(key).shard()).waiters.remove(db, key, waiter);
+    }
+
+    /// Whether somebody wants to hear that this key went.
+    pub fn missing_is_wanted(&mut self, key: &[u8]) -> bool {
+        self.locked.shard(Position::of(key).shard()).waiters.want_missing(key)
+    }
+
+    /// What kind of value is stored, expired or not.
+    pub fn kind_in(&mut self, db: u16, key: &[u8]) -> Option<Kind> {
+        let position = Position::of(key);
+        let table = self.locked.shard(position.shard()).db(db).table(position)?;
+        table.get(position.hash, key).map(|entry| entry.kind())
+    }
+
+    /// Has somebody wait for a key of a locked shard.
+    pub fn add_waiter(&mut self, key: &[u8], waiter: Arc<dyn Waiter>) {
+        let shard = self.position(key).shard();
+        let db = self.out.db;
+        self.locked.shard(shard).waiters.add(db, key, waiter);
+    }
+
+    /// Whether this unit may touch that key. A command that is run again for a client who waited holds only the shards
+    /// of the unit that served it.
+    pub fn reaches(&mut self, key: &[u8]) -> bool {
+        let shard = self.position(key).shard();
+        self.holds(shard)
+    }
+
+    /// The request that runs.
+    pub fn request(&self) -> Args<'a> {
+        self.out.request
     }
 
     pub fn db(&self) -> u16 {
@@ -240,11 +308,12 @@ impl<'a> Keys<'a> {
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
         let position = self.position(key);
         self.drop_if_expired(position, key);
-        let db = self.locked.shard(position.shard()).db(self.out.db);
+        let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
         db.table_mut(position);
         let ShardDb { tables, len, expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
-        KeySlot { place, len, expires, position, key, clock: self.access.clock, out: &mut self.out }
+        let clock = self.access.clock;
+        KeySlot { place, len, expires, waiters, position, key, clock, out: &mut self.out }
     }
 
     /// Deletes the key if its time has come, announcing that, and says whether it did.
@@ -307,8 +376,9 @@ impl<'a> Keys<'a> {
 
     /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
     pub fn announce_all(&mut self, effect: Effect<'_>) {
-        for (index, _) in self.locked.iter_mut() {
+        for (index, shard) in self.locked.iter_mut() {
             self.out.written |= 1 << index;
+            self.out.ready.extend(shard.waiters.keys());
         }
         self.out.changes += 1;
         self.out.effect(effect);
@@ -329,6 +399,7 @@ fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_
         out.written |= 1 << position.shard();
         out.effects.push(out.db, &[b"DEL", key]);
         out.event(EventClass::Expired, "expired", key);
+        out.note_ready(&shard.waiters, key);
     }
 }
 
@@ -350,11 +421,19 @@ impl Outbox<'_> {
     }
 
     #[inline]
-    fn changed(&mut self, position: Position, key: &[u8], change: Change<'_>) {
+    fn changed(&mut self, waiters: &Waiters, position: Position, key: &[u8], change: Change<'_>) {
         self.written |= 1 << position.shard();
         self.changes += 1;
         self.effect(change.effect);
         self.event(change.class, change.event, key);
+        self.note_ready(waiters, key);
+    }
+
+    #[inline]
+    fn note_ready(&mut self, waiters: &Waiters, key: &[u8]) {
+        if !waiters.is_empty() && waiters.await_key(key) {
+            self.ready.push(ReadyKey { db: self.db, key: key.into() });
+        }
     }
 }
 
@@ -363,6 +442,7 @@ pub struct KeySlot<'k, 'a> {
     place: table::Place<'k, Entry>,
     len: &'k mut usize,
     expires: &'k mut ExpiryIndex,
+    waiters: &'k Waiters,
     position: Position,
     key: &'k [u8],
     clock: u32,
@@ -402,7 +482,7 @@ impl KeySlot<'_, '_> {
     /// Stores a string, whatever was there before.
     #[inline]
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
@@ -434,13 +514,13 @@ impl KeySlot<'_, '_> {
                 out.event(EventClass::New, "new", key);
             }
         }
-        out.changed(position, key, change);
+        out.changed(waiters, position, key, change);
     }
 
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
     pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, waiters, position, key, clock, out } = self;
         debug_assert_eq!(entry.key(), key);
         entry.set_clock(clock);
         out.effects.push_recreation(out.db, &entry);
@@ -457,7 +537,7 @@ impl KeySlot<'_, '_> {
                 out.event(EventClass::New, "new", key);
             }
         }
-        out.changed(position, key, Change::covered(class, event));
+        out.changed(waiters, position, key, Change::covered(class, event));
     }
 
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.
@@ -468,7 +548,7 @@ impl KeySlot<'_, '_> {
         let result = edit(entry);
         entry.set_clock(self.clock);
         debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
-        self.out.changed(self.position, self.key, change);
+        self.out.changed(self.waiters, self.position, self.key, change);
         Some(result)
     }
 
@@ -483,11 +563,17 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, waiters, position, key, clock, out } = self;
         match place {
-            table::Place::Occupied(entry) => {
-                edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce)
-            }
+            table::Place::Occupied(entry) => edit_stored(
+                entry,
+                len,
+                expires,
+                Announcer { waiters, position, key, out },
+                clock,
+                edit,
+                announce,
+            ),
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
                 let result = edit(&mut entry);
@@ -497,7 +583,7 @@ impl KeySlot<'_, '_> {
                     place.insert(entry);
                     out.event(EventClass::New, "new", key);
                 }
-                announce(&result, &mut Announcer { position, key, out });
+                announce(&result, &mut Announcer { waiters, position, key, out });
                 result
             }
         }
@@ -510,9 +596,17 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> Option<R> {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, waiters, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
-        Some(edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce))
+        Some(edit_stored(
+            entry,
+            len,
+            expires,
+            Announcer { waiters, position, key, out },
+            clock,
+            edit,
+            announce,
+        ))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -521,18 +615,18 @@ impl KeySlot<'_, '_> {
             reindex(self.expires, self.position, entry.expire_at(), at, self.out);
             entry.set_expire_at(at);
             entry.set_clock(self.clock);
-            self.out.changed(self.position, self.key, change);
+            self.out.changed(self.waiters, self.position, self.key, change);
         }
     }
 
     /// Deletes the key and returns what was stored: for who moves it elsewhere. See [`KeySlot::discard`].
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
-        let Self { place, len, expires, position, key, out, .. } = self;
+        let Self { place, len, expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
         *len -= 1;
         reindex(expires, position, entry.expire_at(), None, out);
-        out.changed(position, key, change);
+        out.changed(waiters, position, key, change);
         Some(entry)
     }
 
@@ -550,6 +644,7 @@ impl KeySlot<'_, '_> {
 
 /// Where an edit says what it changed.
 pub struct Announcer<'k, 'a> {
+    waiters: &'k Waiters,
     position: Position,
     key: &'k [u8],
     out: &'k mut Outbox<'a>,
@@ -559,7 +654,7 @@ impl Announcer<'_, '_> {
     /// The key was changed so.
     #[inline]
     pub fn change(&mut self, change: Change<'_>) {
-        self.out.changed(self.position, self.key, change);
+        self.out.changed(self.waiters, self.position, self.key, change);
     }
 
     /// Says a further event of a change.

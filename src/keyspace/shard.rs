@@ -6,6 +6,7 @@
 use crate::keyspace::effect::Lsn;
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::router::{Position, SLOTS_PER_SHARD};
+use crate::keyspace::wait::Waiters;
 use dunlin_structures::table::Ref;
 use dunlin_structures::{Entry, Table};
 
@@ -19,6 +20,8 @@ pub struct Shard {
     pub last_lsn: Lsn,
     /// Keys that expired here and were deleted, by access or by the clock.
     pub expired: u64,
+    /// Clients that wait for keys here.
+    pub waiters: Waiters,
 }
 
 /// A shard's part of one logical database: a table for each of its cluster slots.
@@ -36,6 +39,7 @@ impl Shard {
             dbs: (0..databases).map(|_| ShardDb::default()).collect(),
             last_lsn: Lsn::default(),
             expired: 0,
+            waiters: Waiters::default(),
         }
     }
 
@@ -43,6 +47,12 @@ impl Shard {
     #[inline]
     pub fn db(&mut self, db: u16) -> &mut ShardDb {
         &mut self.dbs[db as usize]
+    }
+
+    /// The part of a database, and who waits in this shard.
+    #[inline]
+    pub(super) fn db_and_waiters(&mut self, db: u16) -> (&mut ShardDb, &Waiters) {
+        (&mut self.dbs[db as usize], &self.waiters)
     }
 
     pub fn db_ref(&self, db: u16) -> &ShardDb {

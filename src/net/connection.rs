@@ -4,21 +4,26 @@
 //! left over (a request that is not whole, requests that must wait) moves to a buffer of the connection's own. An idle
 //! connection holds no buffers.
 
+use crate::command::blocking::Blocked;
 use crate::command::context::ParkedOn;
-use crate::command::dispatch::{Outcome, Unit};
+use crate::command::dispatch::{Outcome, Unit, apply_reply_mode};
 use crate::keyspace::Lsn;
 use crate::net::batch::Ahead;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
-use crate::session::Session;
+use crate::session::{Session, gate};
 use crate::state::Server;
 use crate::state::clients::flag;
 use dunlin_structures::cycles;
+use std::future::Future;
 use std::io::IoSlice;
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Sleep;
 
 /// While this much waits to be sent, no further request is executed: the client must read first.
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
@@ -58,6 +63,8 @@ pub struct Connection {
     /// Since which opening, and for which LSN, this connection is on the list of those who wait.
     registered: Option<(Lsn, u64)>,
     parked: Option<ParkedOn>,
+    /// Rings when a client that waits for a key has waited long enough.
+    timer: Option<Pin<Box<Sleep>>>,
     /// The stream has taken bytes that it may still hold: TLS keeps records that the socket did not take.
     unflushed: bool,
     /// No more is read; the connection ends when the output has left.
@@ -80,6 +87,7 @@ impl Connection {
             gate: Lsn::default(),
             registered: None,
             parked: None,
+            timer: None,
             unflushed: false,
             finishing: false,
             input_ended: false,
@@ -95,6 +103,10 @@ impl Connection {
         })
         .await;
         let end = std::future::poll_fn(|cx| self.poll(cx, worker)).await;
+        if let Some(ParkedOn::Keys(blocked)) = self.parked.take() {
+            // Nothing is taken for a client that is gone.
+            blocked.leave(&worker.server);
+        }
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
             std::future::poll_fn(|cx| {
@@ -150,7 +162,7 @@ impl Connection {
                     continue;
                 }
             }
-            if let Some(on) = self.parked
+            if let Some(on) = self.parked.clone()
                 && self.poll_parked(cx, worker, on).is_ready()
             {
                 continue;
@@ -318,6 +330,16 @@ impl Connection {
                 let args = batch.args(request, buffer);
                 match unit.execute(&mut self.session, command, args, batch.known(request), output) {
                     Outcome::Done(lsn) => self.gate = self.gate.max(lsn),
+                    Outcome::Parked(ParkedOn::Keys(blocked)) => {
+                        // It waits elsewhere; those behind it are decoded again when it is answered.
+                        self.parked = Some(ParkedOn::Keys(blocked));
+                        at = request.end;
+                        commands += 1;
+                        last_command = request.command.unwrap_or(last_command);
+                        self.decoder = Decoder::default();
+                        batch.put_back(buffer, at);
+                        break;
+                    }
                     Outcome::Parked(on) => {
                         self.parked = Some(on);
                         // It and those behind it are decoded again when it can run.
@@ -481,6 +503,9 @@ impl Connection {
     fn poll_parked(&mut self, cx: &mut Context<'_>, worker: &Worker, on: ParkedOn) -> Poll<()> {
         let client = &self.session.client;
         match on {
+            ParkedOn::Keys(blocked) => self.poll_blocked(cx, worker, &blocked),
+            // Said to those who serve, never to a connection.
+            ParkedOn::StillNothing => Poll::Pending,
             ParkedOn::Gate { opened } => {
                 let gates = &worker.server.gates;
                 gates.wait(cx.waker());
@@ -492,6 +517,36 @@ impl Connection {
                 client.set_flag(flag::BLOCKED, true);
                 Poll::Pending
             }
+        }
+    }
+
+    /// Waits for the answer of a command that waits for a key.
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, worker: &Worker, blocked: &Blocked) -> Poll<()> {
+        loop {
+            if let Some(mut answer) = blocked.take_answer() {
+                blocked.leave(&worker.server);
+                (self.parked, self.timer) = (None, None);
+                if self.session.gates & gate::REPLY_MODE != 0 {
+                    apply_reply_mode(&mut self.session, || answer.output.clear());
+                }
+                self.output.append(&mut answer.output);
+                self.gate = self.gate.max(answer.lsn);
+                return Poll::Ready(());
+            }
+            let Some(deadline) = blocked.deadline() else { return Poll::Pending };
+            let left = deadline - worker.server.now();
+            if left <= 0 {
+                // Either nobody has answered, or somebody just has.
+                blocked.give_up(&worker.server, None);
+                continue;
+            }
+            let timer = self.timer.get_or_insert_with(|| {
+                Box::pin(tokio::time::sleep(Duration::from_millis(left.unsigned_abs())))
+            });
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
         }
     }
 }
