@@ -54,7 +54,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         slow_log: Default::default(),
         latency: Default::default(),
         rates: Default::default(),
-        alarm: clock::Alarm::default(),
+        alarm: state::alarm::Alarm::default(),
         shutdown: state::shutdown::Shutdown::default(),
         run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
         started_at: state::unix_ms(),

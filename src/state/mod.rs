@@ -2,6 +2,7 @@
 //!
 //! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
 
+pub mod alarm;
 pub mod clients;
 pub mod gates;
 pub mod hot;
@@ -37,7 +38,7 @@ pub struct Server {
     pub latency: latency::LatencyMonitor,
     pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
-    pub alarm: crate::clock::Alarm,
+    pub alarm: alarm::Alarm,
     pub shutdown: shutdown::Shutdown,
     /// Forty hexadecimal digits, new at every start.
     pub run_id: String,
