@@ -34,7 +34,9 @@ pub fn run(server: Arc<Server>) {
     }
     while !server.alarm.is_stopped() {
         let now = server.now();
-        let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;
+        server.gates.tick(now);
+        let active =
+            server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::KEEPS_EXPIRED == 0;
         if active {
             let began = cycles::now();
             for shard in 0..SHARD_COUNT {
@@ -45,7 +47,6 @@ pub fn run(server: Arc<Server>) {
             let took_ms = cycles::to_ns(cycles::now().wrapping_sub(began)) / 1_000_000;
             crate::observe::slow::latency_event(&server, "expire-cycle", now, took_ms);
         }
-        server.gates.tick(now);
         if now >= rounds_at || now + REST_MS < rounds_at {
             rounds_at = now + REST_MS;
             let bytes = dunlin_structures::alloc::thread_bytes();
@@ -64,11 +65,12 @@ pub fn run(server: Arc<Server>) {
         let next = |server: &Server| {
             let soonest = (0..SHARD_COUNT).map(|shard| server.keyspace.next_expiry(shard)).min();
             // A key is gone once its time is past, which is a millisecond later.
-            if active { soonest.unwrap_or(i64::MAX).saturating_add(1) } else { i64::MAX }
+            let key = if active { soonest.unwrap_or(i64::MAX).saturating_add(1) } else { i64::MAX };
+            key.min(server.gates.next_pause_end())
         };
         let until = next(&server).min(now + REST_MS);
         server.alarm.sleeps_until(until);
-        // A unit that stored an earlier key before it could see that we sleep is seen here.
+        // A unit that stored an earlier key, or a shorter pause, before it could see that we sleep is seen here.
         if next(&server) >= until {
             server.alarm.sleep(until - server.now());
         }
