@@ -4,6 +4,7 @@
 
 pub mod alarm;
 pub mod clients;
+pub mod errand;
 pub mod gates;
 pub mod hot;
 pub mod latency;
