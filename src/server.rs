@@ -55,6 +55,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         latency: Default::default(),
         rates: Default::default(),
         alarm: state::alarm::Alarm::default(),
+        rounds: state::rounds::Rounds::new(config.io_threads()),
         shutdown: state::shutdown::Shutdown::default(),
         run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
         started_at: state::unix_ms(),

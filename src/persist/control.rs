@@ -5,7 +5,8 @@
 
 use crate::commit::LogSink;
 use crate::config::AppendFsync;
-use crate::keyspace::Lsn;
+use crate::keyspace::shard::ShardDb;
+use crate::keyspace::{Locked, Lsn};
 use crate::persist::active::{ActiveLog, Sink};
 use crate::persist::base::{self, BaseError};
 use crate::persist::figures::Figures;
@@ -88,10 +89,11 @@ impl Persistence {
         rewrite_in_background(server)
     }
 
-    /// DEBUG LOADAOF: forgets everything and loads the log anew.
+    /// DEBUG LOADAOF: forgets everything and loads the log anew. Takes as long as the log is long, and waits for the
+    /// workers: not for one of them to call.
     ///
     /// # Errors
-    /// In words for the client. The data are as far as the log could be loaded then.
+    /// In words for the client. The data are as before then.
     pub fn reload(&self, server: &Arc<Server>) -> Result<(), String> {
         reload(server)
     }
@@ -246,26 +248,46 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     let switch = persist.switch.lock();
     let Some(log) = persist.active() else { return Err("The log is off".to_owned()) };
     server.gates.close(gates::LOADING);
-    let emptied = {
+    // A command that had passed the gate before would meet a part of the data, and change what no log holds.
+    server.rounds.wait();
+    let before = {
         let mut shards = server.keyspace.lock_all();
         server.commit.set_log(None);
-        let databases = server.keyspace.databases();
         let written = log.writer.lock().write_from(&log.buffer);
-        written.map(|_| {
-            let parts = shards
-                .iter_mut()
-                .flat_map(|(_, shard)| (0..databases).map(|db| shard.db(db).take()).collect::<Vec<_>>());
-            parts.collect::<Vec<_>>()
-        })
+        written.map(|_| exchange(server, &mut shards, Vec::new()))
     };
-    let settings = persist.settings();
-    let reloaded =
-        emptied.map_err(StartError::from).and_then(|_freed| load(server, directory(&settings), &settings));
-    let _shards = server.keyspace.lock_all();
+    // What was just written has no torn tail: anything that doesn't fit is damage, and a file in use must not be cut.
+    let mut settings = LogSettings::clone(&persist.settings());
+    settings.load.cut_torn_tail = false;
+    let reloaded = before.map_err(StartError::from).and_then(|before| {
+        let loaded = load(server, directory(&settings), &settings);
+        // What goes is freed when the shards are free again.
+        let _gone = match &loaded {
+            Ok(_) => before,
+            Err(_) => exchange(server, &mut server.keyspace.lock_all(), before),
+        };
+        loaded
+    });
+    let shards = server.keyspace.lock_all();
     server.commit.set_log(Some(sink(server, &log)));
+    drop(shards);
     server.gates.open(gates::LOADING);
     drop(switch);
-    reloaded.map(drop).map_err(|error| error.to_string())
+    reloaded.map(drop).map_err(|error| format!("the log can't be loaded, the data are as before: {error}"))
+}
+
+/// Puts these parts of databases, in the order in which they were taken out, in the place of those that are there;
+/// nothing, where there are none.
+fn exchange(server: &Server, shards: &mut Locked<'_>, parts: Vec<ShardDb>) -> Vec<ShardDb> {
+    let mut parts = parts.into_iter();
+    let mut taken = Vec::new();
+    for (index, shard) in shards.iter_mut() {
+        for db in 0..server.keyspace.databases() {
+            taken.push(std::mem::replace(shard.db(db), parts.next().unwrap_or_default()));
+        }
+        server.keyspace.set_next_expiry(index, shard.next_expiry());
+    }
+    taken
 }
 
 fn directory(settings: &LogSettings) -> LogDirectory<RealDisk> {

@@ -9,6 +9,7 @@ pub mod gates;
 pub mod hot;
 pub mod latency;
 pub mod rates;
+pub mod rounds;
 pub mod settings;
 pub mod shutdown;
 pub mod slow_log;
@@ -40,6 +41,8 @@ pub struct Server {
     pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
     pub alarm: alarm::Alarm,
+    /// Lets a thread wait until no worker is in the middle of a unit that began before.
+    pub rounds: rounds::Rounds,
     pub shutdown: shutdown::Shutdown,
     /// Forty hexadecimal digits, new at every start.
     pub run_id: String,
