@@ -44,8 +44,8 @@ pub fn run(server: Arc<Server>) {
                     && expire_due(&server, &mut effects, shard, now)
                 {}
             }
-            let took_ms = cycles::to_ns(cycles::now().wrapping_sub(began)) / 1_000_000;
-            crate::observe::slow::latency_event(&server, "expire-cycle", now, took_ms);
+            let took = Duration::from_nanos(cycles::to_ns(cycles::now().wrapping_sub(began)));
+            server.note_latency("expire-cycle", took);
         }
         if now >= rounds_at || now + REST_MS < rounds_at {
             rounds_at = now + REST_MS;

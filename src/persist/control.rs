@@ -10,6 +10,7 @@ use crate::keyspace::{Locked, Lsn};
 use crate::persist::active::{ActiveLog, Sink};
 use crate::persist::base::{self, BaseError};
 use crate::persist::figures::Figures;
+use crate::persist::latency;
 use crate::persist::replay::{self, ReplayError};
 use crate::persist::settings::LogSettings;
 use crate::persist::writing;
@@ -22,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// After a rewrite has failed the next one that nobody asked for waits so long.
 const REWRITE_RETRY_MS: i64 = 60_000;
@@ -420,7 +422,7 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
 /// work again.
 fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     sync_ahead(server, log);
-    let paused_at = unix_ms();
+    let paused_at = Instant::now();
     let (written, count, base_writer) = {
         let mut shards = server.keyspace.lock_all();
         let mut writer = log.writer.lock();
@@ -435,10 +437,14 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
             Err(error) => (Err(error), 0, None),
         }
     };
-    let paused_ms = unix_ms() - paused_at;
+    let paused = paused_at.elapsed();
+    latency::paused(server, paused);
     // What came in since counts from here on.
     sync_ahead(server, log);
-    tracing::info!("AOF rewrite: {count} keys were written while all shards were held for {paused_ms} ms");
+    tracing::info!(
+        "AOF rewrite: {count} keys were written while all shards were held for {} ms",
+        paused.as_millis()
+    );
     let sealed = match (written, base_writer) {
         (Ok(()), Some(base)) => base.seal().map_err(StartError::from),
         (Err(error), _) => Err(error.into()),

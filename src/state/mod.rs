@@ -70,6 +70,15 @@ impl Server {
         }
     }
 
+    /// Tells the latency monitor of an event that has just ended.
+    pub fn note_latency(&self, event: &'static str, took: std::time::Duration) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let threshold = self.hot.latency_monitor_threshold.load(Ordering::Relaxed);
+        if threshold > 0 && took_ms >= threshold {
+            self.latency.add(event, self.now() / 1000, took_ms);
+        }
+    }
+
     /// The access clock for a time: 24 bits of seconds.
     #[inline]
     pub fn access_clock(now: i64) -> u32 {
