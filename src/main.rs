@@ -142,6 +142,8 @@ fn invite(running: &server::Running) {
 mod shutdown {
     //! Waits for the word to stop: a signal or SHUTDOWN.
 
+    use dunlin::command::shutdown;
+    use dunlin::config::ShutdownOnSignal;
     use dunlin::state::Server;
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -175,15 +177,29 @@ mod shutdown {
                         return;
                     }
                     () = heard(&mut self.terminate) => {
-                        tracing::warn!("Received SIGTERM scheduling shutdown...");
-                        return;
+                        if obeys("SIGTERM", server.settings.snapshot().shutdown_on_sigterm()) {
+                            return;
+                        }
                     }
                     () = heard(&mut self.interrupt) => {
-                        tracing::warn!("Received SIGINT scheduling shutdown...");
-                        return;
+                        if obeys("SIGINT", server.settings.snapshot().shutdown_on_sigint()) {
+                            return;
+                        }
                     }
                     () = heard(&mut self.hangup) => {}
                 }
+            }
+        }
+    }
+
+    /// Whether a signal stops the server as its setting says. There are no replicas to wait for, so `now` adds nothing.
+    fn obeys(name: &str, how: ShutdownOnSignal) -> bool {
+        tracing::warn!("Received {name} scheduling shutdown...");
+        match shutdown::check_save(how.save, how.force) {
+            Ok(()) => true,
+            Err(reason) => {
+                tracing::warn!("{name} received but the server does not stop: {reason}");
+                false
             }
         }
     }
