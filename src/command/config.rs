@@ -8,7 +8,7 @@ use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
 use crate::config::{ConfigError, load, rewrite};
 use crate::resp::{Args, CommandError};
-use crate::state::settings;
+use crate::state::{gates, settings};
 
 const ADMINISTRATION: Flags = ADMIN.and(NOSCRIPT).and(LOADING).and(STALE);
 const EVERY_NODE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
@@ -106,6 +106,12 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let settings = &cx.server.settings;
     let may = settings.snapshot().enable_protected_configs().allows(cx.session.client.address.is_local());
+    let is_loading = cx.server.gates.closed() & gates::LOADING != 0 && cx.session.errand.is_none();
+    if is_loading && pairs.iter().any(|(name, _)| needs_loaded(name)) {
+        // As in Redis, this comes before what is wrong with a value, and after what is wrong with a name.
+        settings.snapshot().check_names(&pairs, may).map_err(refused)?;
+        return Err(CommandError::Loading);
+    }
     let is_quick = cx.session.errand.is_none() && !pairs.iter().any(|(name, _)| settings::takes_long(name));
     let changed = match is_quick.then(|| settings.try_change(&pairs, may)).flatten() {
         Some(changed) => changed.map_err(refused),
@@ -118,6 +124,13 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     changed?;
     cx.reply.ok();
     Ok(())
+}
+
+/// Settings that must not change while the log is read.
+fn needs_loaded(name: &[u8]) -> bool {
+    ["appendonly", "dir", "repl-diskless-load"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Changes settings on a thread of its own. `None`: the request is parked.
