@@ -91,14 +91,25 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
         introduce(&running, &config);
         tokio::select! {
             loaded = running.load() => loaded?,
-            () = signals.wait(&running.server) => return Ok(()),
+            () = signals.wait(&running.server) => {
+                running.listeners.close();
+                return Ok(());
+            }
         }
         invite(&running);
         supervisor.ready();
         process::tell_starter();
         signals.wait(&running.server).await;
         supervisor.stopping();
-        let stopped = running.stop();
+        // On another thread, so that this one hears who can't wait for it: a rewrite may run, or the disk be slow.
+        let stopping = tokio::task::spawn_blocking(move || running.stop());
+        let stopped = tokio::select! {
+            stopped = stopping => stopped.unwrap_or_else(|error| Err(format!("Stopping failed: {error}"))),
+            () = signals.insists() => {
+                tracing::warn!("You insist... exiting now.");
+                std::process::exit(1)
+            }
+        };
         if let Some(file) = pid_file {
             tracing::info!("Removing the pid file.");
             drop(file);
@@ -166,6 +177,11 @@ mod shutdown {
                 interrupt: listen(SignalKind::interrupt()),
                 hangup: listen(SignalKind::hangup()),
             }
+        }
+
+        /// Returns when SIGINT comes: once more, while the server is stopping.
+        pub(super) async fn insists(&mut self) {
+            heard(&mut self.interrupt).await;
         }
 
         /// Returns when the server is to stop.
