@@ -1,5 +1,6 @@
 //! A client without a socket, for tests of handlers: requests as words, replies as the bytes that would be sent.
 
+use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Outcome, Unit};
 use crate::commit::LogSink;
 use crate::config::{Loader, Machine, Source};
@@ -13,6 +14,8 @@ use crate::state::Server;
 use crate::state::clients::{Address, Client};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::Thread;
 
 /// One client of a server of its own. The clock stands still until [`TestClient::pass`] moves it.
 pub struct TestClient {
@@ -22,6 +25,15 @@ pub struct TestClient {
     effects: EffectBuffer,
     log: Arc<Mutex<Vec<String>>>,
     events: Arc<Mutex<Vec<String>>>,
+}
+
+/// Lets a thread that waits go on.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 struct RecordingLog(Arc<Mutex<Vec<String>>>);
@@ -90,11 +102,12 @@ impl TestClient {
         self.now += ms;
     }
 
-    /// Runs a request given as arguments and returns the reply's bytes; `None` if it was parked.
-    pub fn run(&mut self, args: &[&[u8]]) -> Option<Vec<u8>> {
+    /// Runs a request given as arguments and returns the reply's bytes; `None` if it was parked. An errand is waited
+    /// for.
+    pub fn run(&mut self, words: &[&[u8]]) -> Option<Vec<u8>> {
         let mut buffer = Vec::new();
         let mut spans = Vec::new();
-        for arg in args {
+        for arg in words {
             spans.push(Span { start: buffer.len() as u32, len: arg.len() as u32 });
             buffer.extend_from_slice(arg);
         }
@@ -116,7 +129,14 @@ impl TestClient {
                 let filled = output.pieces(&mut pieces);
                 Some(pieces[..filled].iter().flat_map(|piece| piece.to_vec()).collect())
             }
-            Outcome::Parked(_) => None,
+            Outcome::Parked(ParkedOn::Errand) => {
+                let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+                while self.session.errand.as_ref().is_some_and(|errand| !errand.poll(&waker)) {
+                    std::thread::park();
+                }
+                self.run(words)
+            }
+            Outcome::Parked(ParkedOn::Gate { .. }) => None,
         }
     }
 

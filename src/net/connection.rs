@@ -480,18 +480,19 @@ impl Connection {
     /// Waits for what the parked request waits for; ready: try again.
     fn poll_parked(&mut self, cx: &mut Context<'_>, worker: &Worker, on: ParkedOn) -> Poll<()> {
         let client = &self.session.client;
-        match on {
+        let is_over = match on {
             ParkedOn::Gate { opened } => {
                 let gates = &worker.server.gates;
                 gates.wait(cx.waker());
-                if gates.opened() != opened {
-                    self.parked = None;
-                    client.set_flag(flag::BLOCKED, false);
-                    return Poll::Ready(());
-                }
-                client.set_flag(flag::BLOCKED, true);
-                Poll::Pending
+                gates.opened() != opened
             }
+            ParkedOn::Errand => self.session.errand.as_ref().is_none_or(|errand| errand.poll(cx.waker())),
+        };
+        client.set_flag(flag::BLOCKED, !is_over);
+        if !is_over {
+            return Poll::Pending;
         }
+        self.parked = None;
+        Poll::Ready(())
     }
 }

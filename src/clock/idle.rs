@@ -5,7 +5,7 @@ use crate::state::clients::flag;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Called once a second. Looks at all clients; costs nothing while neither `timeout` nor a soft limit is set.
-pub fn look_after(server: &Server, now: i64) {
+pub(super) fn look_after(server: &Server, now: i64) {
     let timeout_seconds = server.hot.timeout.load(Relaxed);
     let soft_limit = server.hot.output_soft_limit.load(Relaxed);
     if timeout_seconds == 0 && soft_limit == 0 {
