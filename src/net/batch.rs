@@ -68,6 +68,10 @@ impl Batch {
         let requests_max = if limits.unauthenticated { 1 } else { REQUESTS_MAX };
         while self.requests.len() < requests_max {
             let first_span = self.spans.len();
+            // However much has piled up, the spans of one long request stand here at a time.
+            if first_span >= SPANS_KEPT {
+                break;
+            }
             if buffer.get(at).is_some_and(|first| *first != b'*') {
                 self.remember_quoted(&buffer[at..], at);
             }

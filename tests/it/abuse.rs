@@ -183,6 +183,41 @@ fn a_request_of_many_arguments_may_come_in_small_pieces() {
     expect_others_served(&mut others);
 }
 
+/// An argument of a byte arrives as seven: what is noted of it while the request is not whole must be nothing.
+#[test]
+fn tiny_arguments_take_what_they_are() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut others = [served.tcp()];
+    others[0].ping();
+    let before = served.resident_bytes();
+    let count = 3_000_000;
+    let arguments = b"$1\r\nk\r\n".repeat(count);
+    let mut half: Vec<Peer> = (0..4).map(|_| served.tcp()).collect();
+    for peer in &mut half {
+        peer.send(format!("*{}\r\n$6\r\nEXISTS\r\n", count + 1).as_bytes());
+    }
+    let mut arrived = 0;
+    for piece in arguments.chunks(arguments.len() / 10).take(9) {
+        for peer in &mut half {
+            peer.send(piece);
+            arrived += piece.len() as u64;
+        }
+        others[0].ping();
+        let held = served.resident_bytes().saturating_sub(before);
+        let bound = arrived * 3 / 2 + 24 * MIB;
+        assert!(held < bound, "{} MiB for {} MiB", held / MIB, arrived / MIB);
+    }
+    // While they are executed, one after the other, eight bytes an argument come on top.
+    for peer in &mut half {
+        peer.send(&arguments[arguments.len() / 10 * 9..]);
+        peer.expect(b":0\r\n");
+    }
+    let peak = served.peak_bytes().saturating_sub(before);
+    let bound = (half.len() as u64 * 3 / 2 + 2) * arguments.len() as u64 + 24 * MIB;
+    assert!(peak < bound, "{} MiB at the most", peak / MIB);
+    expect_memory_falls(&served, before + 24 * MIB);
+}
+
 #[test]
 fn a_flood_of_tiny_requests_does_not_starve_others() {
     let served = Served::start(&["--io-threads", "1"]);

@@ -53,6 +53,28 @@ fn requests_in_any_pieces() {
     check("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$12\r\n0123456789ab\r\n", &[&["SET", "k", "0123456789ab"]], None);
 }
 
+/// Requests of so many arguments take another way than short ones.
+#[test]
+fn requests_of_many_arguments_in_any_pieces() {
+    for count in [ARGS_AT_ONCE, ARGS_AT_ONCE + 1, 3 * ARGS_AT_ONCE] {
+        let words: Vec<Vec<u8>> = (0..count).map(|number| number.to_string().into_bytes()).collect();
+        let mut input = format!("*{count}\r\n").into_bytes();
+        for word in &words {
+            input.extend(format!("${}\r\n", word.len()).bytes().chain(word.iter().copied()).chain(*b"\r\n"));
+        }
+        input.extend(b"*1\r\n$4\r\nPING\r\n");
+        let expected = (vec![words, vec![b"PING".to_vec()]], None);
+        let every_byte: Vec<usize> = (0..input.len()).collect();
+        for cuts in [&[][..], &[1], &[9], &[input.len() / 2, input.len() - 20], &every_byte] {
+            assert_eq!(feed(&input, cuts), expected, "{count} {}", cuts.len());
+        }
+        // What is wrong in the middle is found there.
+        let wrong = [&input[..input.len() / 2], b"\r\n:"].concat();
+        let (requests, error) = feed(&[&wrong[..], b"\r\n"].concat(), &[]);
+        assert!(requests.is_empty() && error.is_some(), "{count}");
+    }
+}
+
 #[test]
 fn malformed_requests() {
     use ProtocolError::*;
