@@ -8,5 +8,6 @@ mod common;
 mod configuration;
 mod fuzz;
 mod network;
+mod observability_port;
 mod protocol;
 mod start_and_stop;
