@@ -7,6 +7,7 @@ mod clients;
 mod common;
 mod configuration;
 mod fuzz;
+mod handshakes;
 mod network;
 mod observability_port;
 mod protocol;
