@@ -2,6 +2,7 @@
 //!
 //! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
 
+pub mod backlog;
 pub mod clients;
 pub mod gates;
 pub mod hot;
@@ -28,6 +29,8 @@ pub struct Server {
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
     pub gates: gates::Gates,
+    /// What clients hold that do not read, or may not run what they sent.
+    pub backlog: backlog::Backlog,
     pub hot: hot::HotSettings,
     pub settings: settings::Settings,
     /// Figures of each worker, in order.
