@@ -12,7 +12,7 @@ use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
-use crate::session::Session;
+use crate::session::{ReplyMode, Session};
 use crate::state::Server;
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
@@ -381,7 +381,9 @@ impl Connection {
             if let Some(error) = error {
                 let line = error.line();
                 server.shared.count_error(&line);
-                Reply::new(output, self.session.protocol).error_line(&line);
+                if self.session.reply_mode == ReplyMode::On {
+                    Reply::new(output, self.session.protocol).error_line(&line);
+                }
                 self.finishing = true;
                 break;
             }
