@@ -17,6 +17,7 @@ use crate::state::Server;
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
 use dunlin_structures::cycles;
+use std::future::Future;
 use std::io::IoSlice;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
@@ -142,7 +143,9 @@ impl Connection {
                 return self.stream.poll_flush(cx).map(|_| End::Closed);
             }
             if turn_bytes >= BYTES_PER_TURN {
-                cx.waker().wake_by_ref();
+                // Not simply woken: then the sockets of others would be looked at after sixty such turns only.
+                let turn = std::pin::pin!(tokio::task::yield_now());
+                let _ = turn.poll(cx);
                 return Poll::Pending;
             }
             if self.may_execute(worker) && self.has_input() {
@@ -168,7 +171,15 @@ impl Connection {
                 worker.server.gates.forget(cx.waker());
                 return Poll::Ready(End::Gone);
             }
-            if self.finishing || self.input_ended || !self.may_read(worker) {
+            if self.finishing || self.input_ended {
+                return Poll::Pending;
+            }
+            if !self.may_read(worker) {
+                // Nothing is read that would end, and nothing is written that would fail.
+                self.input_ended = self.parked.is_some() && self.stream.is_read_closed(cx);
+                if self.input_ended {
+                    continue;
+                }
                 return Poll::Pending;
             }
             match self.poll_fill(cx, worker) {
