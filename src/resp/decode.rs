@@ -33,6 +33,8 @@ pub struct Limits {
 }
 
 const INLINE_LEN_MAX: usize = 64 * 1024;
+/// Redis looks for the line's end after each 16 KiB; so much may have come when it sees it.
+pub const INLINE_SEEN_MAX: usize = INLINE_LEN_MAX + 16 * 1024;
 const MULTIBULK_LEN_MAX: i64 = i32::MAX as i64;
 const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 const UNAUTHENTICATED_BULK_MAX: i64 = 16384;
@@ -296,7 +298,9 @@ fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize
 /// An inline command: a line of words, quoted as in a shell.
 #[cold]
 fn inline(buffer: &mut [u8], start: usize, spans: &mut Vec<Span>) -> Result<Found, ProtocolError> {
-    let Some(newline) = memchr::memchr(b'\n', &buffer[start..]) else {
+    // Words may be of one byte: what has piled up behind a gate is no line.
+    let seen = buffer.len().min(start + INLINE_SEEN_MAX);
+    let Some(newline) = memchr::memchr(b'\n', &buffer[start..seen]) else {
         return if buffer.len() - start > INLINE_LEN_MAX {
             Err(ProtocolError::TooBigInline)
         } else {

@@ -69,9 +69,12 @@ fn requests_of_many_arguments_in_any_pieces() {
             assert_eq!(feed(&input, cuts), expected, "{count} {}", cuts.len());
         }
         // What is wrong in the middle is found there.
-        let wrong = [&input[..input.len() / 2], b"\r\n:"].concat();
-        let (requests, error) = feed(&[&wrong[..], b"\r\n"].concat(), &[]);
-        assert!(requests.is_empty() && error.is_some(), "{count}");
+        let middle = b"\r\n$3\r\n900\r\n";
+        let at = input.windows(middle.len()).position(|bytes| bytes == middle).expect("there are as many");
+        let wrong = [&input[..at + 2], b":", &input[at + 3..]].concat();
+        for cuts in [&[][..], &every_byte] {
+            assert_eq!(feed(&wrong, cuts), (vec![], Some(ProtocolError::ExpectedDollar(b':'))), "{count}");
+        }
     }
 }
 
@@ -86,6 +89,16 @@ fn malformed_requests() {
     check("*1\r\n:5\r\n", &[], Some(ExpectedDollar(b':')));
     check("set a \"b\r\n", &[], Some(UnbalancedQuotes));
     check("set a \"b\"c\r\n", &[], Some(UnbalancedQuotes));
+}
+
+#[test]
+fn inline_commands_end_soon() {
+    for (len, whole) in [(INLINE_SEEN_MAX - 1, true), (INLINE_SEEN_MAX, false), (10 * INLINE_SEEN_MAX, false)]
+    {
+        let line = [&b"ECHO "[..], &b"a ".repeat(len)[..len - 5], b"\nPING\n"].concat();
+        let (requests, error) = feed(&line, &[]);
+        assert_eq!((requests.len(), error.is_some()), (if whole { 2 } else { 0 }, !whole), "{len}");
+    }
 }
 
 #[test]
@@ -107,6 +120,18 @@ proptest! {
         let whole = feed(&input, &[]);
         let pieces = feed(&input, &cuts);
         prop_assert_eq!(whole.0, pieces.0);
+    }
+
+    #[test]
+    fn many_arguments_are_found_however_they_are_cut(
+        args in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3), 1000..1100),
+        cuts in proptest::collection::vec(any::<usize>(), 0..8),
+    ) {
+        let mut input = format!("*{}\r\n", args.len()).into_bytes();
+        for arg in &args {
+            input.extend(format!("${}\r\n", arg.len()).bytes().chain(arg.iter().copied()).chain(*b"\r\n"));
+        }
+        prop_assert_eq!(feed(&input, &cuts), (vec![args], None));
     }
 
     #[test]
