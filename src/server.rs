@@ -48,6 +48,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         listener,
         clients: state::clients::Registry::default(),
         gates: state::gates::Gates::default(),
+        backlog: state::backlog::Backlog::new(crate::observe::process::total_memory_bytes()),
         hot: state::hot::HotSettings::default(),
         thresholds: state::thresholds::Thresholds::default(),
         workers,

@@ -3,6 +3,7 @@
 //! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
 
 pub mod alarm;
+pub mod backlog;
 pub mod clients;
 pub mod errand;
 pub mod gates;
@@ -32,6 +33,8 @@ pub struct Server {
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
     pub gates: gates::Gates,
+    /// What clients hold that do not read, or may not run what they sent.
+    pub backlog: backlog::Backlog,
     pub hot: hot::HotSettings,
     /// How large a collection may be before it is stored another way.
     pub thresholds: thresholds::Thresholds,
