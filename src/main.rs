@@ -91,14 +91,25 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
         introduce(&running, &config);
         tokio::select! {
             loaded = running.load() => loaded?,
-            () = signals.wait(&running.server) => return Ok(()),
+            () = signals.wait(&running.server) => {
+                running.listeners.close();
+                return Ok(());
+            }
         }
         invite(&running);
         supervisor.ready();
         process::tell_starter();
         signals.wait(&running.server).await;
         supervisor.stopping();
-        let stopped = running.stop();
+        // On another thread, so that this one hears who can't wait for it: a rewrite may run, or the disk be slow.
+        let stopping = tokio::task::spawn_blocking(move || running.stop());
+        let stopped = tokio::select! {
+            stopped = stopping => stopped.unwrap_or_else(|error| Err(format!("Stopping failed: {error}"))),
+            () = signals.insists() => {
+                tracing::warn!("You insist... exiting now.");
+                std::process::exit(1)
+            }
+        };
         if let Some(file) = pid_file {
             tracing::info!("Removing the pid file.");
             drop(file);
@@ -142,6 +153,8 @@ fn invite(running: &server::Running) {
 mod shutdown {
     //! Waits for the word to stop: a signal or SHUTDOWN.
 
+    use dunlin::command::shutdown;
+    use dunlin::config::ShutdownOnSignal;
     use dunlin::state::Server;
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -166,6 +179,11 @@ mod shutdown {
             }
         }
 
+        /// Returns when SIGINT comes: once more, while the server is stopping.
+        pub(super) async fn insists(&mut self) {
+            heard(&mut self.interrupt).await;
+        }
+
         /// Returns when the server is to stop.
         pub(super) async fn wait(&mut self, server: &Server) {
             loop {
@@ -175,15 +193,29 @@ mod shutdown {
                         return;
                     }
                     () = heard(&mut self.terminate) => {
-                        tracing::warn!("Received SIGTERM scheduling shutdown...");
-                        return;
+                        if obeys("SIGTERM", server.settings.snapshot().shutdown_on_sigterm()) {
+                            return;
+                        }
                     }
                     () = heard(&mut self.interrupt) => {
-                        tracing::warn!("Received SIGINT scheduling shutdown...");
-                        return;
+                        if obeys("SIGINT", server.settings.snapshot().shutdown_on_sigint()) {
+                            return;
+                        }
                     }
                     () = heard(&mut self.hangup) => {}
                 }
+            }
+        }
+    }
+
+    /// Whether a signal stops the server as its setting says. There are no replicas to wait for, so `now` adds nothing.
+    fn obeys(name: &str, how: ShutdownOnSignal) -> bool {
+        tracing::warn!("Received {name} scheduling shutdown...");
+        match shutdown::check_save(how.save, how.force) {
+            Ok(()) => true,
+            Err(reason) => {
+                tracing::warn!("{name} received but the server does not stop: {reason}");
+                false
             }
         }
     }

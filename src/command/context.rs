@@ -6,6 +6,7 @@ use crate::keyspace::Keys;
 use crate::resp::{CommandError, Reply};
 use crate::session::Session;
 use crate::state::Server;
+use crate::state::errand::{self, Errand};
 use crate::state::stats::WorkerStats;
 use dunlin_structures::number::parse_i64;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub enum ParkedOn {
     Keys(Arc<Blocked>),
     /// Run again for a client who waits, a command found nothing again.
     StillNothing,
+    /// The session's errand.
+    Errand,
 }
 
 impl Context<'_> {
@@ -47,6 +50,29 @@ impl Context<'_> {
 
     pub fn db(&self) -> u16 {
         self.session.db
+    }
+
+    /// Has a thread of its own do what would hold up this worker's other clients for long, while this request is
+    /// parked; it runs again when that is done, and gets the outcome. The handler must have done nothing before.
+    pub fn aside(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> errand::Outcome + Send + 'static,
+    ) -> Option<errand::Outcome> {
+        if let Some(outcome) = self.session.errand.as_ref().and_then(|errand| errand.take_outcome()) {
+            self.session.errand = None;
+            return Some(outcome);
+        }
+        if self.session.errand.is_none() {
+            match Errand::start(name, work) {
+                Ok(errand) => self.session.errand = Some(errand),
+                Err(error) => {
+                    return Some(Err(CommandError::formatted(format!("Can't start a thread: {error}"))));
+                }
+            }
+        }
+        self.parked = Some(ParkedOn::Errand);
+        None
     }
 
     /// The number of a database, given as an argument.

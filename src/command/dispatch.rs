@@ -78,7 +78,9 @@ impl Unit<'_> {
             let error = CommandError::WrongArity(command.full_name);
             return self.refuse(session, Some(command), &error, out);
         }
+        let mut keeps_expired = false;
         if server.gates.closed() | session.gates != 0 {
+            keeps_expired = server.gates.closed() & gates::KEEPS_EXPIRED != 0;
             match check_gates(server, session, command, self.now) {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
@@ -103,7 +105,7 @@ impl Unit<'_> {
         };
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
-        let access = Access { clock: self.access_clock, no_touch: session.no_touch };
+        let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
         let keys = Keys::new(
             &server.keyspace,
             locked,
@@ -230,7 +232,8 @@ enum Gate {
 /// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
 #[cold]
 fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
-    if session.gates & gate::RECOVERY != 0 {
+    // Who comes back for the outcome of an errand was let through when it asked for it.
+    if session.gates & gate::RECOVERY != 0 || session.errand.is_some() {
         return Gate::Open;
     }
     // Read before the gates are: one that opens in between is noticed.

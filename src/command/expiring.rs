@@ -5,7 +5,7 @@ use crate::command::dispatch::append_effects;
 use crate::keyspace::door::Access;
 use crate::keyspace::{EffectBuffer, EffectLog, Keys};
 use crate::resp::Args;
-use crate::state::Server;
+use crate::state::{Server, gates};
 
 /// Keys deleted under one lock: short enough that nobody notices.
 pub const KEYS_PER_VISIT: usize = 64;
@@ -15,7 +15,11 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     effects.clear();
     effects.wanted = server.commit.wanted();
     let locked = server.keyspace.lock_one(shard);
-    let access = Access { clock: Server::access_clock(now), no_touch: true };
+    // Looked at under the lock: who closes such a gate and then takes the lock finds nobody at it.
+    if server.gates.closed() & gates::KEEPS_EXPIRED != 0 {
+        return false;
+    }
+    let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
     let request = Args::new(&[], &[]);
     let mut keys =
         Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);

@@ -20,37 +20,47 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 /// The client gets no answer: its connection ends with the server.
 fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (mut save, mut nosave, mut abort, mut other) = (false, false, false, false);
+    let (mut save, mut nosave, mut abort, mut now, mut force) = (false, false, false, false, false);
     while let Some(option) = args.next() {
         match option.to_ascii_lowercase().as_slice() {
             b"save" => save = true,
             b"nosave" => nosave = true,
             b"abort" => abort = true,
-            // There are no replicas to wait for, and a log that failed is no reason to stay.
-            b"now" | b"force" => other = true,
+            // There are no replicas to wait for.
+            b"now" => now = true,
+            b"force" => force = true,
             _ => return Err(CommandError::Syntax),
         }
     }
-    if (abort && (save || nosave || other)) || (save && nosave) {
+    if (abort && (save || nosave || now || force)) || (save && nosave) {
         return Err(CommandError::Syntax);
     }
     if abort {
         // A shutdown here waits for nothing that could be called off.
         return Err(CommandError::text("No shutdown in progress."));
     }
-    if save {
-        return Err(CommandError::text(
-            "SHUTDOWN SAVE is not possible: RDB files are not supported. With appendonly yes every SHUTDOWN writes \
-             the log to disk; SHUTDOWN NOSAVE stops without an RDB file",
-        ));
-    }
+    check_save(save, force).map_err(CommandError::text)?;
     cx.server.shutdown.ask();
     Ok(())
 }
 
+/// Whether the server may stop where an RDB file is asked for, which it can't write; forced, it stops all the same.
+///
+/// # Errors
+/// Why it must not.
+pub fn check_save(save: bool, force: bool) -> Result<(), &'static str> {
+    if !save || force {
+        return Ok(());
+    }
+    Err(
+        "SHUTDOWN SAVE is not possible: RDB files are not supported. With appendonly yes every SHUTDOWN writes the log \
+         to disk; SHUTDOWN NOSAVE stops without an RDB file",
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::check;
+    use crate::command::testing::{TestClient, check};
 
     #[test]
     fn options_that_contradict_each_other_stop_nothing() {
@@ -60,5 +70,10 @@ mod tests {
             ("SHUTDOWN LATER", "-ERR syntax error"),
             ("SHUTDOWN ABORT", "-ERR No shutdown in progress."),
         ]);
+        let mut client = TestClient::new();
+        assert!(client.say("SHUTDOWN SAVE").starts_with("-ERR SHUTDOWN SAVE is not possible: RDB files"));
+        assert!(!client.server.shutdown.is_asked());
+        client.say("SHUTDOWN SAVE FORCE");
+        assert!(client.server.shutdown.is_asked());
     }
 }

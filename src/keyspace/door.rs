@@ -53,6 +53,8 @@ pub struct Access {
     pub clock: u32,
     /// CLIENT NO-TOUCH: leave the clocks alone.
     pub no_touch: bool,
+    /// A pause: what has expired is missing to readers, but stays.
+    pub keeps_expired: bool,
 }
 
 /// Where changes are announced.
@@ -259,7 +261,7 @@ impl<'a> Keys<'a> {
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
         let clock = self.access.clock;
-        if self.drop_if_expired(position, key) {
+        if self.drop_if_expired(position, key, self.access.keeps_expired) {
             self.misses += 1;
             self.out.event(EventClass::KeyMiss, "keymiss", key);
             return None;
@@ -296,7 +298,7 @@ impl<'a> Keys<'a> {
     /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
     pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let position = self.position(key);
-        if self.drop_if_expired(position, key) {
+        if self.drop_if_expired(position, key, self.access.keeps_expired) {
             return None;
         }
         let db = self.locked.shard(position.shard()).db(self.out.db);
@@ -307,7 +309,8 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
         let position = self.position(key);
-        self.drop_if_expired(position, key);
+        // A write that no pause holds back needs a free place.
+        self.drop_if_expired(position, key, false);
         let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
         db.table_mut(position);
         let ShardDb { tables, len, expires } = db;
@@ -316,9 +319,9 @@ impl<'a> Keys<'a> {
         KeySlot { place, len, expires, waiters, position, key, clock, out: &mut self.out }
     }
 
-    /// Deletes the key if its time has come, announcing that, and says whether it did.
+    /// Says whether the key's time has come. Deletes it then, announcing that, unless it `stays`.
     #[inline]
-    fn drop_if_expired(&mut self, position: Position, key: &[u8]) -> bool {
+    fn drop_if_expired(&mut self, position: Position, key: &[u8], stays: bool) -> bool {
         let shard = self.locked.shard(position.shard());
         let db = shard.db(self.out.db);
         // Nothing in this part of the database expires: the usual case costs no look-up.
@@ -330,7 +333,9 @@ impl<'a> Keys<'a> {
         if at.is_none_or(|at| at >= self.now) {
             return false;
         }
-        expire(shard, position, key, &mut self.out);
+        if !stays {
+            expire(shard, position, key, &mut self.out);
+        }
         true
     }
 

@@ -7,7 +7,7 @@ use crate::command::table::{Commands, KeyPattern};
 use crate::keyspace::door::Known;
 use crate::keyspace::{Keyspace, Position};
 use crate::resp::Args;
-use crate::resp::decode::{Decoder, Found, Limits, Span};
+use crate::resp::decode::{Decoder, Found, INLINE_SEEN_MAX, Limits, Span};
 use crate::resp::error::ProtocolError;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
@@ -68,6 +68,10 @@ impl Batch {
         let requests_max = if limits.unauthenticated { 1 } else { REQUESTS_MAX };
         while self.requests.len() < requests_max {
             let first_span = self.spans.len();
+            // However much has piled up, the spans of one long request stand here at a time.
+            if first_span >= SPANS_KEPT {
+                break;
+            }
             if buffer.get(at).is_some_and(|first| *first != b'*') {
                 self.remember_quoted(&buffer[at..], at);
             }
@@ -117,7 +121,7 @@ impl Batch {
     /// Keeps an inline command as it came, if unquoting it will change it.
     #[cold]
     fn remember_quoted(&mut self, rest: &[u8], at: usize) {
-        let Some(end) = memchr::memchr(b'\n', rest) else { return };
+        let Some(end) = memchr::memchr(b'\n', &rest[..rest.len().min(INLINE_SEEN_MAX)]) else { return };
         let line = &rest[..end];
         if memchr::memchr2(b'"', b'\'', line).is_some() {
             self.quoted.push((at, line.to_vec()));

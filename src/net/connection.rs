@@ -13,8 +13,9 @@ use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
-use crate::session::{Session, gate};
+use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
+use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
 use dunlin_structures::cycles;
 use std::future::Future;
@@ -73,6 +74,10 @@ pub struct Connection {
     input_ended: bool,
     /// Since when the output is above its soft limit, in ms since 1970.
     soft_limit_since: Option<i64>,
+    /// So many bytes of what waits here are counted in the backlog of all clients.
+    counted: usize,
+    /// What was executed last was longer than its replies: executing more makes less to hold.
+    shrinks: bool,
 }
 
 impl Connection {
@@ -92,6 +97,8 @@ impl Connection {
             finishing: false,
             input_ended: false,
             soft_limit_since: None,
+            counted: 0,
+            shrinks: false,
         }
     }
 
@@ -107,6 +114,7 @@ impl Connection {
             // Nothing is taken for a client that is gone.
             blocked.leave(&worker.server);
         }
+        worker.server.backlog.change(self.counted, 0);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
             std::future::poll_fn(|cx| {
@@ -146,7 +154,9 @@ impl Connection {
                 return self.stream.poll_flush(cx).map(|_| End::Closed);
             }
             if turn_bytes >= BYTES_PER_TURN {
-                cx.waker().wake_by_ref();
+                // Not simply woken: then the sockets of others would be looked at after sixty such turns only.
+                let turn = std::pin::pin!(tokio::task::yield_now());
+                let _ = turn.poll(cx);
                 return Poll::Pending;
             }
             if self.may_execute(worker) && self.has_input() {
@@ -175,6 +185,14 @@ impl Connection {
             if self.finishing || self.input_ended {
                 return Poll::Pending;
             }
+            if !self.may_read(worker) {
+                // Nothing is read that would end, and nothing is written that would fail.
+                self.input_ended = self.parked.is_some() && self.stream.is_read_closed(cx);
+                if self.input_ended {
+                    continue;
+                }
+                return Poll::Pending;
+            }
             match self.poll_fill(cx, worker) {
                 Poll::Ready(Ok(count)) => turn_bytes += count,
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
@@ -197,14 +215,41 @@ impl Connection {
     fn output_max(worker: &Worker) -> usize {
         let hot = &worker.server.hot;
         let limit = hot.output_hard_limit.load(Relaxed).max(hot.output_soft_limit.load(Relaxed));
-        usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX)
+        if limit > 0 {
+            return usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX);
+        }
+        worker.server.backlog.share().min(OUTPUT_WAITING_MAX)
+    }
+
+    /// Whether requests wait for something: the client to read, the log, a gate.
+    fn is_blocked(&self, worker: &Worker) -> bool {
+        self.parked.is_some()
+            || !self.output.is_empty()
+                && (self.output.len() >= Self::output_max(worker)
+                    || !worker.server.commit.may_leave(self.gate))
     }
 
     fn may_execute(&self, worker: &Worker) -> bool {
-        self.parked.is_none()
-            && !self.finishing
-            && self.output.len() < Self::output_max(worker)
-            && (self.output.is_empty() || worker.server.commit.may_leave(self.gate))
+        // However little a client reads: if its replies are shorter than its requests, they are what is kept.
+        let may_shrink = self.shrinks && self.parked.is_none() && worker.server.commit.may_leave(self.gate);
+        !self.finishing && (may_shrink || !self.is_blocked(worker))
+    }
+
+    /// Whether more is taken from the socket. While nothing holds its requests up a client is read from, and what is
+    /// kept of it is the beginning of one request; else it may have its share of what can wait.
+    fn may_read(&mut self, worker: &Worker) -> bool {
+        let backlog = &worker.server.backlog;
+        let is_blocked = self.is_blocked(worker);
+        let input = if is_blocked { self.input.len() - self.executed } else { 0 };
+        let held = self.output.len() + input;
+        if held.max(self.counted) > FREE_BYTES {
+            self.counted = backlog.change(self.counted, held);
+        }
+        if !is_blocked || held < backlog.share() {
+            return true;
+        }
+        backlog.hold_back();
+        false
     }
 
     fn limits(&self, worker: &Worker) -> Limits {
@@ -252,7 +297,10 @@ impl Connection {
             self.executed = 0;
         }
         self.session.client.last_active.store(worker.server.now(), Relaxed);
-        let limit = worker.server.hot.client_query_buffer_limit.load(Relaxed).min(BUFFER_LEN_MAX);
+        // Of a client that must wait, whole requests pile up; what is limited is the length of one.
+        let hot_limit = &worker.server.hot.client_query_buffer_limit;
+        let limit =
+            if self.is_blocked(worker) { u64::MAX } else { hot_limit.load(Relaxed) }.min(BUFFER_LEN_MAX);
         if (self.input.len() - self.executed + bytes.len()) as u64 > limit {
             worker.server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
             tracing::warn!("closing client {} that reached the query buffer limit", self.session.client.id);
@@ -365,7 +413,9 @@ impl Connection {
             if let Some(error) = error {
                 let line = error.line();
                 server.shared.count_error(&line);
-                Reply::new(output, self.session.protocol).error_line(&line);
+                if self.session.reply_mode == ReplyMode::On {
+                    Reply::new(output, self.session.protocol).error_line(&line);
+                }
                 self.finishing = true;
                 break;
             }
@@ -378,6 +428,7 @@ impl Connection {
         stats.requests.add(commands);
         worker.publish_memory();
         self.publish(worker, now, commands, last_command);
+        self.shrinks = at > start && scratch.output.len() <= at - start;
         self.send(cx, worker, scratch);
         at
     }
@@ -502,22 +553,23 @@ impl Connection {
     /// Waits for what the parked request waits for; ready: try again.
     fn poll_parked(&mut self, cx: &mut Context<'_>, worker: &Worker, on: ParkedOn) -> Poll<()> {
         let client = &self.session.client;
-        match on {
-            ParkedOn::Keys(blocked) => self.poll_blocked(cx, worker, &blocked),
+        let is_over = match on {
+            ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
             // Said to those who serve, never to a connection.
-            ParkedOn::StillNothing => Poll::Pending,
+            ParkedOn::StillNothing => return Poll::Pending,
             ParkedOn::Gate { opened } => {
                 let gates = &worker.server.gates;
                 gates.wait(cx.waker());
-                if gates.opened() != opened {
-                    self.parked = None;
-                    client.set_flag(flag::BLOCKED, false);
-                    return Poll::Ready(());
-                }
-                client.set_flag(flag::BLOCKED, true);
-                Poll::Pending
+                gates.opened() != opened
             }
+            ParkedOn::Errand => self.session.errand.as_ref().is_none_or(|errand| errand.poll(cx.waker())),
+        };
+        client.set_flag(flag::BLOCKED, !is_over);
+        if !is_over {
+            return Poll::Pending;
         }
+        self.parked = None;
+        Poll::Ready(())
     }
 
     /// Waits for the answer of a command that waits for a key.

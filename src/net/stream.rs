@@ -1,9 +1,10 @@
 //! A client's socket, of whatever kind.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 pub enum Stream {
@@ -68,6 +69,17 @@ impl Stream {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
+    }
+
+    /// Whether the system has said that the connection ended, be it that bytes from before are still unread.
+    pub fn is_read_closed(&self, cx: &mut Context<'_>) -> bool {
+        let poll = match self {
+            Self::Tcp(stream) => pin!(stream.ready(Interest::READABLE)).poll(cx),
+            Self::Unix(stream) => pin!(stream.ready(Interest::READABLE)).poll(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => pin!(stream.get_ref().0.ready(Interest::READABLE)).poll(cx),
+        };
+        matches!(poll, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -119,6 +119,8 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
     runtime.block_on(async {
         let gate = Arc::clone(&worker.server);
         tokio::task::spawn_local(async move { gate.commit.run_lane(index).await });
+        let rounds = Arc::clone(&worker.server);
+        tokio::task::spawn_local(async move { rounds.rounds.take_part(index).await });
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             tokio::task::spawn_local(async move { serve(worker, accepted).await });

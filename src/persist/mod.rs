@@ -16,6 +16,7 @@ mod base;
 pub mod control;
 pub mod figures;
 mod gather;
+mod latency;
 mod replay;
 pub mod settings;
 mod writing;

@@ -12,6 +12,7 @@ use crate::keyspace::Lsn;
 use crate::persist::active::ActiveLog;
 use crate::persist::control;
 use crate::persist::gather::Gather;
+use crate::persist::latency;
 use crate::state::{Server, gates, unix_ms};
 use dunlin_storage::log::LogError;
 use std::error::Error;
@@ -69,7 +70,9 @@ fn write(
 ) -> Result<(), LogError> {
     log.note_write();
     let mut writer = log.writer.lock();
+    let began = Instant::now();
     writer.write_from(&log.buffer)?;
+    latency::wrote(server, began.elapsed());
     let positions = writer.positions();
     if positions.written() > positions.durable() && log.unsynced_since_ms.load(Ordering::Acquire) == 0 {
         log.unsynced_since_ms.store(now, Ordering::Release);
@@ -80,7 +83,9 @@ fn write(
         AppendFsync::No => false,
     };
     if is_time {
+        let began = Instant::now();
         writer.sync()?;
+        latency::synced(server, policy, began.elapsed());
         *synced_at = now;
         // What came in while the sync ran is as old as its beginning, at most.
         let since = if log.buffer.held_bytes() > 0 { now } else { 0 };

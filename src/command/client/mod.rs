@@ -294,12 +294,15 @@ fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let until = cx.now().checked_add(timeout).ok_or(CommandError::text("timeout is out of range"))?;
     cx.server.gates.pause(until, all);
+    cx.server.alarm.due_at(until);
     cx.reply.ok();
     Ok(())
 }
 
 fn unpause(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.server.gates.unpause();
+    // What has expired meanwhile goes now.
+    cx.server.alarm.due_at(cx.now());
     cx.reply.ok();
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
     };
     let server = cx.server;
     let now = cx.now();
-    let access = Access { clock: Server::access_clock(now), no_touch: true };
+    let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
     let mut effects = EffectBuffer::default();
     for index in 0..count {
         let number = index.to_string();

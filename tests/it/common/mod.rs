@@ -69,6 +69,15 @@ impl Server {
         rustix::process::kill_process(process, signal).expect("it is our child");
     }
 
+    /// Waits until the log says this.
+    pub(crate) fn until_said(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(self.log.read_line(&mut line).expect("the log is text") > 0, "it never said {text}");
+        }
+    }
+
     /// Waits for the server's end: how it ended, and what its log said after the start.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let mut rest = String::new();

@@ -121,6 +121,11 @@ impl Served {
         self.proc_status("VmRSS:") * 1024
     }
 
+    /// The most that it ever held.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.proc_status("VmHWM:") * 1024
+    }
+
     /// A number of /proc/PID/status.
     fn proc_status(&self, field: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
