@@ -155,7 +155,7 @@ fn with_everysec_nothing_older_than_two_seconds_is_lost() {
     let dir = tempfile::tempdir().expect("a directory");
     let options = ["--appendfsync", "everysec"];
     let mut from = [0u64; CLIENTS];
-    let mut lost = 0;
+    let (mut lost, mut oldest) = (0, Duration::ZERO);
     let rounds = setting("CRASH_ROUNDS", 1); // A round takes seconds.
     for round in 0..rounds {
         let server = Server::start(dir.path(), &options).expect("it starts");
@@ -182,9 +182,13 @@ fn with_everysec_nothing_older_than_two_seconds_is_lost() {
             );
             assert!(stored <= account.sent);
             lost += account.acknowledged.saturating_sub(stored);
+            if let Some((at, _)) = account.times.iter().find(|(_, number)| *number > stored) {
+                oldest = oldest.max(killed_at.saturating_duration_since(*at));
+            }
             from[index] = stored;
         }
         stop_or_kill(server, &mut seed);
     }
-    println!("{rounds} times killed, {} writes there, {lost} younger ones lost", from.iter().sum::<u64>());
+    let there: u64 = from.iter().sum();
+    println!("{rounds} times killed, {there} writes there, {lost} lost, the oldest of them after {oldest:?}");
 }
