@@ -31,7 +31,7 @@ fn a_log_cut_anywhere_in_its_last_records_starts_with_those_before() {
     assert_eq!(blocks.len(), 20);
     // Where each block ends.
     let ends: Vec<usize> = blocks[1..].iter().copied().chain([bytes.len()]).collect();
-    for cut in (blocks[18] - 3..bytes.len()).step_by(17) {
+    for cut in blocks[18] - 3..bytes.len() {
         let _emptied = std::fs::remove_dir_all(dir.path().join("appendonlydir"));
         std::fs::create_dir(dir.path().join("appendonlydir")).expect("a directory");
         std::fs::write(&file, &bytes[..cut]).expect("written");
