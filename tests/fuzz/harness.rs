@@ -2,8 +2,10 @@
 
 use crate::mutate::mutant;
 use crate::random::Random;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 /// How many inputs are kept for being answered in a new way.
@@ -11,6 +13,9 @@ const KEPT_MAX: usize = 4000;
 
 /// No input may take longer: what is slow by design is none of a decoder's.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a failing input may be made smaller.
+const SHRINKING: Duration = Duration::from_secs(30);
 
 /// One decoder under test.
 pub(crate) struct Decoder<'a> {
@@ -57,11 +62,7 @@ impl Decoder<'_> {
     /// What the decoder says; a failure is made small and shown.
     fn answer(&self, input: &[u8]) -> String {
         self.attempt(input).unwrap_or_else(|_| {
-            // The first message is the one to read; those of smaller inputs are told by the literal.
-            let hook = take_hook();
-            set_hook(Box::new(|_| {}));
-            let small = self.shrink(input.to_vec());
-            set_hook(hook);
+            let small = quietly(|| self.shrink(input.to_vec()));
             panic!("{} fails on b\"{}\"", self.name, small.escape_ascii());
         })
     }
@@ -75,10 +76,10 @@ impl Decoder<'_> {
 
     /// Leaves out whatever can go while it still fails.
     fn shrink(&self, mut input: Vec<u8>) -> Vec<u8> {
-        let mut size = input.len() / 2;
+        let (start, mut size) = (Instant::now(), input.len() / 2);
         while size > 0 {
             let mut at = 0;
-            while at < input.len() {
+            while at < input.len() && start.elapsed() < SHRINKING {
                 let mut shorter = input.clone();
                 shorter.drain(at..(at + size).min(input.len()));
                 if self.attempt(&shorter).is_err() { input = shorter } else { at += size }
@@ -87,6 +88,27 @@ impl Decoder<'_> {
         }
         input
     }
+}
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Without the messages of panics on this thread: the first one said it.
+fn quietly<T>(act: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !IS_QUIET.get() {
+                hook(panic);
+            }
+        }));
+    });
+    IS_QUIET.set(true);
+    let done = act();
+    IS_QUIET.set(false);
+    done
 }
 
 fn setting(name: &str) -> Option<u64> {
