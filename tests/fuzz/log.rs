@@ -248,6 +248,10 @@ fn corpus() -> Vec<Vec<u8>> {
         disk.put("appendonlydir/appendonly.aof.manifest", manifest.as_bytes());
         corpus.push(pack(&disk));
     }
+    corpus.push(
+        b"=====appendonly.aof.manifest\nfile appendonly.aof.1.incr.aof seq 1 type b\n=====appendonly.aof.1.incr.aof\n"
+            .to_vec(),
+    );
     corpus
 }
 

@@ -55,6 +55,11 @@ impl Manifest {
         self.base.iter().chain(&self.incr)
     }
 
+    /// Whether a file of this name is part of the log, or was.
+    pub fn names(&self, name: &str) -> bool {
+        self.files().chain(&self.history).any(|file| file.name == name)
+    }
+
     /// One more than the highest sequence number of any base that it names.
     pub fn next_base_sequence(&self) -> u64 {
         self.base.as_ref().map_or(0, |base| base.sequence) + 1
