@@ -307,6 +307,10 @@ fn inline(buffer: &mut [u8], start: usize, spans: &mut Vec<Span>) -> Result<Foun
             Ok(Found::Incomplete)
         };
     };
+    // Redis only looks at lines that have no end yet, so what it takes depends on the pieces they come in.
+    if newline > INLINE_LEN_MAX {
+        return Err(ProtocolError::TooBigInline);
+    }
     let end = start + newline + 1;
     let mut line_end = start + newline;
     if line_end > start && buffer[line_end - 1] == b'\r' {

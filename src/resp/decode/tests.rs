@@ -91,6 +91,18 @@ fn malformed_requests() {
     check("set a \"b\"c\r\n", &[], Some(UnbalancedQuotes));
 }
 
+/// However they come: in one piece longer ones were taken.
+#[test]
+fn inline_requests_are_64_kib_at_most() {
+    for (len, is_taken) in [(INLINE_LEN_MAX, true), (INLINE_LEN_MAX + 1, false)] {
+        let input = [vec![b'x'; len], b"\n".to_vec()].concat();
+        for cuts in [&[][..], &[len], &[len - 1, len]] {
+            let (requests, error) = feed(&input, cuts);
+            assert_eq!((requests.len() == 1, error.is_none()), (is_taken, is_taken), "{len}, {cuts:?}");
+        }
+    }
+}
+
 #[test]
 fn inline_commands_end_soon() {
     for (len, whole) in [(INLINE_SEEN_MAX - 1, true), (INLINE_SEEN_MAX, false), (10 * INLINE_SEEN_MAX, false)]

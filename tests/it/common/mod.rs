@@ -1,5 +1,7 @@
 //! A server in a directory of its own, reached by a unix socket, so that no test needs a port.
 
+#[cfg(feature = "tls")]
+pub(crate) mod certificates;
 pub(crate) mod network;
 
 use std::io::{BufRead, BufReader};

@@ -124,6 +124,9 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn create_base(&mut self) -> Result<BaseWriter<D::File>, LogError> {
+        while self.manifest.names(&self.directory.base_name(self.next_base_sequence)) {
+            self.next_base_sequence += 1;
+        }
         let sequence = self.next_base_sequence;
         self.next_base_sequence += 1;
         let path = self.directory.temp_path(&self.directory.base_name(sequence));

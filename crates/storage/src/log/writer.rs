@@ -383,6 +383,10 @@ impl<D: Disk> LogWriter<D> {
 
     /// Begins a new file that isn't synced and that no manifest names yet.
     pub(super) fn create_segment(&mut self) -> Result<(Segment<D::File>, u64), LogError> {
+        // To create a file empties the one that is there: a name that is taken against all custom is passed over.
+        while self.manifest.names(&self.directory.incr_name(self.next_incr_sequence)) {
+            self.next_incr_sequence += 1;
+        }
         let sequence = self.next_incr_sequence;
         self.next_incr_sequence += 1;
         let name = self.directory.incr_name(sequence);

@@ -227,6 +227,15 @@ fn what_cannot_be_loaded_is_named() {
     assert!(matches!(load(&old), Err(LogError::RdbBase { path }) if path == Path::new("appendonly.aof")));
 }
 
+/// The next file of ours would have emptied it.
+#[test]
+fn a_base_with_the_name_of_our_next_file_is_left_alone() {
+    let disk = FakeDisk::new(0);
+    disk.put(MANIFEST, b"file appendonly.aof.1.incr.aof seq 1 type b\n");
+    disk.put(INCR, &command(&["SET", "a", "1"]));
+    check_goes_on(&disk, &["0 SET a 1".to_owned()]);
+}
+
 /// As Redis 7 does on its first start after an older one; a crash in between is made good by the next start.
 #[test]
 fn a_log_of_one_file_is_moved_into_the_directory() {
