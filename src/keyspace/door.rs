@@ -10,7 +10,7 @@ use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::router::{Keyspace, Locked, Position};
-use crate::keyspace::shard::{Shard, ShardDb};
+use crate::keyspace::shard::{KeyCount, Shard, ShardDb};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
@@ -232,9 +232,9 @@ impl<'a> Keys<'a> {
         self.drop_if_expired(position, key);
         let db = self.locked.shard(position.shard()).db(self.out.db);
         db.table_mut(position);
-        let ShardDb { tables, len, expires } = db;
+        let ShardDb { tables, count, expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
-        KeySlot { place, len, expires, position, key, clock: self.access.clock, out: &mut self.out }
+        KeySlot { place, count, expires, position, key, clock: self.access.clock, out: &mut self.out }
     }
 
     /// Deletes the key if its time has come, announcing that, and says whether it did.
@@ -350,7 +350,7 @@ impl Outbox<'_> {
 /// The place of one key, taken or free. Every change says what it was.
 pub struct KeySlot<'k, 'a> {
     place: table::Place<'k, Entry>,
-    len: &'k mut usize,
+    count: &'k mut KeyCount,
     expires: &'k mut ExpiryIndex,
     position: Position,
     key: &'k [u8],
@@ -385,7 +385,7 @@ impl KeySlot<'_, '_> {
     /// Stores a string, whatever was there before.
     #[inline]
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, count, expires, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
@@ -412,7 +412,7 @@ impl KeySlot<'_, '_> {
                 let mut entry = Entry::string(key, value, at);
                 entry.set_clock(clock);
                 reindex(expires, position, None, at, out);
-                *len += 1;
+                count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
             }
@@ -423,7 +423,7 @@ impl KeySlot<'_, '_> {
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
     pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, count, expires, position, key, clock, out } = self;
         debug_assert_eq!(entry.key(), key);
         entry.set_clock(clock);
         out.effects.push_recreation(out.db, &entry);
@@ -435,7 +435,7 @@ impl KeySlot<'_, '_> {
             }
             table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
-                *len += 1;
+                count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
             }
@@ -467,10 +467,10 @@ impl KeySlot<'_, '_> {
 
     /// Deletes the key and returns what was stored.
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
-        let Self { place, len, expires, position, key, out, .. } = self;
+        let Self { place, count, expires, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
-        *len -= 1;
+        count.one_less();
         reindex(expires, position, entry.expire_at(), None, out);
         out.changed(position, key, change);
         Some(entry)
