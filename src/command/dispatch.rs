@@ -14,7 +14,7 @@ use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
-use dunlin_structures::cycles;
+use dunlin_structures::cycles::Stopwatch;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What a worker brings along for all its units.
@@ -26,8 +26,8 @@ pub struct Unit<'a> {
     pub now: i64,
     /// The access clock's value at that time.
     pub access_clock: u32,
-    /// When the unit before this one ended, by the cycle counter.
-    pub clock: u64,
+    /// Runs since the unit before this one ended.
+    pub stopwatch: Stopwatch,
 }
 
 /// What became of a request.
@@ -110,7 +110,9 @@ impl Unit<'_> {
             let reply = Reply::new(out, session.protocol);
             let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
             let result = handler(&mut cx, &mut args);
-            (result, cx.parked, append_effects(server, cx.keys.finish(), Some(self.stats)))
+            let finished = cx.keys.finish();
+            count_keys(self.stats, &finished);
+            (result, cx.parked, append_effects(server, finished))
         };
         if let Some(on) = parked {
             out.cut_back(mark);
@@ -125,15 +127,12 @@ impl Unit<'_> {
         if session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(session, || out.cut_back(mark));
         }
-        let end = cycles::now();
-        let spent = end.wrapping_sub(self.clock);
-        self.clock = end;
+        let lap = self.stopwatch.lap();
         stats.calls.add(1);
-        stats.cycles.add(spent);
-        let ns = cycles::to_ns(spent);
-        stats.record_latency(ns);
-        if ns >= observe::attention_ns(server) {
-            observe::slow_command(server, session, command, args, ns, self.now);
+        stats.cycles.add(lap.cycles);
+        stats.record_latency(lap.ns);
+        if lap.ns >= observe::attention_ns(server) {
+            observe::slow_command(server, session, command, args, lap.ns, self.now);
         }
         Outcome::Done(lsn)
     }
@@ -289,15 +288,18 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
     }
 }
 
+/// Counts what a unit that clients asked for did.
+#[inline]
+pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
+    stats.hits.add(u64::from(finished.hits));
+    stats.misses.add(u64::from(finished.misses));
+    stats.dirty.add(finished.changes);
+}
+
 /// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
 #[inline]
-pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option<&WorkerStats>) -> Lsn {
+pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
-    if let Some(stats) = stats {
-        stats.hits.add(u64::from(finished.hits));
-        stats.misses.add(u64::from(finished.misses));
-        stats.dirty.add(finished.changes);
-    }
     if finished.soonest != i64::MAX {
         for (index, _) in finished.locked.iter_mut() {
             server.keyspace.expires_at(index, finished.soonest);

@@ -23,6 +23,6 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     for (index, shard) in finished.locked.iter_mut() {
         server.keyspace.set_next_expiry(index, shard.next_expiry());
     }
-    append_effects(server, finished, None);
+    append_effects(server, finished);
     count == KEYS_PER_VISIT
 }

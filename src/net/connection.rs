@@ -15,7 +15,7 @@ use crate::resp::{Output, Reply};
 use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::flag;
-use dunlin_structures::cycles;
+use dunlin_structures::cycles::Stopwatch;
 use std::io::IoSlice;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
@@ -311,7 +311,7 @@ impl Connection {
                 batch.prefetch_values(ahead);
             }
             let output_before = output.len();
-            let mut unit = Unit { server, stats, effects, now, access_clock, clock: cycles::now() };
+            let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
                 let command = request.command.map(|id| &server.commands.all()[id as usize]);
