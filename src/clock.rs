@@ -53,8 +53,7 @@ pub fn run(server: Arc<Server>) {
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
             crate::observe::tick(&server, now);
-            let changes = server.workers.iter().map(|worker| worker.dirty.get()).sum();
-            compaction.step(&server.keyspace, changes);
+            compaction.step(&server.keyspace);
             server.persist.tick(&server, crate::state::unix_ms());
         }
         if now / 1000 != second {

@@ -9,7 +9,7 @@
 
 use crate::command::CommandResult;
 use crate::command::context::{Context, ParkedOn};
-use crate::command::dispatch::append_effects;
+use crate::command::dispatch::{append_effects, count_keys};
 use crate::command::table::Command;
 use crate::keyspace::door::Access;
 use crate::keyspace::wait::{ReadyKey, Waiter};
@@ -309,7 +309,9 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     cx.parked = None;
     cx.keys.begin_again(blocked.session.db);
     let result = run(cx, command, &mut Args::new(&blocked.request, &blocked.spans));
-    let lsn = append_effects(server, cx.keys.finish(), Some(cx.stats));
+    let finished = cx.keys.finish();
+    count_keys(cx.stats, &finished);
+    let lsn = append_effects(server, finished);
     let mut output = std::mem::take(cx.reply.output());
     if cx.parked.is_some() {
         return false;

@@ -15,7 +15,7 @@ use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
-use dunlin_structures::cycles;
+use dunlin_structures::cycles::Stopwatch;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What a worker brings along for all its units.
@@ -27,8 +27,8 @@ pub struct Unit<'a> {
     pub now: i64,
     /// The access clock's value at that time.
     pub access_clock: u32,
-    /// When the unit before this one ended, by the cycle counter.
-    pub clock: u64,
+    /// Runs since the unit before this one ended.
+    pub stopwatch: Stopwatch,
 }
 
 /// What became of a request.
@@ -123,7 +123,9 @@ impl Unit<'_> {
             let mut cx =
                 Context { server, session, keys, reply, command, stats: self.stats, parked: None, blocking };
             let result = handler(&mut cx, &mut args);
-            let lsn = append_effects(server, cx.keys.finish(), Some(self.stats));
+            let finished = cx.keys.finish();
+            count_keys(self.stats, &finished);
+            let lsn = append_effects(server, finished);
             if cx.keys.has_ready() {
                 let (locked, ready) = cx.keys.into_ready();
                 blocking::serve(server, self.stats, self.now, access, locked, ready);
@@ -143,15 +145,12 @@ impl Unit<'_> {
         if session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(session, || out.cut_back(mark));
         }
-        let end = cycles::now();
-        let spent = end.wrapping_sub(self.clock);
-        self.clock = end;
+        let lap = self.stopwatch.lap();
         stats.calls.add(1);
-        stats.cycles.add(spent);
-        let ns = cycles::to_ns(spent);
-        stats.record_latency(ns);
-        if ns >= observe::attention_ns(server) {
-            observe::slow_command(server, session, command, args, ns, self.now);
+        stats.cycles.add(lap.cycles);
+        stats.record_latency(lap.ns);
+        if lap.ns >= observe::attention_ns(server) {
+            observe::slow_command(server, session, command, args, lap.ns, self.now);
         }
         Outcome::Done(lsn)
     }
@@ -308,15 +307,18 @@ fn lock_keys<'s>(server: &'s Server, command: &Command, args: Args<'_>, known: &
     }
 }
 
+/// Counts what a unit that clients asked for did.
+#[inline]
+pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
+    stats.hits.add(u64::from(finished.hits));
+    stats.misses.add(u64::from(finished.misses));
+    stats.dirty.add(finished.changes);
+}
+
 /// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
 #[inline]
-pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option<&WorkerStats>) -> Lsn {
+pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
-    if let Some(stats) = stats {
-        stats.hits.add(u64::from(finished.hits));
-        stats.misses.add(u64::from(finished.misses));
-        stats.dirty.add(finished.changes);
-    }
     if finished.soonest != i64::MAX {
         for (index, _) in finished.locked.iter_mut() {
             server.keyspace.expires_at(index, finished.soonest);

@@ -28,7 +28,7 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     for (index, shard) in finished.locked.iter_mut() {
         server.keyspace.set_next_expiry(index, shard.next_expiry());
     }
-    append_effects(server, finished, None);
+    append_effects(server, finished);
     if keys.has_ready() {
         // Some wait for a key to go, too.
         let (locked, ready) = keys.into_ready();

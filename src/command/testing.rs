@@ -119,7 +119,7 @@ impl TestClient {
             effects: &mut self.effects,
             now: self.now,
             access_clock: Server::access_clock(self.now),
-            clock: dunlin_structures::cycles::now(),
+            stopwatch: dunlin_structures::cycles::Stopwatch::start(),
         };
         let mut output = Output::default();
         let command = server.commands.find(args.at(0));

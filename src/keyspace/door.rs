@@ -11,7 +11,7 @@ use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::router::{Keyspace, Locked, Position};
-use crate::keyspace::shard::{Shard, ShardDb};
+use crate::keyspace::shard::{KeyCount, Shard, ShardDb};
 use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
@@ -313,10 +313,10 @@ impl<'a> Keys<'a> {
         self.drop_if_expired(position, key, false);
         let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
         db.table_mut(position);
-        let ShardDb { tables, len, expires } = db;
+        let ShardDb { tables, count, expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
         let clock = self.access.clock;
-        KeySlot { place, len, expires, waiters, position, key, clock, out: &mut self.out }
+        KeySlot { place, count, expires, waiters, position, key, clock, out: &mut self.out }
     }
 
     /// Says whether the key's time has come. Deletes it then, announcing that, unless it `stays`.
@@ -445,7 +445,7 @@ impl Outbox<'_> {
 /// The place of one key, taken or free. Every change says what it was.
 pub struct KeySlot<'k, 'a> {
     place: table::Place<'k, Entry>,
-    len: &'k mut usize,
+    count: &'k mut KeyCount,
     expires: &'k mut ExpiryIndex,
     waiters: &'k Waiters,
     position: Position,
@@ -487,7 +487,7 @@ impl KeySlot<'_, '_> {
     /// Stores a string, whatever was there before.
     #[inline]
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
-        let Self { place, len, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
@@ -514,7 +514,7 @@ impl KeySlot<'_, '_> {
                 let mut entry = Entry::string(key, value, at);
                 entry.set_clock(clock);
                 reindex(expires, position, None, at, out);
-                *len += 1;
+                count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
             }
@@ -525,7 +525,7 @@ impl KeySlot<'_, '_> {
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
     pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        let Self { place, len, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         debug_assert_eq!(entry.key(), key);
         entry.set_clock(clock);
         out.effects.push_recreation(out.db, &entry);
@@ -537,7 +537,7 @@ impl KeySlot<'_, '_> {
             }
             table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
-                *len += 1;
+                count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
             }
@@ -568,11 +568,11 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
-        let Self { place, len, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(entry) => edit_stored(
                 entry,
-                len,
+                count,
                 expires,
                 Announcer { waiters, position, key, out },
                 clock,
@@ -584,7 +584,7 @@ impl KeySlot<'_, '_> {
                 let result = edit(&mut entry);
                 if !entry.is_empty_collection() {
                     entry.set_clock(clock);
-                    *len += 1;
+                    count.one_more();
                     place.insert(entry);
                     out.event(EventClass::New, "new", key);
                 }
@@ -601,11 +601,11 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> Option<R> {
-        let Self { place, len, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
         Some(edit_stored(
             entry,
-            len,
+            count,
             expires,
             Announcer { waiters, position, key, out },
             clock,
@@ -626,10 +626,10 @@ impl KeySlot<'_, '_> {
 
     /// Deletes the key and returns what was stored: for who moves it elsewhere. See [`KeySlot::discard`].
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
-        let Self { place, len, expires, waiters, position, key, out, .. } = self;
+        let Self { place, count, expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
-        *len -= 1;
+        count.one_less();
         reindex(expires, position, entry.expire_at(), None, out);
         out.changed(waiters, position, key, change);
         Some(entry)
@@ -671,7 +671,7 @@ impl Announcer<'_, '_> {
 #[inline]
 fn edit_stored<R>(
     mut entry: table::Occupied<'_, Entry>,
-    len: &mut usize,
+    count: &mut KeyCount,
     expires: &mut ExpiryIndex,
     mut announcer: Announcer<'_, '_>,
     clock: u32,
@@ -684,7 +684,7 @@ fn edit_stored<R>(
     let is_empty = entry.is_empty_collection();
     if is_empty {
         let entry = entry.remove();
-        *len -= 1;
+        count.one_less();
         reindex(expires, announcer.position, entry.expire_at(), None, announcer.out);
         announcer.out.reclaimer.discard(entry);
     } else {

@@ -91,6 +91,7 @@ impl Batch {
     #[inline]
     fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands, ahead: Ahead<'_>) {
         let first_key = self.keys.len();
+        let more_follows = end < buffer.len();
         let args = Args::new(buffer, &self.spans[first_span..]);
         let command = commands.find(args.at(0));
         let (from, to, step) = match command.map_or(KeyPattern::None, |command| command.key_pattern) {
@@ -102,8 +103,10 @@ impl Batch {
             for index in (from..to).step_by(step) {
                 if let Some(key) = args.span(index) {
                     let position = Position::of(args.slice(key));
-                    // The cells arrive while the next requests are decoded.
-                    ahead.keyspace.prefetch_cells(ahead.db, position);
+                    // The cells arrive while the next requests are decoded. A lone key is looked up at once.
+                    if more_follows || to - from > step {
+                        ahead.keyspace.prefetch_cells(ahead.db, position);
+                    }
                     self.keys.push(Known { key, position });
                 }
             }
@@ -144,10 +147,15 @@ impl Batch {
     }
 
     /// Has the entries that the batch will touch on their way into the cache: their cells are there by now.
+    #[inline]
     pub fn prefetch_entries(&self, ahead: Ahead<'_>) {
-        if self.keys.len() < 2 {
-            return; // Nothing to overlap with.
+        // One alone has nothing to overlap with.
+        if self.keys.len() > 1 {
+            self.fetch_entries(ahead);
         }
+    }
+
+    fn fetch_entries(&self, ahead: Ahead<'_>) {
         for known in &self.keys {
             ahead.keyspace.prefetch_entry(ahead.db, known.position);
         }

@@ -17,7 +17,7 @@ use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
-use dunlin_structures::cycles;
+use dunlin_structures::cycles::Stopwatch;
 use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -371,7 +371,7 @@ impl Connection {
                 batch.prefetch_values(ahead);
             }
             let output_before = output.len();
-            let mut unit = Unit { server, stats, effects, now, access_clock, clock: cycles::now() };
+            let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
                 let command = request.command.map(|id| &server.commands.all()[id as usize]);

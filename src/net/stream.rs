@@ -30,11 +30,21 @@ impl Stream {
 
     #[inline]
     pub fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buffer),
+        // Most sockets take a reply at once: nobody need be told when they can.
+        let at_once = match self {
+            Self::Tcp(stream) => stream.try_write(buffer),
+            Self::Unix(stream) => stream.try_write(buffer),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buffer),
+            Self::Tls(stream) => return Pin::new(stream).poll_write(cx, buffer),
+        };
+        match (at_once, self) {
+            (Err(error), Self::Tcp(stream)) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(stream).poll_write(cx, buffer)
+            }
+            (Err(error), Self::Unix(stream)) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(stream).poll_write(cx, buffer)
+            }
+            (at_once, _) => Poll::Ready(at_once),
         }
     }
 

@@ -121,7 +121,7 @@ impl<'a> Replay<'a> {
             effects: &mut self.effects,
             now: 0,
             access_clock: self.access_clock,
-            clock: dunlin_structures::cycles::now(),
+            stopwatch: dunlin_structures::cycles::Stopwatch::start(),
         };
         let command = self.server.commands.find_logged(args.at(0));
         let outcome = unit.execute(&mut self.session, command, args, &[], &mut self.output);
