@@ -38,6 +38,7 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
     while !log.stopping.load(Ordering::Acquire) {
         let now = unix_ms();
         let policy = server.persist.settings().fsync;
+        log.begins_when_asked.store(policy == AppendFsync::Always, Ordering::Relaxed);
         if policy == AppendFsync::Always && log.buffer.held_bytes() > 0 {
             gather.wait(&server.commit);
         }
@@ -85,6 +86,8 @@ fn write(
         // What came in while the sync ran is as old as its beginning, at most.
         let since = if log.buffer.held_bytes() > 0 { now } else { 0 };
         log.unsynced_since_ms.store(since, Ordering::Release);
+        // Who asked while the sync ran is called now and asks again, together with those whom this sync lets go.
+        log.asked.store(false, Ordering::Release);
         server.commit.set_durable(Lsn(positions.durable().get()));
     }
     // Asked anew while the writer is held, as whoever changes it does: a policy read earlier may be the one before.
@@ -114,9 +117,13 @@ pub(super) fn drain(server: &Server, log: &ActiveLog) -> Result<(), LogError> {
 
 /// Sleeps until there is something to write or sync.
 fn rest(log: &ActiveLog, policy: AppendFsync, now: i64, synced_at: i64) {
-    if policy != AppendFsync::Always {
-        std::thread::sleep(WRITE_INTERVAL);
+    if policy == AppendFsync::Always {
+        if !log.asked.swap(false, Ordering::AcqRel) {
+            std::thread::park_timeout(Duration::from_millis(REST_MS.unsigned_abs()));
+        }
+        return;
     }
+    std::thread::sleep(WRITE_INTERVAL);
     if log.buffer.held_bytes() == 0 || log.writer.lock().failure().is_some() {
         let until_sync = (synced_at + SYNC_INTERVAL_MS - now).clamp(1, REST_MS);
         let rest_ms = if policy == AppendFsync::EverySecond { until_sync } else { REST_MS };
