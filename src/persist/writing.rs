@@ -70,6 +70,7 @@ fn write(
 ) -> Result<(), LogError> {
     log.note_write();
     let mut writer = log.writer.lock();
+    writer.set_ahead(policy == AppendFsync::Always);
     writer.write_from(&log.buffer)?;
     let positions = writer.positions();
     if positions.written() > positions.durable() && log.unsynced_since_ms.load(Ordering::Acquire) == 0 {
