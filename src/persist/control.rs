@@ -398,13 +398,14 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
 /// work again.
 fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     sync_ahead(server, log);
+    // Before the shards, so that nobody waits for a sync that runs: see the lock order in `persist`.
+    let mut writer = log.writer.lock();
+    if writer.failure().is_some() && !writer.needs_rewrite() && writer.recover_after_error().is_ok() {
+        writing::recovered(server);
+    }
     let paused_at = unix_ms();
     let (written, count, base_writer) = {
         let mut shards = server.keyspace.lock_all();
-        let mut writer = log.writer.lock();
-        if writer.failure().is_some() && !writer.needs_rewrite() && writer.recover_after_error().is_ok() {
-            writing::recovered(server);
-        }
         let mut base = writer.begin_rewrite(&log.buffer)?;
         drop(writer);
         let written = base::write(&mut shards, &mut base);

@@ -150,3 +150,32 @@ fn with_everysec_replies_are_held_back_while_the_disk_is_late() {
     assert!(!info.contains("aof_delayed_fsync:0"), "{info}");
     server.kill();
 }
+
+/// strace makes every fdatasync from the third on take over a second: the start needs two.
+#[test]
+fn a_rewrite_waits_for_a_slow_disk_without_holding_up_clients() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new("strace");
+    command
+        .args(["-D", "-f", "-o", "/dev/null", "-e", "trace=fdatasync"])
+        .args(["-e", "inject=fdatasync:delay_enter=1200000:when=3+"])
+        .arg(env!("CARGO_BIN_EXE_dunlin"))
+        .args(arguments(dir.path(), &["--appendfsync", "everysec"]));
+    let server = Server::spawn(dir.path(), command).expect("strace runs it (scripts/test installs strace)");
+    let (mut client, mut asker) = (server.connect(), server.connect());
+    assert_eq!(asker.call(&["SET", "known", "1"]), "+OK");
+    // Asked for as soon as the log's thread waits for the disk, which it does again right after.
+    server.until_said("Ready to accept connections");
+    assert_eq!(asker.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
+    let mut longest = Duration::ZERO;
+    let mut n = 0;
+    while !server.said().contains("AOF rewrite:") {
+        n += 1;
+        assert_eq!(client.call(&["SET", "key", &n.to_string()]), "+OK");
+        let sent = Instant::now();
+        assert_eq!(client.call(&["GET", "known"]), "1");
+        longest = longest.max(sent.elapsed());
+    }
+    assert!(longest < Duration::from_millis(900), "a read took {longest:?}");
+    server.kill();
+}
