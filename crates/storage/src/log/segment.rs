@@ -436,7 +436,8 @@ impl<F: DiskFile> SegmentReader<F> {
     /// Notes that a line here says what was durable when it was written.
     fn prove(&mut self, synced: u64) {
         if synced >= self.lsn {
-            self.proven = Mark { offset: self.input.offset(), lsn: self.lsn };
+            // Not the line's own place: room made ready may stand before it, which the good part doesn't end with.
+            self.proven = Mark { offset: self.good.offset, lsn: self.lsn };
             self.unproven.clear();
             return;
         }
