@@ -10,16 +10,28 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use tokio::sync::Notify;
+
+/// What a reply to a write waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Hold {
+    /// Nothing.
+    None,
+    /// The write is in the file: the end of the process can't take it back.
+    Written,
+    /// The write is on the disk.
+    Durable,
+}
 
 /// What the gate needs of the log behind it.
 pub trait LogSink: Send + Sync {
     /// Appends a unit, whole, and returns the LSN behind it. Called with the written shards locked.
     fn append(&self, unit: &EffectBuffer) -> Lsn;
 
-    /// Replies wait for what was appended: it is to be made durable now. Returns at once.
+    /// Replies wait for what was appended: it is to be written, or made durable, now. Returns at once.
     fn flush(&self);
 }
 
@@ -41,8 +53,9 @@ struct Lane {
 pub struct Commit {
     log: ArcSwapOption<Box<dyn LogSink>>,
     logging: AtomicBool,
-    /// Whether replies wait for their LSN (appendfsync always, or a late fsync in everysec).
-    waiting: AtomicBool,
+    /// What replies wait for: a [`Hold`].
+    hold: AtomicU8,
+    written: AtomicU64,
     durable: AtomicU64,
     /// One for each worker.
     lanes: Box<[Lane]>,
@@ -58,7 +71,8 @@ impl Commit {
         Self {
             log: ArcSwapOption::empty(),
             logging: AtomicBool::new(false),
-            waiting: AtomicBool::new(false),
+            hold: AtomicU8::new(Hold::None as u8),
+            written: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             lanes: std::iter::repeat_with(Lane::default).take(workers).collect(),
             expected: AtomicUsize::new(0),
@@ -77,10 +91,10 @@ impl Commit {
         self.logging.load(Ordering::Relaxed)
     }
 
-    /// Whether a reply waits until its LSN is durable.
-    pub fn set_waiting(&self, waiting: bool) {
-        self.waiting.store(waiting, Ordering::Release);
-        if !waiting {
+    /// What replies wait for from now on.
+    pub fn set_hold(&self, hold: Hold) {
+        let before = self.hold.swap(hold as u8, Ordering::AcqRel);
+        if before > hold as u8 {
             self.wake();
         }
     }
@@ -88,18 +102,22 @@ impl Commit {
     /// Whether a reply with this LSN may leave.
     #[inline]
     pub fn may_leave(&self, lsn: Lsn) -> bool {
-        !self.waiting.load(Ordering::Relaxed) || lsn.0 <= self.durable.load(Ordering::Acquire)
+        let hold = self.hold.load(Ordering::Acquire);
+        hold == Hold::None as u8
+            || lsn.0 <= self.durable.load(Ordering::Acquire)
+            || hold == Hold::Written as u8 && lsn.0 <= self.written.load(Ordering::Acquire)
     }
 
+    /// Whether replies wait until their LSN is durable.
     #[inline]
-    pub fn replies_wait(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed)
+    pub fn waits_for_disk(&self) -> bool {
+        self.hold.load(Ordering::Relaxed) == Hold::Durable as u8
     }
 
     /// Whether reads wait for what they saw. While the log has failed they don't, since it may stay so for long.
     #[inline]
     pub fn reads_wait(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed)
+        self.waits_for_disk() && !self.failed.load(Ordering::Relaxed)
     }
 
     /// Why the log failed; empty if it has not.
@@ -126,6 +144,14 @@ impl Commit {
         Lsn(self.durable.load(Ordering::Acquire))
     }
 
+    /// Everything up to `lsn` is in the file.
+    pub fn set_written(&self, lsn: Lsn) {
+        let before = self.written.fetch_max(lsn.0, Ordering::AcqRel);
+        if before < lsn.0 && self.hold.load(Ordering::Acquire) == Hold::Written as u8 {
+            self.wake();
+        }
+    }
+
     /// Everything up to `lsn` is on disk: the replies that waited for it may leave.
     pub fn set_durable(&self, lsn: Lsn) {
         self.durable.fetch_max(lsn.0, Ordering::AcqRel);
@@ -137,7 +163,7 @@ impl Commit {
     pub fn wait(&self, worker: usize, client: u64, lsn: Lsn, waker: &Waker) -> bool {
         let lane = &self.lanes[worker];
         let mut waiters = lane.waiters.lock();
-        // Looked at under the lock: `set_durable` stores first and then takes it, so nobody is forgotten.
+        // Looked at under the lock: `set_durable` and its like store first and then takes it, so nobody is forgotten.
         if self.may_leave(lsn) {
             waiters.remove(&client);
             return true;
@@ -245,7 +271,7 @@ mod tests {
 
     fn waiting() -> Commit {
         let commit = Commit::new(2);
-        commit.set_waiting(true);
+        commit.set_hold(Hold::Durable);
         commit
     }
 

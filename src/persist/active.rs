@@ -23,10 +23,8 @@ pub(super) struct ActiveLog {
     thread: OnceLock<Thread>,
     /// The log's thread is to end.
     pub(super) stopping: AtomicBool,
-    /// Replies wait for a sync.
+    /// Replies wait for a write or a sync.
     pub(super) asked: AtomicBool,
-    /// With `always` the log's thread begins when it is asked to, and not with the first effect.
-    pub(super) begins_when_asked: AtomicBool,
     /// Since when there is something that isn't durable, in ms since 1970; 0: all is. Older than the truth at most.
     pub(super) unsynced_since_ms: AtomicI64,
     /// Since when the buffer holds something, in ms since 1970; 0: nobody has said. A write that never returns leaves
@@ -48,7 +46,6 @@ impl ActiveLog {
             thread: OnceLock::new(),
             stopping: AtomicBool::new(false),
             asked: AtomicBool::new(false),
-            begins_when_asked: AtomicBool::new(false),
             unsynced_since_ms: AtomicI64::new(0),
             buffered_since_ms: AtomicI64::new(0),
             size_at_rewrite: AtomicI64::new(size),
@@ -111,9 +108,6 @@ impl LogSink for Sink {
         let Some(appended) = appended else { return Lsn(buffer.appended_lsn().get()) };
         if appended.first {
             self.log.note_first_append();
-            if !self.log.begins_when_asked.load(Ordering::Relaxed) {
-                self.log.wake();
-            }
         }
         if buffer.held_bytes() > buffer.capacity_bytes() {
             self.hold_writers();

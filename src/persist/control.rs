@@ -3,7 +3,7 @@
 //! Whatever makes a base needs the state of one point in time: it holds all shards while it writes the commands, and
 //! says in the log how long everybody waited. (Checkpoints will end that.) The disk is waited for afterwards.
 
-use crate::commit::LogSink;
+use crate::commit::{Hold, LogSink};
 use crate::config::AppendFsync;
 use crate::keyspace::Lsn;
 use crate::persist::active::{ActiveLog, Sink};
@@ -329,11 +329,14 @@ fn open(server: &Arc<Server>, switch: &mut Switch, log: &Arc<ActiveLog>) -> Resu
 
 /// Replies wait for each sync, or not.
 fn follow_fsync(server: &Server, policy: AppendFsync) {
-    let waiting = server.persist.is_on() && policy == AppendFsync::Always;
+    let hold = match server.persist.is_on() {
+        true => writing::usual_hold(policy),
+        false => Hold::None,
+    };
     // The log's thread lets go of replies while it holds the writer: it can't undo this with the policy before.
     let log = server.persist.active();
     let _writer = log.as_ref().map(|log| log.writer.lock());
-    server.commit.set_waiting(waiting);
+    server.commit.set_hold(hold);
 }
 
 /// CONFIG SET appendonly yes: a base of what there is, and everything from then on.
@@ -386,7 +389,7 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
     switch.last_lsn = log.buffer.appended_lsn().get();
     if let Ok(durable) = closed {
         server.commit.set_durable(Lsn(durable.get()));
-        server.commit.set_waiting(false);
+        server.commit.set_hold(Hold::None);
     }
     // Nobody is refused for a log that is off.
     writing::recovered(server);
