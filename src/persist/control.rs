@@ -450,8 +450,10 @@ fn sync_ahead(server: &Server, log: &ActiveLog) {
     log.note_write();
     let mut writer = log.writer.lock();
     match writer.write_from(&log.buffer).and_then(|_| writer.sync()) {
+        // Who waits may do so for the file that a rewrite has begun: it counts from now on.
+        Ok(_) => server.commit.set_durable(Lsn(writer.positions().durable().get())),
         // Off, or failed and said so before.
-        Ok(_) | Err(LogError::Detached | LogError::Poisoned { .. }) => {}
+        Err(LogError::Detached | LogError::Poisoned { .. }) => {}
         Err(error) => writing::fail(server, &error),
     }
 }

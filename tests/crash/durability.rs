@@ -41,7 +41,15 @@ fn check_order(fsync: &str, synced: bool) {
     let trace = dir.path().join("trace");
     let mut command = Command::new("strace");
     command
-        .args(["-D", "-f", "-s", "4096", "-e", "trace=write,writev,pwritev,sendto,sendmsg,fdatasync,fsync", "-o"])
+        .args([
+            "-D",
+            "-f",
+            "-s",
+            "4096",
+            "-e",
+            "trace=write,writev,pwritev,sendto,sendmsg,fdatasync,fsync",
+            "-o",
+        ])
         .arg(&trace)
         .arg(env!("CARGO_BIN_EXE_dunlin"))
         .args(arguments(dir.path(), &["--appendfsync", fsync]));

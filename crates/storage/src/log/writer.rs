@@ -385,7 +385,8 @@ impl<D: Disk> LogWriter<D> {
                 };
             }
         }
-        segment.good_end = if segment.file_end > segment.good_end { segment.file_end } else { segment.good_end };
+        segment.good_end =
+            if segment.file_end > segment.good_end { segment.file_end } else { segment.good_end };
         segment.file_end = to;
         // Before there is a block in it: what a loss of power leaves must be blocks or lines, never what was there before.
         segment.file.sync_data().map_err(|source| self.fail("sync", source))
@@ -416,7 +417,9 @@ impl<D: Disk> LogWriter<D> {
     pub(super) fn publish(&self) {
         self.positions.size_bytes.store(self.size_bytes().1, Ordering::Relaxed);
         if !matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
-            self.positions.written.store(self.written.get(), Ordering::Release);
+            // What follows a rewrite's beginning is in a file that counts once the manifest names it.
+            let written = self.closing.as_ref().map_or(self.written, |closing| closing.lsn);
+            self.positions.written.store(written.get(), Ordering::Release);
             self.positions.durable.store(self.durable.get(), Ordering::Release);
         }
     }
