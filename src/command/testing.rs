@@ -46,6 +46,8 @@ impl LogSink for RecordingLog {
         }
         Lsn(log.len() as u64)
     }
+
+    fn flush(&self) {}
 }
 
 /// Listens to everything but misses.

@@ -61,8 +61,6 @@ pub struct Connection {
     output: Output,
     /// The output may leave once this is durable.
     gate: Lsn,
-    /// Since which opening, and for which LSN, this connection is on the list of those who wait.
-    registered: Option<(Lsn, u64)>,
     parked: Option<ParkedOn>,
     /// Rings when a client that waits for a key has waited long enough.
     timer: Option<Pin<Box<Sleep>>>,
@@ -90,7 +88,6 @@ impl Connection {
             executed: 0,
             output: Output::default(),
             gate: Lsn::default(),
-            registered: None,
             parked: None,
             timer: None,
             unflushed: false,
@@ -487,24 +484,26 @@ impl Connection {
     }
 
     /// Whether the output may leave; if not, this task is called when it may.
-    fn poll_gate(&mut self, cx: &mut Context<'_>, worker: &Worker) -> bool {
+    fn poll_gate(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
         let commit = &worker.server.commit;
         if commit.may_leave(self.gate) {
-            return true;
+            return Poll::Ready(Ok(()));
         }
-        // Polled again for another reason: it is on the list already.
-        let place = (self.gate, commit.openings());
-        if self.registered == Some(place) {
-            return false;
+        if commit.is_lost(self.gate) {
+            // It can be told neither that the write will last nor that it won't; Redis ends itself then.
+            return Poll::Ready(Err(End::Closed));
         }
-        self.registered = Some(place);
-        commit.wait(worker.index, self.gate, cx.waker())
+        match commit.wait(worker.index, self.session.client.id, self.gate, cx.waker()) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
     }
 
     /// Writes as much of the waiting output as the log and the socket allow.
     fn poll_flush(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
-        if !self.poll_gate(cx, worker) {
-            return Poll::Pending;
+        match self.poll_gate(cx, worker) {
+            Poll::Ready(Ok(())) => {}
+            waits_or_ends => return waits_or_ends,
         }
         while !self.output.is_empty() {
             let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];

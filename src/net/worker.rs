@@ -155,6 +155,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
     let mut connection = Box::new(Connection::new(stream, session));
     connection.run(&worker).await;
+    server.commit.forget(worker.index, id);
     server.clients.remove(id);
     worker.stats().connections.fetch_sub(1, Ordering::Relaxed);
 }

@@ -23,6 +23,8 @@ pub(super) struct ActiveLog {
     thread: OnceLock<Thread>,
     /// The log's thread is to end.
     pub(super) stopping: AtomicBool,
+    /// Replies wait for a write or a sync.
+    pub(super) asked: AtomicBool,
     /// Since when there is something that isn't durable, in ms since 1970; 0: all is. Older than the truth at most.
     pub(super) unsynced_since_ms: AtomicI64,
     /// Since when the buffer holds something, in ms since 1970; 0: nobody has said. A write that never returns leaves
@@ -43,6 +45,7 @@ impl ActiveLog {
             writer: Mutex::new(writer),
             thread: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             unsynced_since_ms: AtomicI64::new(0),
             buffered_since_ms: AtomicI64::new(0),
             size_at_rewrite: AtomicI64::new(size),
@@ -105,12 +108,16 @@ impl LogSink for Sink {
         let Some(appended) = appended else { return Lsn(buffer.appended_lsn().get()) };
         if appended.first {
             self.log.note_first_append();
-            self.log.wake();
         }
         if buffer.held_bytes() > buffer.capacity_bytes() {
             self.hold_writers();
         }
         Lsn(appended.lsn.get())
+    }
+
+    fn flush(&self) {
+        self.log.asked.store(true, Ordering::Release);
+        self.log.wake();
     }
 }
 
@@ -120,6 +127,7 @@ impl Sink {
     fn hold_writers(&self) {
         let Some(server) = self.server.upgrade() else { return };
         server.gates.close(gates::LOG_FULL);
+        self.log.wake();
         // Whoever drained the buffer before the gate was closed did not open it.
         if self.log.buffer.has_room(0) {
             server.gates.open(gates::LOG_FULL);

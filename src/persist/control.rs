@@ -3,7 +3,7 @@
 //! Whatever makes a base needs the state of one point in time: it holds all shards while it writes the commands, and
 //! says in the log how long everybody waited. (Checkpoints will end that.) The disk is waited for afterwards.
 
-use crate::commit::LogSink;
+use crate::commit::{Hold, LogSink};
 use crate::config::AppendFsync;
 use crate::keyspace::shard::ShardDb;
 use crate::keyspace::{Locked, Lsn};
@@ -342,11 +342,14 @@ fn open(server: &Arc<Server>, switch: &mut Switch, log: &Arc<ActiveLog>) -> Resu
 
 /// Replies wait for each sync, or not.
 fn follow_fsync(server: &Server, policy: AppendFsync) {
-    let waiting = server.persist.is_on() && policy == AppendFsync::Always;
+    let hold = match server.persist.is_on() {
+        true => writing::usual_hold(policy),
+        false => Hold::None,
+    };
     // The log's thread lets go of replies while it holds the writer: it can't undo this with the policy before.
     let log = server.persist.active();
     let _writer = log.as_ref().map(|log| log.writer.lock());
-    server.commit.set_waiting(waiting);
+    server.commit.set_hold(hold);
 }
 
 /// CONFIG SET appendonly yes: a base of what there is, and everything from then on.
@@ -399,7 +402,7 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
     switch.last_lsn = log.buffer.appended_lsn().get();
     if let Ok(durable) = closed {
         server.commit.set_durable(Lsn(durable.get()));
-        server.commit.set_waiting(false);
+        server.commit.set_hold(Hold::None);
     }
     // Nobody is refused for a log that is off.
     writing::recovered(server);
@@ -411,13 +414,14 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
 /// work again.
 fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     sync_ahead(server, log);
+    // Before the shards, so that nobody waits for a sync that runs: see the lock order in `persist`.
+    let mut writer = log.writer.lock();
+    if writer.failure().is_some() && !writer.needs_rewrite() && writer.recover_after_error().is_ok() {
+        writing::recovered(server);
+    }
     let paused_at = Instant::now();
     let (written, count, base_writer) = {
         let mut shards = server.keyspace.lock_all();
-        let mut writer = log.writer.lock();
-        if writer.failure().is_some() && !writer.needs_rewrite() && writer.recover_after_error().is_ok() {
-            writing::recovered(server);
-        }
         let mut base = writer.begin_rewrite(&log.buffer)?;
         drop(writer);
         let written = base::write(&mut shards, &mut base);
@@ -463,8 +467,10 @@ fn sync_ahead(server: &Server, log: &ActiveLog) {
     log.note_write();
     let mut writer = log.writer.lock();
     match writer.write_from(&log.buffer).and_then(|_| writer.sync()) {
+        // Who waits may do so for the file that a rewrite has begun: it counts from now on.
+        Ok(_) => server.commit.set_durable(Lsn(writer.positions().durable().get())),
         // Off, or failed and said so before.
-        Ok(_) | Err(LogError::Detached | LogError::Poisoned { .. }) => {}
+        Err(LogError::Detached | LogError::Poisoned { .. }) => {}
         Err(error) => writing::fail(server, &error),
     }
 }

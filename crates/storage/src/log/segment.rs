@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
+use super::ahead;
 use super::annotation::{self, Annotation, Kind};
 use super::error::Damage;
 use super::input::Input;
@@ -106,6 +107,8 @@ pub(super) struct SegmentReader<F> {
     proven: Mark,
     unproven: VecDeque<Mark>,
     in_group: bool,
+    /// Whether what came last is a stretch made ready for blocks (see [`super::ahead`]).
+    after_ahead: bool,
     /// Whether the last good bytes were a line or block of ours, with nothing of Redis' after them.
     good_is_ours: bool,
     found: Step,
@@ -140,6 +143,7 @@ impl<F: DiskFile> SegmentReader<F> {
             proven: start,
             unproven: VecDeque::new(),
             in_group: false,
+            after_ahead: false,
             good_is_ours: false,
             found: Step::Nothing,
             spans: Vec::new(),
@@ -235,12 +239,23 @@ impl<F: DiskFile> SegmentReader<F> {
         match self.input.window()[0] {
             b'#' => self.line(),
             b'*' => {
+                self.check_redis_may_begin(Damage::Format)?;
                 // Redis has appended here: a run that wasn't closed ends.
+                self.after_ahead = false;
                 self.frame = Frame::Foreign;
                 self.good_is_ours = false;
                 self.command(None)
             }
             _ => Err(self.damage(Damage::Format)),
+        }
+    }
+
+    /// Redis appends to the file's end, which is that of a unit if a stretch was made ready. What is found before that may
+    /// be a part of a block of ours that a loss of power has left.
+    fn check_redis_may_begin(&self, damage: Damage) -> Result<(), Fault> {
+        match self.after_ahead && !self.input.offset().is_multiple_of(ahead::UNIT_BYTES) {
+            true => Err(self.damage(damage)),
+            false => Ok(()),
         }
     }
 
@@ -261,11 +276,18 @@ impl<F: DiskFile> SegmentReader<F> {
         };
         let line = &self.input.window()[..len];
         let ours = line.starts_with(annotation::PREFIX);
+        if matches!(self.frame, Frame::Run { base: false }) && ahead::is_line(line) {
+            self.input.consume(len);
+            self.after_ahead = true;
+            return Ok(Step::Nothing);
+        }
         if !ours && matches!(self.frame, Frame::Run { .. }) {
             // Only Redis may have appended here, and it writes no other annotations than time stamps.
             if !line.starts_with(b"#TS:") {
                 return Err(self.damage(Damage::Annotation));
             }
+            self.check_redis_may_begin(Damage::Annotation)?;
+            self.after_ahead = false;
             self.frame = Frame::Foreign;
         }
         let found = if ours { Annotation::parse(line) } else { None };
@@ -285,6 +307,7 @@ impl<F: DiskFile> SegmentReader<F> {
         if self.in_group {
             return Err(self.damage(Damage::Group));
         }
+        self.after_ahead = false;
         let Annotation { kind, segment, lsn, synced } = annotation;
         if let Kind::Run | Kind::Base = kind {
             // A base begins a new account of effects; a run goes on with the one before.
@@ -413,7 +436,8 @@ impl<F: DiskFile> SegmentReader<F> {
     /// Notes that a line here says what was durable when it was written.
     fn prove(&mut self, synced: u64) {
         if synced >= self.lsn {
-            self.proven = Mark { offset: self.input.offset(), lsn: self.lsn };
+            // Not the line's own place: room made ready may stand before it, which the good part doesn't end with.
+            self.proven = Mark { offset: self.good.offset, lsn: self.lsn };
             self.unproven.clear();
             return;
         }
