@@ -1,63 +1,24 @@
 //! The clockwork: a thread that acts when time has passed.
 //!
 //! It deletes what expires at the moment it does, ends pauses, and looks after slow figures ten times a second. It
-//! sleeps until the next key is due; a unit that stores an earlier one wakes it ([`Alarm`]).
+//! sleeps until the next key is due; a unit that stores an earlier one wakes it
+//! ([`Alarm`](crate::state::alarm::Alarm)).
+
+mod idle;
 
 use crate::command::expiring::expire_due;
 use crate::keyspace::compaction::Compaction;
 use crate::keyspace::{EffectBuffer, SHARD_COUNT};
 use crate::state::{Server, gates};
 use dunlin_structures::cycles;
-use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 /// The longest sleep, in ms: other duties come round at least this often.
 const REST_MS: i64 = 100;
 /// Freed pages go back to the system after so long: kept, they would count as used for ten seconds.
 const FREE_PAGES_KEPT_MS: usize = 250;
-
-/// Wakes the clockwork earlier than it meant to.
-#[derive(Default)]
-pub struct Alarm {
-    sleeping_until: AtomicI64,
-    rung: Mutex<bool>,
-    bell: Condvar,
-    stopped: AtomicBool,
-}
-
-impl Alarm {
-    /// Something is due at `at` (ms since 1970). Costs one load unless the clockwork must get up earlier for it.
-    #[inline]
-    pub fn due_at(&self, at: i64) {
-        if at < self.sleeping_until.load(Ordering::SeqCst) {
-            self.ring();
-        }
-    }
-
-    /// Ends the clockwork.
-    pub fn stop(&self) {
-        self.stopped.store(true, Relaxed);
-        self.ring();
-    }
-
-    #[cold]
-    fn ring(&self) {
-        *self.rung.lock() = true;
-        self.bell.notify_one();
-    }
-
-    fn sleep(&self, ms: i64) {
-        let mut rung = self.rung.lock();
-        if !*rung {
-            self.bell.wait_for(&mut rung, Duration::from_millis(ms.max(0) as u64));
-        }
-        *rung = false;
-        self.sleeping_until.store(0, Ordering::SeqCst);
-    }
-}
 
 /// Runs until the alarm says stop. Called on a thread of its own.
 pub fn run(server: Arc<Server>) {
@@ -71,9 +32,11 @@ pub fn run(server: Arc<Server>) {
     if !dunlin_structures::alloc::give_back_large_at_once() {
         tracing::debug!("large blocks are kept for a while after they are freed");
     }
-    while !server.alarm.stopped.load(Relaxed) {
+    while !server.alarm.is_stopped() {
         let now = server.now();
-        let active = server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::LOADING == 0;
+        server.gates.tick(now);
+        let active =
+            server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::KEEPS_EXPIRED == 0;
         if active {
             let began = cycles::now();
             for shard in 0..SHARD_COUNT {
@@ -81,33 +44,32 @@ pub fn run(server: Arc<Server>) {
                     && expire_due(&server, &mut effects, shard, now)
                 {}
             }
-            let took_ms = cycles::to_ns(cycles::now().wrapping_sub(began)) / 1_000_000;
-            crate::observe::slow::latency_event(&server, "expire-cycle", now, took_ms);
+            let took = Duration::from_nanos(cycles::to_ns(cycles::now().wrapping_sub(began)));
+            server.note_latency("expire-cycle", took);
         }
-        server.gates.tick(now);
         if now >= rounds_at || now + REST_MS < rounds_at {
             rounds_at = now + REST_MS;
             let bytes = dunlin_structures::alloc::thread_bytes();
             let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
             server.shared.other_memory.store(held, Relaxed);
             crate::observe::tick(&server, now);
-            let changes = server.workers.iter().map(|worker| worker.dirty.get()).sum();
-            compaction.step(&server.keyspace, changes);
+            compaction.step(&server.keyspace);
             server.persist.tick(&server, crate::state::unix_ms());
         }
         if now / 1000 != second {
             second = now / 1000;
-            crate::net::idle::look_after(&server, now);
+            idle::look_after(&server, now);
         }
 
         let next = |server: &Server| {
             let soonest = (0..SHARD_COUNT).map(|shard| server.keyspace.next_expiry(shard)).min();
             // A key is gone once its time is past, which is a millisecond later.
-            if active { soonest.unwrap_or(i64::MAX).saturating_add(1) } else { i64::MAX }
+            let key = if active { soonest.unwrap_or(i64::MAX).saturating_add(1) } else { i64::MAX };
+            key.min(server.gates.next_pause_end())
         };
         let until = next(&server).min(now + REST_MS);
-        server.alarm.sleeping_until.store(until, Ordering::SeqCst);
-        // A unit that stored an earlier key before it could see that we sleep is seen here.
+        server.alarm.sleeps_until(until);
+        // A unit that stored an earlier key, or a shorter pause, before it could see that we sleep is seen here.
         if next(&server) >= until {
             server.alarm.sleep(until - server.now());
         }

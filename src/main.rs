@@ -92,14 +92,25 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
         introduce(&running, &config);
         tokio::select! {
             loaded = running.load() => loaded?,
-            () = signals.wait(&running.server) => return Ok(()),
+            () = signals.wait(&running.server) => {
+                running.listeners.close();
+                return Ok(());
+            }
         }
         invite(&running);
         supervisor.ready();
         process::tell_starter();
         signals.wait(&running.server).await;
         supervisor.stopping();
-        let stopped = running.stop();
+        // On another thread, so that this one hears who can't wait for it: a rewrite may run, or the disk be slow.
+        let stopping = tokio::task::spawn_blocking(move || running.stop());
+        let stopped = tokio::select! {
+            stopped = stopping => stopped.unwrap_or_else(|error| Err(format!("Stopping failed: {error}"))),
+            () = signals.insists() => {
+                tracing::warn!("You insist... exiting now.");
+                std::process::exit(1)
+            }
+        };
         if let Some(file) = pid_file {
             tracing::info!("Removing the pid file.");
             drop(file);
@@ -143,6 +154,8 @@ fn invite(running: &server::Running) {
 mod shutdown {
     //! Waits for the word to stop: a signal or SHUTDOWN.
 
+    use dunlin::command::shutdown;
+    use dunlin::config::ShutdownOnSignal;
     use dunlin::state::Server;
     use std::sync::Arc;
     use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -171,6 +184,11 @@ mod shutdown {
             }
         }
 
+        /// Returns when SIGINT comes: once more, while the server is stopping.
+        pub(super) async fn insists(&mut self) {
+            heard(&mut self.interrupt).await;
+        }
+
         /// Returns when the server is to stop.
         pub(super) async fn wait(&mut self, server: &Arc<Server>) {
             loop {
@@ -180,16 +198,14 @@ mod shutdown {
                         return;
                     }
                     () = heard(&mut self.terminate) => {
-                        tracing::warn!("Received SIGTERM scheduling shutdown...");
-                        let force = server.settings.snapshot().shutdown_on_sigterm().force;
-                        if force || self.may_stop(server).await {
+                        let how = server.settings.snapshot().shutdown_on_sigterm();
+                        if obeys("SIGTERM", how) && (how.force || self.may_stop(server).await) {
                             return;
                         }
                     }
                     () = heard(&mut self.interrupt) => {
-                        tracing::warn!("Received SIGINT scheduling shutdown...");
-                        let force = server.settings.snapshot().shutdown_on_sigint().force;
-                        if force || self.may_stop(server).await {
+                        let how = server.settings.snapshot().shutdown_on_sigint();
+                        if obeys("SIGINT", how) && (how.force || self.may_stop(server).await) {
                             return;
                         }
                     }
@@ -210,6 +226,18 @@ mod shutdown {
                 "Errors trying to shut down the server: the log has failed, and what it lacks would be lost. BGREWRITEAOF mends it; another signal stops the server all the same."
             );
             false
+        }
+    }
+
+    /// Whether a signal stops the server as its setting says. There are no replicas to wait for, so `now` adds nothing.
+    fn obeys(name: &str, how: ShutdownOnSignal) -> bool {
+        tracing::warn!("Received {name} scheduling shutdown...");
+        match shutdown::check_save(how.save, how.force) {
+            Ok(()) => true,
+            Err(reason) => {
+                tracing::warn!("{name} received but the server does not stop: {reason}");
+                false
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::resp::Protocol;
 use crate::state::clients::Client;
+use crate::state::errand::Errand;
 use std::sync::Arc;
 
 /// Why this client's requests are looked at more closely; zero for nearly every client.
@@ -29,6 +30,7 @@ pub enum ReplyMode {
 }
 
 /// One client's state.
+#[derive(Clone)]
 pub struct Session {
     pub client: Arc<Client>,
     pub db: u16,
@@ -37,6 +39,8 @@ pub struct Session {
     pub gates: u32,
     pub reply_mode: ReplyMode,
     pub no_touch: bool,
+    /// What the parked request waits for, if it is an errand.
+    pub errand: Option<Arc<Errand>>,
     /// Close once everything has been sent (QUIT).
     pub closing: bool,
 }
@@ -50,6 +54,7 @@ impl Session {
             gates: if needs_auth { gate::NEEDS_AUTH } else { 0 },
             reply_mode: ReplyMode::On,
             no_touch: false,
+            errand: None,
             closing: false,
         }
     }

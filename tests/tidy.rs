@@ -12,30 +12,21 @@ use std::path::{Path, PathBuf};
 /// operator asked for and knows nobody; `state` is what all workers share; `server` wires everything and is known to
 /// nobody.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("cli", &["config", "process"]),
-    // The clockwork drives whatever is due, idle connections included.
-    ("clock", &["command", "commit", "config", "keyspace", "net", "observe", "resp", "session", "state"]),
-    // Commands ask the log to be rewritten or read anew; recovery runs commands.
-    ("command", &["commit", "config", "keyspace", "observe", "persist", "resp", "session", "state"]),
-    ("commit", &["config", "keyspace", "resp"]),
+    ("cli", &["config"]),
+    ("clock", &["command", "keyspace", "observe", "state"]),
+    ("command", &["config", "keyspace", "observe", "resp", "session", "state"]),
+    ("commit", &["keyspace"]),
     ("config", &[]),
     ("keyspace", &["resp"]),
-    ("net", &["clock", "command", "commit", "config", "keyspace", "observe", "resp", "session", "state"]),
-    ("observe", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
+    ("net", &["command", "config", "keyspace", "resp", "session", "state"]),
+    ("observe", &["command", "config", "keyspace", "resp", "session", "state"]),
     // Recovery runs what it reads through dispatch, like any client.
-    ("persist", &["command", "commit", "config", "keyspace", "observe", "resp", "session", "state"]),
+    ("persist", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
     ("process", &["config"]),
     ("resp", &[]),
-    (
-        "server",
-        &[
-            "clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "process",
-            "resp", "session", "state",
-        ],
-    ),
-    ("session", &["config", "resp", "state"]),
-    // Of the clockwork, only the alarm that wakes it.
-    ("state", &["clock", "command", "commit", "config", "keyspace", "observe", "persist", "resp", "session"]),
+    ("server", &["clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"]),
+    ("session", &["resp", "state"]),
+    ("state", &["command", "commit", "config", "keyspace", "persist", "resp"]),
 ];
 
 /// Crates that a folder's manifest must not name, with the reason why the folder is a crate at all.
@@ -142,6 +133,8 @@ fn module_of(path: &str) -> Option<&str> {
 fn imports_point_along_the_arrows() {
     let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
     let mut complaints = Vec::new();
+    let mut unused: BTreeSet<_> =
+        ARROWS.iter().flat_map(|(from, to)| to.iter().map(|to| (*from, *to))).collect();
     for source in rust_files().iter().filter(|s| !s.is_test()) {
         let Some(module) = module_of(&source.path) else { continue };
         if ["lib", "main"].contains(&module) {
@@ -153,12 +146,16 @@ fn imports_point_along_the_arrows() {
         };
         for (line, code) in source.code() {
             for target in imported_modules(code) {
+                unused.retain(|arrow| *arrow != (module, target));
                 if target != module && allowed.contains_key(target) && !targets.contains(&target) {
                     complaints.push(format!("{}:{line}: {module} imports {target}", source.path));
                 }
             }
         }
     }
+    complaints.extend(
+        unused.iter().map(|(from, to)| format!("{from} no longer imports {to}: take the arrow away")),
+    );
     assert_none(&complaints, "imports only point downward (the arrows are in tests/tidy.rs)");
 }
 
@@ -194,8 +191,7 @@ fn the_arrows_have_no_way_up_from_the_leaves() {
     }
     for (name, targets) in ARROWS {
         assert!(!targets.contains(&"server"), "{name} may not know the server that wires it");
-        let drives = ["server", "clock"].contains(name);
-        assert!(drives || !targets.contains(&"net"), "{name} may not know the sockets");
+        assert!(*name == "server" || !targets.contains(&"net"), "{name} may not know the sockets");
     }
     let keyspace = ARROWS.iter().find(|(name, _)| *name == "keyspace").expect("the keyspace is listed").1;
     assert_eq!(keyspace, ["resp"], "the keyspace knows neither commands nor the log");

@@ -394,6 +394,28 @@ def bgsave(names, tmp, opt, results):
                  f"{busy['max_us'] / 1e3:.1f} ms, took {took} s, fork {r['fork_ms']} ms, cow {r['cow_mb']:.0f} MB")
 
 
+def growth(names, tmp, opt, results):
+    """Latency while new keys arrive without end: one client that waits for each reply, and eight with short pipelines.
+    The machine's own stalls are in all rows: null is the yardstick, and the least maximum of the repetitions."""
+    keys = 500_000 if opt.quick else 5_000_000
+    for label, conns, pipeline in (("1 client P1", 1, 1), ("8 clients P16", 8, 16)):
+        runs = {}
+        for _ in range(opt.reps):
+            for name in names:
+                with Server(name, opt.port, f"{tmp}/{name}-growth", cpus={CPUS[0]}) as s:
+                    s.wait_ready()
+                    runs.setdefault(name, []).append(load(
+                        s, "set", n=int(keys * opt.scale), keys=keys, size=32, pipeline=pipeline, conns=conns,
+                        sequential=True, cpus={CPUS[-1]}))
+        row = {n: median_of(r) for n, r in runs.items()}
+        for n in row:
+            row[n]["least_max_us"] = min(r["max_us"] for r in runs[n])
+        results[f"SET of new keys, {label}"] = row
+        progress(f"growth {label}: " + "  ".join(
+            f"{n} p99.9 {r['p999_us'] / 1e3:.2f} max {r['max_us'] / 1e3:.2f} least max {r['least_max_us'] / 1e3:.2f} ms"
+            for n, r in row.items()))
+
+
 # ---------------------------------------------------------------- report
 
 def table(title, head, rows):
@@ -455,6 +477,12 @@ def report(data):
             [label] + [f"{x['rps'] / 1e3:.1f}; {x['cpu_s_per_mop']:.2f}; {x['p99_us'] / 1e3:.2f}"
                        if (x := row.get(n)) else "–" for n in who]
             for label, row in r.items() if label != "disk"]))
+    if r := data["sections"].get("growth"):
+        out.append(table("growth: latency p50 / p99 / p99.9 / max / least max of all runs, ms; CPU s per million",
+                         ["work"] + names, [[label] + [
+                             " / ".join(f"{row[n][q] / 1e3:.2f}" for q in ("p50_us", "p99_us", "p999_us", "max_us", "least_max_us"))
+                             + f"; {row[n]['cpu_s_per_mop']:.2f}" if row.get(n) else "–" for n in names]
+                             for label, row in r.items()]))
     if r := data["sections"].get("bgsave"):
         lat = lambda x: " / ".join(f"{x[q] / 1e3:.2f}" for q in ("p50_us", "p99_us", "p999_us", "max_us"))
         out.append(table("snapshot under 10k SET/s of 1 KiB: latency p50 / p99 / p99.9 / max, ms",
@@ -483,7 +511,7 @@ def version(name):
 
 
 SECTIONS = {"pinned": lambda *a: throughput(*a, "pinned"), "free": lambda *a: throughput(*a, "free"),
-            "memory": memory, "restart": restart, "aof": aof, "bgsave": bgsave}
+            "memory": memory, "growth": growth, "restart": restart, "aof": aof, "bgsave": bgsave}
 
 
 def main():

@@ -3,6 +3,7 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const Redis = require("ioredis");
+const run = require("./runner");
 
 const where = JSON.parse(process.argv[2]);
 const options = where.path ? { path: where.path } : { host: where.host, port: where.port };
@@ -70,22 +71,4 @@ const tests = {
   },
 };
 
-(async () => {
-  const r = new Redis({ ...options, lazyConnect: true, maxRetriesPerRequest: 2 });
-  r.on("error", () => {});
-  await r.connect();
-  for (const [name, test] of Object.entries(tests)) {
-    try {
-      await r.flushall();
-      await test(r);
-      console.log(`ok ${name}`);
-    } catch (error) {
-      console.log(`not ok ${name}: ${String(error.message).split("\n")[0]}`);
-    }
-  }
-  await r.quit();
-  console.log("end");
-})().catch((error) => {
-  console.log(`not ok start: ${error.message}`);
-  process.exit(1);
-});
+run(new Redis({ ...options, lazyConnect: true, maxRetriesPerRequest: 2 }), (r) => r.flushall(), tests);

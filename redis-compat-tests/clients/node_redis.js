@@ -3,6 +3,7 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { createClient, commandOptions } = require("redis");
+const run = require("./runner");
 
 const where = JSON.parse(process.argv[2]);
 const socket = where.path ? { path: where.path } : { host: where.host, port: where.port };
@@ -56,22 +57,4 @@ const tests = {
   },
 };
 
-(async () => {
-  const r = createClient({ socket: { ...socket, reconnectStrategy: false } });
-  r.on("error", () => {});
-  await r.connect();
-  for (const [name, test] of Object.entries(tests)) {
-    try {
-      await r.flushAll();
-      await test(r);
-      console.log(`ok ${name}`);
-    } catch (error) {
-      console.log(`not ok ${name}: ${String(error.message).split("\n")[0]}`);
-    }
-  }
-  await r.quit();
-  console.log("end");
-})().catch((error) => {
-  console.log(`not ok start: ${error.message}`);
-  process.exit(1);
-});
+run(createClient({ socket: { ...socket, reconnectStrategy: false } }), (r) => r.flushAll(), tests);

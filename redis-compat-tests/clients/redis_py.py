@@ -1,20 +1,14 @@
 """redis-py, synchronous: what an application does with it. The argument says where to connect, as JSON."""
-import json
-import sys
 import threading
 import time
 
 import redis
 
-WHERE = json.loads(sys.argv[1])
+import where
 
 
 def client(**more):
-    if "path" in WHERE:
-        return redis.Redis(unix_socket_path=WHERE["path"], **more)
-    if "ca" in WHERE:
-        more.update(ssl=True, ssl_ca_certs=WHERE["ca"], ssl_certfile=WHERE["cert"], ssl_keyfile=WHERE["key"])
-    return redis.Redis(host=WHERE["host"], port=WHERE["port"], **more)
+    return where.client(redis, **more)
 
 
 def values(r):

@@ -1,19 +1,13 @@
 """redis-py's asyncio client. The argument says where to connect, as JSON."""
 import asyncio
-import json
-import sys
 
 import redis.asyncio as redis
 
-WHERE = json.loads(sys.argv[1])
+import where
 
 
 def client(**more):
-    if "path" in WHERE:
-        return redis.Redis(unix_socket_path=WHERE["path"], **more)
-    if "ca" in WHERE:
-        more.update(ssl=True, ssl_ca_certs=WHERE["ca"], ssl_certfile=WHERE["cert"], ssl_keyfile=WHERE["key"])
-    return redis.Redis(host=WHERE["host"], port=WHERE["port"], **more)
+    return where.client(redis, **more)
 
 
 async def values(r):

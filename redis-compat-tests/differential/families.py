@@ -209,4 +209,44 @@ def connection(rng):
     return sometimes_broken(rng, words)
 
 
-FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "connection": connection}
+def mixed(rng):
+    """All that changes data, in one sequence: what one command leaves behind another one meets."""
+    words = rng.choice([strings, strings, keyspace, expiry, expiry])(rng)
+    name = words[0].decode() if isinstance(words[0], bytes) else words[0]
+    # Long sequences would soon find all keys gone, and Redis counts keys that have expired until it happens on them.
+    unwanted = name.upper() == "DBSIZE" or name.upper() == "FLUSHDB" and rng.random() < 0.8
+    return ["GET", key(rng)] if unwanted else words
+
+
+def some_text(rng, alphabet, most):
+    return "".join(rng.choice(alphabet) for _ in range(rng.randint(0, most)))
+
+
+def some_time(rng):
+    """Digits that are no time, one long past, or one that no run lives to see."""
+    text = some_text(rng, "0123456789- ", 22)
+    return text + "0000000" if text.strip().isdigit() and int(text) < 10**7 else text
+
+
+def arguments(rng):
+    """Commands that read a number, a range, a pattern or two texts, with arguments from no pool."""
+    target = rng.choice(["t1", "t2", "t3"])
+    number = rng.choice([str(rng.randint(-20, 20)), str(rng.randint(-2**63 - 2, 2**63 + 2)), some_text(rng, "0123456789+-. e", 6)])
+    decimal = rng.choice([repr(rng.uniform(-1, 1) * 10.0 ** rng.randint(-20, 25)), some_text(rng, "0123456789", 25),
+                          some_text(rng, "0123456789.eE+-xXinfa ", 10), f"{rng.randint(-999, 999)}e{rng.randint(-30, 30)}"])
+    text = some_text(rng, "abc", 30)
+    return rng.choice([
+        ["SET", target, text], ["SET", target, number], ["SET", target, decimal],
+        ["INCRBY", target, number], ["DECRBY", target, number], ["INCRBYFLOAT", target, decimal],
+        ["GETRANGE", target, number, str(rng.randint(-40, 40))], ["SETRANGE", target, str(rng.randint(-1, 60)), text],
+        ["LCS", target, rng.choice(["t1", "t2"]), *rng.choice([[], ["LEN"], ["IDX"], ["IDX", "WITHMATCHLEN", "MINMATCHLEN", number]])],
+        ["SET", some_text(rng, "ab[]^-\\\\*?", 5), "x"], ["KEYS", some_text(rng, "ab[]^-\\\\*?", 7)], ["KEYS", some_text(rng, "abt123*?[]", 4)],
+        ["EXPIRE", target, some_time(rng)], ["PEXPIREAT", target, some_time(rng), rng.choice(["GT", "LT", "NX", "XX"])],
+        ["SET", target, "1", rng.choice(["EX", "PX", "EXAT", "PXAT"]), some_time(rng)],
+        ["OBJECT", "ENCODING", target], ["STRLEN", target], ["GET", target], ["APPEND", target, some_text(rng, "0123456789", 3)],
+        ["COPY", target, rng.choice(["t1", "t2", "t3"]), "REPLACE"], ["PERSIST", target],
+    ])
+
+
+FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "connection": connection,
+            "mixed": mixed, "arguments": arguments}

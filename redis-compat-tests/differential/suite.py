@@ -20,7 +20,6 @@ from .pair import Finding, Pair, quoted
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Commands that the server under test lacks -> the scenarios of which a part was left out for it.
 LEFT_OUT = defaultdict(set)
-STEPS_A_SEQUENCE = 120
 SHRINK_TRIES = 150
 
 
@@ -162,7 +161,7 @@ def run_random(pair, options, results, all_findings):
             for round_number in range(options.rounds):
                 seed = f"{options.seed}/{family}/{protocol}/{round_number}"
                 rng = random.Random(seed)
-                sequence = [families.to_bytes(generate(rng)) for _ in range(STEPS_A_SEQUENCE)]
+                sequence = [families.to_bytes(generate(rng)) for _ in range(options.steps)]
                 found = sequence_findings(pair, protocol, sequence)
                 if found:
                     break

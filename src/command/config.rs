@@ -5,9 +5,10 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::config::load;
 use crate::config::rewrite::Extent;
+use crate::config::{ConfigError, load};
 use crate::resp::{Args, CommandError};
+use crate::state::{gates, settings};
 
 const ADMINISTRATION: Flags = ADMIN.and(NOSCRIPT).and(LOADING).and(STALE);
 const EVERY_NODE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
@@ -105,9 +106,45 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let settings = &cx.server.settings;
     let may = settings.snapshot().enable_protected_configs().allows(cx.session.client.address.is_local());
-    settings.change(&pairs, may).map_err(|error| CommandError::formatted(error.to_string()))?;
+    let is_loading = cx.server.gates.closed() & gates::LOADING != 0 && cx.session.errand.is_none();
+    if is_loading && pairs.iter().any(|(name, _)| needs_loaded(name)) {
+        // As in Redis, this comes before what is wrong with a value, and after what is wrong with a name.
+        settings.snapshot().check_names(&pairs, may).map_err(refused)?;
+        return Err(CommandError::Loading);
+    }
+    let is_quick = cx.session.errand.is_none() && !pairs.iter().any(|(name, _)| settings::takes_long(name));
+    let changed = match is_quick.then(|| settings.try_change(&pairs, may)).flatten() {
+        Some(changed) => changed.map_err(refused),
+        // It takes long, or somebody else's change does.
+        None => match change_aside(cx, &pairs, may) {
+            Some(changed) => changed,
+            None => return Ok(()),
+        },
+    };
+    changed?;
     cx.reply.ok();
     Ok(())
+}
+
+/// Settings that must not change while the log is read.
+fn needs_loaded(name: &[u8]) -> bool {
+    ["appendonly", "dir", "repl-diskless-load"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Changes settings on a thread of its own. `None`: the request is parked.
+fn change_aside(cx: &mut Context<'_>, pairs: &[(&[u8], &[u8])], may: bool) -> Option<CommandResult> {
+    let server = cx.server.this.upgrade()?;
+    let owned: Vec<_> = pairs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+    cx.aside("config", move || {
+        let pairs: Vec<_> = owned.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        server.settings.change(&pairs, may).map_err(refused)
+    })
+}
+
+fn refused(error: ConfigError) -> CommandError {
+    CommandError::formatted(error.to_string())
 }
 
 fn rewrite_file(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {

@@ -1,12 +1,15 @@
 //! What a handler is given.
 
+use crate::command::blocking::{Blocked, Blocking};
 use crate::command::table::Command;
 use crate::keyspace::Keys;
 use crate::resp::{CommandError, Reply};
 use crate::session::{Session, gate};
 use crate::state::Server;
+use crate::state::errand::{self, Errand};
 use crate::state::stats::WorkerStats;
 use dunlin_structures::number::parse_i64;
+use std::sync::Arc;
 
 /// One running command.
 ///
@@ -22,13 +25,21 @@ pub struct Context<'a> {
     pub stats: &'a WorkerStats,
     /// Set by a handler that can't go on now: it has changed and replied nothing, and will be run again.
     pub parked: Option<ParkedOn>,
+    /// Whether the client may be kept waiting for a key.
+    pub blocking: Blocking,
 }
 
 /// What a parked request waits for. Its connection waits, never its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum ParkedOn {
     /// A gate that is closed: a pause, a full log. Tried again when any gate opens, which `Gates::opened` counts.
     Gate { opened: u64 },
+    /// Keys: the request is kept there, and is over for its connection.
+    Keys(Arc<Blocked>),
+    /// Run again for a client who waits, a command found nothing again.
+    StillNothing,
+    /// The session's errand.
+    Errand,
 }
 
 impl Context<'_> {
@@ -45,6 +56,29 @@ impl Context<'_> {
 
     pub fn db(&self) -> u16 {
         self.session.db
+    }
+
+    /// Has a thread of its own do what would hold up this worker's other clients for long, while this request is
+    /// parked; it runs again when that is done, and gets the outcome. The handler must have done nothing before.
+    pub fn aside(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> errand::Outcome + Send + 'static,
+    ) -> Option<errand::Outcome> {
+        if let Some(outcome) = self.session.errand.as_ref().and_then(|errand| errand.take_outcome()) {
+            self.session.errand = None;
+            return Some(outcome);
+        }
+        if self.session.errand.is_none() {
+            match Errand::start(name, work) {
+                Ok(errand) => self.session.errand = Some(errand),
+                Err(error) => {
+                    return Some(Err(CommandError::formatted(format!("Can't start a thread: {error}"))));
+                }
+            }
+        }
+        self.parked = Some(ParkedOn::Errand);
+        None
     }
 
     /// The number of a database, given as an argument.

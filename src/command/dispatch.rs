@@ -3,6 +3,7 @@
 //! The order matters and is this: nothing is locked before the gates let the request through; effects are appended
 //! before any lock is released, so that the log's order is the order of execution; the reply's LSN is known then.
 
+use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
@@ -14,7 +15,7 @@ use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
-use dunlin_structures::cycles;
+use dunlin_structures::cycles::Stopwatch;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// After a unit that took so long the next one of its batch reads the clock again.
@@ -29,12 +30,12 @@ pub struct Unit<'a> {
     pub now: i64,
     /// The access clock's value at that time.
     pub access_clock: u32,
-    /// When the unit before this one ended, by the cycle counter.
-    pub clock: u64,
+    /// Runs since the unit before this one ended.
+    pub stopwatch: Stopwatch,
 }
 
 /// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Outcome {
     /// It was answered; the reply may leave once this LSN is durable.
     Done(Lsn),
@@ -80,7 +81,9 @@ impl Unit<'_> {
             let error = CommandError::WrongArity(command.full_name);
             return self.refuse(session, Some(command), &error, out);
         }
+        let mut keeps_expired = false;
         if server.gates.closed() | session.gates != 0 {
+            keeps_expired = server.gates.closed() & gates::KEEPS_EXPIRED != 0;
             match check_gates(server, session, command, self.now) {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
@@ -90,7 +93,15 @@ impl Unit<'_> {
 
         let mut waited = false;
         let (locked, handler) = match command.spec.run {
-            Run::OnKeys(handler) => (lock_keys(server, command, args, known, &mut waited), handler),
+            Run::OnKeys(handler) => {
+                let mut locked = lock_keys(server, command, args, known, &mut waited);
+                if locked.cross_shards() && command.flags().has(spec::WRITE) {
+                    // Whom this write serves may take from here and put elsewhere (BLMOVE), before anybody else.
+                    drop(locked);
+                    locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
+                }
+                (locked, handler)
+            }
             Run::OnAll(handler) => (server.keyspace.lock_set_noting(u64::MAX, &mut waited), handler),
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
             // A container was resolved above; its subcommands are no containers.
@@ -101,7 +112,7 @@ impl Unit<'_> {
         }
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
-        let access = Access { clock: self.access_clock, no_touch: session.no_touch };
+        let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
         let keys = Keys::new(
             &server.keyspace,
             locked,
@@ -115,9 +126,18 @@ impl Unit<'_> {
         );
         let (result, parked, lsn) = {
             let reply = Reply::new(out, session.protocol);
-            let mut cx = Context { server, session, keys, reply, command, stats: self.stats, parked: None };
+            let blocking = blocking::allowed(session);
+            let mut cx =
+                Context { server, session, keys, reply, command, stats: self.stats, parked: None, blocking };
             let result = handler(&mut cx, &mut args);
-            (result, cx.parked, append_effects(server, cx.keys.finish(), Some(self.stats)))
+            let finished = cx.keys.finish();
+            count_keys(self.stats, &finished);
+            let lsn = append_effects(server, finished);
+            if cx.keys.has_ready() {
+                let (locked, ready) = cx.keys.into_ready();
+                blocking::serve(server, self.stats, self.now, access, locked, ready);
+            }
+            (result, cx.parked, lsn)
         };
         if let Some(on) = parked {
             out.cut_back(mark);
@@ -132,17 +152,14 @@ impl Unit<'_> {
         if session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(session, || out.cut_back(mark));
         }
-        let end = cycles::now();
-        let spent = end.wrapping_sub(self.clock);
-        self.clock = end;
+        let lap = self.stopwatch.lap();
         stats.calls.add(1);
-        stats.cycles.add(spent);
-        let ns = cycles::to_ns(spent);
-        stats.record_latency(ns);
-        if ns >= observe::attention_ns(server) {
-            observe::slow_command(server, session, command, args, ns, self.now);
+        stats.cycles.add(lap.cycles);
+        stats.record_latency(lap.ns);
+        if lap.ns >= observe::attention_ns(server) {
+            observe::slow_command(server, session, command, args, lap.ns, self.now);
         }
-        if ns >= CLOCK_NS {
+        if lap.ns >= CLOCK_NS {
             self.read_clock(session);
         }
         Outcome::Done(lsn)
@@ -193,7 +210,7 @@ fn is_http(args: Args<'_>) -> bool {
 
 /// CLIENT REPLY OFF and SKIP: leaves the reply out and moves on to the next mode.
 #[cold]
-fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
+pub fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
     match session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off => forget(),
@@ -234,7 +251,8 @@ enum Gate {
 /// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
 #[cold]
 fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
-    if session.gates & gate::RECOVERY != 0 {
+    // Who comes back for the outcome of an errand was let through when it asked for it.
+    if session.gates & gate::RECOVERY != 0 || session.errand.is_some() {
         return Gate::Open;
     }
     // Read before the gates are: one that opens in between is noticed.
@@ -315,15 +333,18 @@ fn lock_keys<'s>(
     }
 }
 
+/// Counts what a unit that clients asked for did.
+#[inline]
+pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
+    stats.hits.add(u64::from(finished.hits));
+    stats.misses.add(u64::from(finished.misses));
+    stats.dirty.add(finished.changes);
+}
+
 /// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
 #[inline]
-pub fn append_effects(server: &Server, finished: Finished<'_, '_>, stats: Option<&WorkerStats>) -> Lsn {
+pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
-    if let Some(stats) = stats {
-        stats.hits.add(u64::from(finished.hits));
-        stats.misses.add(u64::from(finished.misses));
-        stats.dirty.add(finished.changes);
-    }
     if finished.soonest != i64::MAX {
         for (index, _) in finished.locked.iter_mut() {
             server.keyspace.expires_at(index, finished.soonest);

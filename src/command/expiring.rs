@@ -1,10 +1,11 @@
 //! Deleting what has expired, a shard at a time: the unit that the clockwork and SCAN run.
 
+use crate::command::blocking;
 use crate::command::dispatch::append_effects;
 use crate::keyspace::door::Access;
 use crate::keyspace::{EffectBuffer, EffectLog, Keys};
 use crate::resp::Args;
-use crate::state::Server;
+use crate::state::{Server, gates};
 
 /// Keys deleted under one lock: short enough that nobody notices.
 pub const KEYS_PER_VISIT: usize = 64;
@@ -14,7 +15,11 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     effects.clear();
     effects.wanted = server.commit.wanted();
     let locked = server.keyspace.lock_one(shard);
-    let access = Access { clock: Server::access_clock(now), no_touch: true };
+    // Looked at under the lock: who closes such a gate and then takes the lock finds nobody at it.
+    if server.gates.closed() & gates::KEEPS_EXPIRED != 0 {
+        return false;
+    }
+    let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
     let request = Args::new(&[], &[]);
     let mut keys =
         Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
@@ -23,6 +28,11 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     for (index, shard) in finished.locked.iter_mut() {
         server.keyspace.set_next_expiry(index, shard.next_expiry());
     }
-    append_effects(server, finished, None);
+    append_effects(server, finished);
+    if keys.has_ready() {
+        // Some wait for a key to go, too.
+        let (locked, ready) = keys.into_ready();
+        blocking::serve(server, &server.workers[0], now, access, locked, ready);
+    }
     count == KEYS_PER_VISIT
 }

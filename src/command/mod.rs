@@ -7,9 +7,10 @@
 //! * [`spec`] is what a spec says. [`table`] finds a command by its name.
 //! * [`keys`] finds a request's keys by its key specs.
 //! * [`dispatch`] passes a request through the gates, locks its shards, runs it and appends its effects.
-//! * [`context`] is what a handler is given.
+//! * [`context`] is what a handler is given. [`blocking`] is for those that wait for a key.
 
 pub mod auth;
+pub mod blocking;
 pub mod client;
 pub mod config;
 pub mod connection;

@@ -39,12 +39,7 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         // A shutdown here waits for nothing that could be called off.
         return Err(CommandError::text("No shutdown in progress."));
     }
-    if save {
-        return Err(CommandError::text(
-            "SHUTDOWN SAVE is not possible: RDB files are not supported. With appendonly yes every SHUTDOWN writes \
-             the log to disk; SHUTDOWN NOSAVE stops without an RDB file",
-        ));
-    }
+    check_save(save, force).map_err(CommandError::text)?;
     // NOSAVE is about RDB files; a log is finished by every SHUTDOWN.
     if !force && cx.server.persist.would_lose(cx.server) {
         tracing::warn!(
@@ -56,9 +51,23 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
+/// Whether the server may stop where an RDB file is asked for, which it can't write; forced, it stops all the same.
+///
+/// # Errors
+/// Why it must not.
+pub fn check_save(save: bool, force: bool) -> Result<(), &'static str> {
+    if !save || force {
+        return Ok(());
+    }
+    Err(
+        "SHUTDOWN SAVE is not possible: RDB files are not supported. With appendonly yes every SHUTDOWN writes the log \
+         to disk; SHUTDOWN NOSAVE stops without an RDB file",
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::check;
+    use crate::command::testing::{TestClient, check};
 
     #[test]
     fn options_that_contradict_each_other_stop_nothing() {
@@ -68,5 +77,10 @@ mod tests {
             ("SHUTDOWN LATER", "-ERR syntax error"),
             ("SHUTDOWN ABORT", "-ERR No shutdown in progress."),
         ]);
+        let mut client = TestClient::new();
+        assert!(client.say("SHUTDOWN SAVE").starts_with("-ERR SHUTDOWN SAVE is not possible: RDB files"));
+        assert!(!client.server.shutdown.is_asked());
+        client.say("SHUTDOWN SAVE FORCE");
+        assert!(client.server.shutdown.is_asked());
     }
 }

@@ -1,5 +1,6 @@
 //! A client without a socket, for tests of handlers: requests as words, replies as the bytes that would be sent.
 
+use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Outcome, Unit};
 use crate::commit::LogSink;
 use crate::config::{Loader, Machine, Source};
@@ -13,6 +14,8 @@ use crate::state::Server;
 use crate::state::clients::{Address, Client};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::Thread;
 
 /// One client of a server of its own. The clock stands still until [`TestClient::pass`] moves it.
 pub struct TestClient {
@@ -22,6 +25,15 @@ pub struct TestClient {
     effects: EffectBuffer,
     log: Arc<Mutex<Vec<String>>>,
     events: Arc<Mutex<Vec<String>>>,
+}
+
+/// Lets a thread that waits go on.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 struct RecordingLog(Arc<Mutex<Vec<String>>>);
@@ -34,6 +46,8 @@ impl LogSink for RecordingLog {
         }
         Lsn(log.len() as u64)
     }
+
+    fn flush(&self) {}
 }
 
 /// Listens to everything but misses.
@@ -90,11 +104,12 @@ impl TestClient {
         self.now += ms;
     }
 
-    /// Runs a request given as arguments and returns the reply's bytes; `None` if it was parked.
-    pub fn run(&mut self, args: &[&[u8]]) -> Option<Vec<u8>> {
+    /// Runs a request given as arguments and returns the reply's bytes; `None` if it was parked. An errand is waited
+    /// for.
+    pub fn run(&mut self, words: &[&[u8]]) -> Option<Vec<u8>> {
         let mut buffer = Vec::new();
         let mut spans = Vec::new();
-        for arg in args {
+        for arg in words {
             spans.push(Span { start: buffer.len() as u32, len: arg.len() as u32 });
             buffer.extend_from_slice(arg);
         }
@@ -106,17 +121,20 @@ impl TestClient {
             effects: &mut self.effects,
             now: self.now,
             access_clock: Server::access_clock(self.now),
-            clock: dunlin_structures::cycles::now(),
+            stopwatch: dunlin_structures::cycles::Stopwatch::start(),
         };
         let mut output = Output::default();
         let command = server.commands.find(args.at(0));
         match unit.execute(&mut self.session, command, args, &[], &mut output) {
-            Outcome::Done(_) => {
-                let mut pieces = vec![std::io::IoSlice::new(&[]); 1024];
-                let filled = output.pieces(&mut pieces);
-                Some(pieces[..filled].iter().flat_map(|piece| piece.to_vec()).collect())
+            Outcome::Done(_) => Some(bytes_of(&output)),
+            Outcome::Parked(ParkedOn::Errand) => {
+                let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+                while self.session.errand.as_ref().is_some_and(|errand| !errand.poll(&waker)) {
+                    std::thread::park();
+                }
+                self.run(words)
             }
-            Outcome::Parked(_) => None,
+            Outcome::Parked(ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing) => None,
         }
     }
 
@@ -125,6 +143,36 @@ impl TestClient {
         let words = line.split_ascii_whitespace().map(|word| if word == "\"\"" { "" } else { word });
         let args: Vec<&[u8]> = words.map(str::as_bytes).collect();
         self.run(&args).map_or("(parked)".into(), |reply| String::from_utf8_lossy(&reply).into_owned())
+    }
+
+    /// Another client of the same server, with the same log and listener.
+    pub fn beside(&self) -> Self {
+        let id = self.server.clients.next_id();
+        let user = Arc::from("default");
+        let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, self.now, 0, user);
+        let client = Arc::new(client);
+        self.server.clients.add(Arc::clone(&client));
+        Self {
+            server: Arc::clone(&self.server),
+            session: Session::new(client, false),
+            now: self.now,
+            effects: EffectBuffer::default(),
+            log: Arc::clone(&self.log),
+            events: Arc::clone(&self.events),
+        }
+    }
+
+    /// What this client got that waits for a key; `(waiting)` if it still waits, `(not waiting)` if it does not.
+    pub fn answer(&mut self) -> String {
+        let Some(blocked) = self.session.client.blocked.lock().clone() else {
+            return "(not waiting)".into();
+        };
+        if blocked.deadline().is_some_and(|deadline| deadline <= self.now) {
+            blocked.give_up(&self.server, None);
+        }
+        let Some(answer) = blocked.take_answer() else { return "(waiting)".into() };
+        blocked.leave(&self.server);
+        String::from_utf8_lossy(&bytes_of(&answer.output)).trim_end().replace("\r\n", "|")
     }
 
     /// The events since the last call, as `db: event key`.
@@ -136,6 +184,12 @@ impl TestClient {
     pub fn effects(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log.lock())
     }
+}
+
+fn bytes_of(output: &Output) -> Vec<u8> {
+    let mut pieces = vec![std::io::IoSlice::new(&[]); 1024];
+    let filled = output.pieces(&mut pieces);
+    pieces[..filled].iter().flat_map(|piece| piece.to_vec()).collect()
 }
 
 /// Runs exchanges on one new client: each line must be answered by its reply. In replies `|` stands for CRLF.

@@ -5,7 +5,7 @@
 
 use super::file::{self, Directive, Origin, Source};
 use super::quote;
-use super::setting::Class;
+use super::setting::{Class, Kind};
 use super::settings;
 use super::snapshot::{Config, Machine};
 use std::ffi::OsString;
@@ -198,7 +198,10 @@ impl Loader {
             [one] if setting.kind.takes_many() && !one.is_empty() => {
                 Some(quote::split(one).map_err(|_| fail("Unbalanced quotes in configuration line".into()))?)
             }
-            [] => return Err(fail("wrong number of arguments".into())),
+            // Flags say themselves which there are.
+            [] if !matches!(setting.kind, Kind::Flags(_)) => {
+                return Err(fail("wrong number of arguments".into()));
+            }
             _ => None,
         };
         let arguments = split.as_ref().unwrap_or(&directive.arguments);

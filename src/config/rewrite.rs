@@ -86,12 +86,13 @@ impl Page {
         let setting = id.setting();
         let places = self.places.remove(&id).unwrap_or_default();
         let holds = self.still_holds(id, &places, config);
-        let wanted = if places.is_empty() {
-            !config.is_default(id) || setting.always_rewritten || extent == Extent::Everything
-        } else {
-            // An empty text is the absence of the setting, unless that is not its default.
-            !(config.is_default(id) && setting.default.is_empty())
-        };
+        let wanted = extent == Extent::Everything
+            || if places.is_empty() {
+                !config.is_default(id) || setting.always_rewritten
+            } else {
+                // An empty text is the absence of the setting, unless that is not its default.
+                !(config.is_default(id) && setting.default.is_empty())
+            };
         if holds || (places.is_empty() && !wanted) {
             return;
         }

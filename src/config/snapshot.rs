@@ -175,6 +175,18 @@ impl Config {
         Ok((changed, ids))
     }
 
+    /// Whether there are such settings and this client may change them, whatever the values are.
+    ///
+    /// # Errors
+    /// As [`Self::set_all`].
+    pub fn check_names(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        may_change_protected: bool,
+    ) -> Result<(), ConfigError> {
+        find_settable(pairs, may_change_protected).map(drop)
+    }
+
     /// The settings whose value differs from what the other configuration has.
     pub fn changed_since(&self, before: &Config) -> Vec<SettingId> {
         settings::all().map(|(id, _)| id).filter(|id| self.value(*id) != before.value(*id)).collect()

@@ -3,6 +3,7 @@
 //! Each look-up costs a hash of the name. Code that runs for each request keeps its own copy and takes a new one when
 //! the configuration changes.
 
+use super::setting::Kind;
 use super::settings::{self, SettingId};
 use super::snapshot::Config;
 use super::value::{BufferLimits, SavePoint, Value};
@@ -139,6 +140,15 @@ impl Config {
         match self.named(name) {
             Value::Choice(index) => *values.get(*index).expect(MISNAMED),
             other => unreachable_kind(name, other),
+        }
+    }
+
+    /// The chosen word itself.
+    fn word(&self, name: &str) -> &'static str {
+        let kind = settings::find(name.as_bytes()).expect(MISNAMED).setting().kind;
+        match (kind, self.named(name)) {
+            (Kind::Choice(words), Value::Choice(index)) => words.get(*index).expect(MISNAMED),
+            (_, other) => unreachable_kind(name, other),
         }
     }
 
@@ -378,19 +388,7 @@ impl Config {
 
     /// By its name: only `noeviction` so far.
     pub fn max_memory_policy(&self) -> &'static str {
-        self.choice(
-            "maxmemory-policy",
-            &[
-                "volatile-lru",
-                "volatile-lfu",
-                "volatile-random",
-                "volatile-ttl",
-                "allkeys-lru",
-                "allkeys-lfu",
-                "allkeys-random",
-                "noeviction",
-            ],
-        )
+        self.word("maxmemory-policy")
     }
 
     pub fn lazy_user_flush(&self) -> bool {

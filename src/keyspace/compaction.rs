@@ -14,28 +14,34 @@ const ENTRIES_MAX: usize = 100_000;
 const CALLS_PER_PASS: usize = 3;
 
 /// Where a pass is.
-#[derive(Default)]
 pub struct Compaction {
     next_shard: usize,
-    /// How many changes there had been when the last pass began: nothing changed, nothing to do.
-    seen_changes: u64,
-    idle: bool,
+    /// How often keys had come to or gone from each shard when it was last visited. Values that change in place leave
+    /// no leaves behind: then there is nothing to do.
+    seen_moves: [u64; SHARD_COUNT],
+}
+
+impl Default for Compaction {
+    fn default() -> Self {
+        Self { next_shard: 0, seen_moves: [0; SHARD_COUNT] }
+    }
 }
 
 impl Compaction {
-    /// Does a part of a pass. `changes` counts the changes to the dataset since the start.
-    pub fn step(&mut self, keyspace: &Keyspace, changes: u64) {
-        if self.next_shard == 0 {
-            self.idle = changes == self.seen_changes;
-            self.seen_changes = changes;
-        }
+    /// Does a part of a pass. Returns how many shards there was something to do for.
+    pub fn step(&mut self, keyspace: &Keyspace) -> usize {
         let until = (self.next_shard + SHARD_COUNT.div_ceil(CALLS_PER_PASS)).min(SHARD_COUNT);
+        let mut visited = 0;
         for shard in self.next_shard..until {
-            if !self.idle {
+            let moves = keyspace.lock(shard).moves();
+            if moves != self.seen_moves[shard] {
+                self.seen_moves[shard] = moves;
                 compact(keyspace, shard);
+                visited += 1;
             }
         }
         self.next_shard = until % SHARD_COUNT;
+        visited
     }
 }
 
@@ -54,6 +60,39 @@ fn compact(keyspace: &Keyspace, shard: usize) {
                 table.defragment();
             }
             first = until;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::TestClient;
+
+    #[test]
+    fn only_keys_that_come_or_go_give_it_work() {
+        let mut client = TestClient::new();
+        let mut compaction = Compaction::default();
+        let mut pass = |client: &TestClient| -> usize {
+            (0..CALLS_PER_PASS).map(|_| compaction.step(&client.server.keyspace)).sum()
+        };
+        assert_eq!(pass(&client), 0);
+        for (request, visited) in [
+            ("SET a 1", 1),
+            ("PING", 0),
+            ("INCR a", 0),
+            ("SET a 2", 0),
+            ("APPEND a 3", 0),
+            ("MSET a 4 b 5", 1),
+            ("RENAME a c", 2),
+            ("SELECT 1", 0),
+            ("SET a 1", 1),
+            ("DEL a", 1),
+            ("FLUSHALL", 3),
+            ("FLUSHALL", 0),
+        ] {
+            client.say(request);
+            assert_eq!(pass(&client), visited, "{request}");
         }
     }
 }

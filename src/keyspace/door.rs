@@ -11,12 +11,14 @@ use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::router::{Keyspace, Locked, Position};
-use crate::keyspace::shard::{Shard, ShardDb};
+use crate::keyspace::shard::{KeyCount, Shard, ShardDb};
+use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Kind, StringValue};
 use dunlin_structures::table::{self, Ref, RefMut};
+use std::sync::Arc;
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -51,6 +53,8 @@ pub struct Access {
     pub clock: u32,
     /// CLIENT NO-TOUCH: leave the clocks alone.
     pub no_touch: bool,
+    /// A pause: what has expired is missing to readers, but stays.
+    pub keeps_expired: bool,
 }
 
 /// Where changes are announced.
@@ -68,6 +72,8 @@ struct Outbox<'a> {
     changes: u64,
     /// The earliest time to live that was set; `i64::MAX`: none.
     soonest: i64,
+    /// Keys that changed while somebody waits for them, in order.
+    ready: Vec<ReadyKey>,
 }
 
 /// What becomes of a key's time to live when its value is replaced.
@@ -117,6 +123,7 @@ impl<'a> Keys<'a> {
             written: 0,
             changes: 0,
             soonest: i64::MAX,
+            ready: Vec::new(),
         };
         Self {
             keyspace,
@@ -145,6 +152,69 @@ impl<'a> Keys<'a> {
             hits: self.hits,
             misses: self.misses,
         }
+    }
+
+    /// Whether keys changed that somebody waits for.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        !self.out.ready.is_empty()
+    }
+
+    /// The shards, still locked, and the keys that changed while somebody waits for them, in order.
+    pub fn into_ready(self) -> (Locked<'a>, Vec<ReadyKey>) {
+        (self.locked, self.out.ready)
+    }
+
+    /// The keys that changed while somebody waits for them, in order.
+    pub fn take_ready(&mut self) -> Vec<ReadyKey> {
+        std::mem::take(&mut self.out.ready)
+    }
+
+    /// Begins another unit under the same locks, in that database.
+    pub fn begin_again(&mut self, db: u16) {
+        (self.hits, self.misses, self.cursor, self.seen) = (0, 0, 0, Lsn::default());
+        (self.out.db, self.out.written, self.out.changes, self.out.soonest) = (db, 0, 0, i64::MAX);
+        self.out.effects.clear();
+    }
+
+    /// Who waits for a key of a locked shard, at `index` of its queue or behind; and where.
+    pub fn waiter(&mut self, db: u16, key: &[u8], index: usize) -> Option<(usize, Arc<dyn Waiter>)> {
+        self.locked.peek(Position::of(key).shard())?.waiters.next(db, key, index)
+    }
+
+    pub fn remove_waiter(&mut self, db: u16, key: &[u8], waiter: &dyn Waiter) {
+        self.locked.shard(Position::of(key).shard()).waiters.remove(db, key, waiter);
+    }
+
+    /// Whether somebody wants to hear that this key went.
+    pub fn missing_is_wanted(&mut self, key: &[u8]) -> bool {
+        self.locked.shard(Position::of(key).shard()).waiters.want_missing(key)
+    }
+
+    /// What kind of value is stored, expired or not.
+    pub fn kind_in(&mut self, db: u16, key: &[u8]) -> Option<Kind> {
+        let position = Position::of(key);
+        let table = self.locked.shard(position.shard()).db(db).table(position)?;
+        table.get(position.hash, key).map(|entry| entry.kind())
+    }
+
+    /// Has somebody wait for a key of a locked shard.
+    pub fn add_waiter(&mut self, key: &[u8], waiter: Arc<dyn Waiter>) {
+        let shard = self.position(key).shard();
+        let db = self.out.db;
+        self.locked.shard(shard).waiters.add(db, key, waiter);
+    }
+
+    /// Whether this unit may touch that key. A command that is run again for a client who waited holds only the shards
+    /// of the unit that served it.
+    pub fn reaches(&mut self, key: &[u8]) -> bool {
+        let shard = self.position(key).shard();
+        self.holds(shard)
+    }
+
+    /// The request that runs.
+    pub fn request(&self) -> Args<'a> {
+        self.out.request
     }
 
     pub fn db(&self) -> u16 {
@@ -191,7 +261,7 @@ impl<'a> Keys<'a> {
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
         let clock = self.access.clock;
-        if self.drop_if_expired(position, key) {
+        if self.drop_if_expired(position, key, self.access.keeps_expired) {
             self.misses += 1;
             self.out.event(EventClass::KeyMiss, "keymiss", key);
             return None;
@@ -228,7 +298,7 @@ impl<'a> Keys<'a> {
     /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
     pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let position = self.position(key);
-        if self.drop_if_expired(position, key) {
+        if self.drop_if_expired(position, key, self.access.keeps_expired) {
             return None;
         }
         let db = self.locked.shard(position.shard()).db(self.out.db);
@@ -239,17 +309,19 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
         let position = self.position(key);
-        self.drop_if_expired(position, key);
-        let db = self.locked.shard(position.shard()).db(self.out.db);
+        // A write that no pause holds back needs a free place.
+        self.drop_if_expired(position, key, false);
+        let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
         db.table_mut(position);
-        let ShardDb { tables, len, expires } = db;
+        let ShardDb { tables, count, expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
-        KeySlot { place, len, expires, position, key, clock: self.access.clock, out: &mut self.out }
+        let clock = self.access.clock;
+        KeySlot { place, count, expires, waiters, position, key, clock, out: &mut self.out }
     }
 
-    /// Deletes the key if its time has come, announcing that, and says whether it did.
+    /// Says whether the key's time has come. Deletes it then, announcing that, unless it `stays`.
     #[inline]
-    fn drop_if_expired(&mut self, position: Position, key: &[u8]) -> bool {
+    fn drop_if_expired(&mut self, position: Position, key: &[u8], stays: bool) -> bool {
         let shard = self.locked.shard(position.shard());
         let db = shard.db(self.out.db);
         // Nothing in this part of the database expires: the usual case costs no look-up.
@@ -261,7 +333,9 @@ impl<'a> Keys<'a> {
         if at.is_none_or(|at| at >= self.now) {
             return false;
         }
-        expire(shard, position, key, &mut self.out);
+        if !stays {
+            expire(shard, position, key, &mut self.out);
+        }
         true
     }
 
@@ -307,8 +381,9 @@ impl<'a> Keys<'a> {
 
     /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
     pub fn announce_all(&mut self, effect: Effect<'_>) {
-        for (index, _) in self.locked.iter_mut() {
+        for (index, shard) in self.locked.iter_mut() {
             self.out.written |= 1 << index;
+            self.out.ready.extend(shard.waiters.keys());
         }
         self.out.changes += 1;
         self.out.effect(effect);
@@ -329,6 +404,7 @@ fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_
         out.written |= 1 << position.shard();
         out.effects.push(out.db, &[b"DEL", key]);
         out.event(EventClass::Expired, "expired", key);
+        out.note_ready(&shard.waiters, key);
     }
 }
 
@@ -350,19 +426,28 @@ impl Outbox<'_> {
     }
 
     #[inline]
-    fn changed(&mut self, position: Position, key: &[u8], change: Change<'_>) {
+    fn changed(&mut self, waiters: &Waiters, position: Position, key: &[u8], change: Change<'_>) {
         self.written |= 1 << position.shard();
         self.changes += 1;
         self.effect(change.effect);
         self.event(change.class, change.event, key);
+        self.note_ready(waiters, key);
+    }
+
+    #[inline]
+    fn note_ready(&mut self, waiters: &Waiters, key: &[u8]) {
+        if !waiters.is_empty() && waiters.await_key(key) {
+            self.ready.push(ReadyKey { db: self.db, key: key.into() });
+        }
     }
 }
 
 /// The place of one key, taken or free. Every change says what it was.
 pub struct KeySlot<'k, 'a> {
     place: table::Place<'k, Entry>,
-    len: &'k mut usize,
+    count: &'k mut KeyCount,
     expires: &'k mut ExpiryIndex,
+    waiters: &'k Waiters,
     position: Position,
     key: &'k [u8],
     clock: u32,
@@ -402,7 +487,7 @@ impl KeySlot<'_, '_> {
     /// Stores a string, whatever was there before.
     #[inline]
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
@@ -429,18 +514,18 @@ impl KeySlot<'_, '_> {
                 let mut entry = Entry::string(key, value, at);
                 entry.set_clock(clock);
                 reindex(expires, position, None, at, out);
-                *len += 1;
+                count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
             }
         }
-        out.changed(position, key, change);
+        out.changed(waiters, position, key, change);
     }
 
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
     pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         debug_assert_eq!(entry.key(), key);
         entry.set_clock(clock);
         out.effects.push_recreation(out.db, &entry);
@@ -452,12 +537,12 @@ impl KeySlot<'_, '_> {
             }
             table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
-                *len += 1;
+                count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
             }
         }
-        out.changed(position, key, Change::covered(class, event));
+        out.changed(waiters, position, key, Change::covered(class, event));
     }
 
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.
@@ -468,7 +553,7 @@ impl KeySlot<'_, '_> {
         let result = edit(entry);
         entry.set_clock(self.clock);
         debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
-        self.out.changed(self.position, self.key, change);
+        self.out.changed(self.waiters, self.position, self.key, change);
         Some(result)
     }
 
@@ -483,21 +568,27 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         match place {
-            table::Place::Occupied(entry) => {
-                edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce)
-            }
+            table::Place::Occupied(entry) => edit_stored(
+                entry,
+                count,
+                expires,
+                Announcer { waiters, position, key, out },
+                clock,
+                edit,
+                announce,
+            ),
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
                 let result = edit(&mut entry);
                 if !entry.is_empty_collection() {
                     entry.set_clock(clock);
-                    *len += 1;
+                    count.one_more();
                     place.insert(entry);
                     out.event(EventClass::New, "new", key);
                 }
-                announce(&result, &mut Announcer { position, key, out });
+                announce(&result, &mut Announcer { waiters, position, key, out });
                 result
             }
         }
@@ -510,9 +601,17 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> Option<R> {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, count, expires, waiters, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
-        Some(edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce))
+        Some(edit_stored(
+            entry,
+            count,
+            expires,
+            Announcer { waiters, position, key, out },
+            clock,
+            edit,
+            announce,
+        ))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -521,18 +620,18 @@ impl KeySlot<'_, '_> {
             reindex(self.expires, self.position, entry.expire_at(), at, self.out);
             entry.set_expire_at(at);
             entry.set_clock(self.clock);
-            self.out.changed(self.position, self.key, change);
+            self.out.changed(self.waiters, self.position, self.key, change);
         }
     }
 
     /// Deletes the key and returns what was stored: for who moves it elsewhere. See [`KeySlot::discard`].
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
-        let Self { place, len, expires, position, key, out, .. } = self;
+        let Self { place, count, expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
-        *len -= 1;
+        count.one_less();
         reindex(expires, position, entry.expire_at(), None, out);
-        out.changed(position, key, change);
+        out.changed(waiters, position, key, change);
         Some(entry)
     }
 
@@ -550,6 +649,7 @@ impl KeySlot<'_, '_> {
 
 /// Where an edit says what it changed.
 pub struct Announcer<'k, 'a> {
+    waiters: &'k Waiters,
     position: Position,
     key: &'k [u8],
     out: &'k mut Outbox<'a>,
@@ -559,7 +659,7 @@ impl Announcer<'_, '_> {
     /// The key was changed so.
     #[inline]
     pub fn change(&mut self, change: Change<'_>) {
-        self.out.changed(self.position, self.key, change);
+        self.out.changed(self.waiters, self.position, self.key, change);
     }
 
     /// Says a further event of a change.
@@ -571,7 +671,7 @@ impl Announcer<'_, '_> {
 #[inline]
 fn edit_stored<R>(
     mut entry: table::Occupied<'_, Entry>,
-    len: &mut usize,
+    count: &mut KeyCount,
     expires: &mut ExpiryIndex,
     mut announcer: Announcer<'_, '_>,
     clock: u32,
@@ -584,7 +684,7 @@ fn edit_stored<R>(
     let is_empty = entry.is_empty_collection();
     if is_empty {
         let entry = entry.remove();
-        *len -= 1;
+        count.one_less();
         reindex(expires, announcer.position, entry.expire_at(), None, announcer.out);
         announcer.out.reclaimer.discard(entry);
     } else {

@@ -4,6 +4,7 @@
 //! * [`shard`] is what one lock covers: a part of every logical database.
 //! * [`door`] is the only way in: the read door and the write door that command handlers use.
 //! * [`effect`] is what a write did, for the log and, later, replicas.
+//! * [`wait`] is who waits for which key.
 //! * [`walk`] goes through a database piece by piece.
 //! * [`compaction`] gives memory back that tables leave behind as they grow.
 //! * [`expiry`] is the index of what expires when.
@@ -21,6 +22,7 @@ pub mod reclaim;
 pub mod recreate;
 pub mod router;
 pub mod shard;
+pub mod wait;
 pub mod walk;
 
 pub use door::{KeySlot, Keys};

@@ -214,6 +214,28 @@ impl Locked<'_> {
         }
     }
 
+    /// The shard with this index, if it is among those locked.
+    pub fn peek(&self, index: usize) -> Option<&Shard> {
+        match self {
+            Self::One(only, guard) if *only == index => Some(guard),
+            Self::Many(set, guards) if *set >> index & 1 == 1 => {
+                let before = *set & ((1u64 << index) - 1);
+                guards.get(before.count_ones() as usize).map(|guard| &**guard)
+            }
+            Self::None | Self::One(..) | Self::Many(..) => None,
+        }
+    }
+
+    /// Whether serving somebody who waits in one of these shards may need others.
+    #[inline]
+    pub fn cross_shards(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(_, guard) => guard.waiters.cross_shards(),
+            Self::Many(_, guards) => guards.iter().any(|guard| guard.waiters.cross_shards()),
+        }
+    }
+
     pub fn holds(&self, index: usize) -> bool {
         match self {
             Self::None => false,

@@ -6,6 +6,7 @@
 use crate::keyspace::effect::Lsn;
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::router::{Position, SLOTS_PER_SHARD};
+use crate::keyspace::wait::Waiters;
 use dunlin_structures::table::Ref;
 use dunlin_structures::{Entry, Table};
 
@@ -19,6 +20,8 @@ pub struct Shard {
     pub last_lsn: Lsn,
     /// Keys that expired here and were deleted, by access or by the clock.
     pub expired: u64,
+    /// Clients that wait for keys here.
+    pub waiters: Waiters,
 }
 
 /// A shard's part of one logical database: a table for each of its cluster slots.
@@ -26,8 +29,29 @@ pub struct Shard {
 pub struct ShardDb {
     /// Empty until the first key arrives: most of the logical databases are never used.
     pub(super) tables: Box<[Table<Entry>]>,
-    pub(super) len: usize,
+    pub(super) count: KeyCount,
     pub(super) expires: ExpiryIndex,
+}
+
+/// How many keys there are, and how often one came or went: only then do tables change their shape.
+#[derive(Clone, Copy, Default)]
+pub(super) struct KeyCount {
+    now: usize,
+    moves: u64,
+}
+
+impl KeyCount {
+    #[inline]
+    pub(super) fn one_more(&mut self) {
+        self.now += 1;
+        self.moves += 1;
+    }
+
+    #[inline]
+    pub(super) fn one_less(&mut self) {
+        self.now -= 1;
+        self.moves += 1;
+    }
 }
 
 impl Shard {
@@ -36,6 +60,7 @@ impl Shard {
             dbs: (0..databases).map(|_| ShardDb::default()).collect(),
             last_lsn: Lsn::default(),
             expired: 0,
+            waiters: Waiters::default(),
         }
     }
 
@@ -43,6 +68,12 @@ impl Shard {
     #[inline]
     pub fn db(&mut self, db: u16) -> &mut ShardDb {
         &mut self.dbs[db as usize]
+    }
+
+    /// The part of a database, and who waits in this shard.
+    #[inline]
+    pub(super) fn db_and_waiters(&mut self, db: u16) -> (&mut ShardDb, &Waiters) {
+        (&mut self.dbs[db as usize], &self.waiters)
     }
 
     pub fn db_ref(&self, db: u16) -> &ShardDb {
@@ -59,6 +90,11 @@ impl Shard {
         firsts.map(|(at, _)| at).min().unwrap_or(i64::MAX)
     }
 
+    /// How often a key came or went in any database; begins anew where one is emptied.
+    pub fn moves(&self) -> u64 {
+        self.dbs.iter().map(|db| db.count.moves).sum()
+    }
+
     pub fn swap(&mut self, one: u16, other: u16) {
         self.dbs.swap(one as usize, other as usize);
     }
@@ -66,11 +102,11 @@ impl Shard {
 
 impl ShardDb {
     pub fn len(&self) -> usize {
-        self.len
+        self.count.now
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     pub fn expires(&self) -> &ExpiryIndex {
@@ -99,7 +135,7 @@ impl ShardDb {
     /// Removes a key with its record in the expiry index.
     pub(super) fn remove(&mut self, position: Position, key: &[u8]) -> Option<Entry> {
         let entry = self.tables.get_mut(position.table())?.remove(position.hash, key)?;
-        self.len -= 1;
+        self.count.one_less();
         if let Some(at) = entry.expire_at() {
             self.expires.remove(at, position);
         }

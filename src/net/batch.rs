@@ -7,7 +7,7 @@ use crate::command::table::{Commands, KeyPattern};
 use crate::keyspace::door::Known;
 use crate::keyspace::{Keyspace, Position};
 use crate::resp::Args;
-use crate::resp::decode::{Decoder, Found, Limits, Span};
+use crate::resp::decode::{Decoder, Found, INLINE_SEEN_MAX, Limits, Span};
 use crate::resp::error::ProtocolError;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
@@ -68,6 +68,10 @@ impl Batch {
         let requests_max = if limits.unauthenticated { 1 } else { REQUESTS_MAX };
         while self.requests.len() < requests_max {
             let first_span = self.spans.len();
+            // However much has piled up, the spans of one long request stand here at a time.
+            if first_span >= SPANS_KEPT {
+                break;
+            }
             if buffer.get(at).is_some_and(|first| *first != b'*') {
                 self.remember_quoted(&buffer[at..], at);
             }
@@ -87,6 +91,7 @@ impl Batch {
     #[inline]
     fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands, ahead: Ahead<'_>) {
         let first_key = self.keys.len();
+        let more_follows = end < buffer.len();
         let args = Args::new(buffer, &self.spans[first_span..]);
         let command = commands.find(args.at(0));
         let (from, to, step) = match command.map_or(KeyPattern::None, |command| command.key_pattern) {
@@ -98,8 +103,10 @@ impl Batch {
             for index in (from..to).step_by(step) {
                 if let Some(key) = args.span(index) {
                     let position = Position::of(args.slice(key));
-                    // The cells arrive while the next requests are decoded.
-                    ahead.keyspace.prefetch_cells(ahead.db, position);
+                    // The cells arrive while the next requests are decoded. A lone key is looked up at once.
+                    if more_follows || to - from > step {
+                        ahead.keyspace.prefetch_cells(ahead.db, position);
+                    }
                     self.keys.push(Known { key, position });
                 }
             }
@@ -117,7 +124,7 @@ impl Batch {
     /// Keeps an inline command as it came, if unquoting it will change it.
     #[cold]
     fn remember_quoted(&mut self, rest: &[u8], at: usize) {
-        let Some(end) = memchr::memchr(b'\n', rest) else { return };
+        let Some(end) = memchr::memchr(b'\n', &rest[..rest.len().min(INLINE_SEEN_MAX)]) else { return };
         let line = &rest[..end];
         if memchr::memchr2(b'"', b'\'', line).is_some() {
             self.quoted.push((at, line.to_vec()));
@@ -140,10 +147,15 @@ impl Batch {
     }
 
     /// Has the entries that the batch will touch on their way into the cache: their cells are there by now.
+    #[inline]
     pub fn prefetch_entries(&self, ahead: Ahead<'_>) {
-        if self.keys.len() < 2 {
-            return; // Nothing to overlap with.
+        // One alone has nothing to overlap with.
+        if self.keys.len() > 1 {
+            self.fetch_entries(ahead);
         }
+    }
+
+    fn fetch_entries(&self, ahead: Ahead<'_>) {
         for known in &self.keys {
             ahead.keyspace.prefetch_entry(ahead.db, known.position);
         }

@@ -4,21 +4,27 @@
 //! left over (a request that is not whole, requests that must wait) moves to a buffer of the connection's own. An idle
 //! connection holds no buffers.
 
+use crate::command::blocking::Blocked;
 use crate::command::context::ParkedOn;
-use crate::command::dispatch::{Outcome, Unit};
+use crate::command::dispatch::{Outcome, Unit, apply_reply_mode};
 use crate::keyspace::Lsn;
 use crate::net::batch::Ahead;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
-use crate::session::Session;
+use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
+use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
-use dunlin_structures::cycles;
+use dunlin_structures::cycles::Stopwatch;
+use std::future::Future;
 use std::io::IoSlice;
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Sleep;
 
 /// While this much waits to be sent, no further request is executed: the client must read first.
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
@@ -55,9 +61,9 @@ pub struct Connection {
     output: Output,
     /// The output may leave once this is durable.
     gate: Lsn,
-    /// Since which opening, and for which LSN, this connection is on the list of those who wait.
-    registered: Option<(Lsn, u64)>,
     parked: Option<ParkedOn>,
+    /// Rings when a client that waits for a key has waited long enough.
+    timer: Option<Pin<Box<Sleep>>>,
     /// The stream has taken bytes that it may still hold: TLS keeps records that the socket did not take.
     unflushed: bool,
     /// No more is read; the connection ends when the output has left.
@@ -66,6 +72,10 @@ pub struct Connection {
     input_ended: bool,
     /// Since when the output is above its soft limit, in ms since 1970.
     soft_limit_since: Option<i64>,
+    /// So many bytes of what waits here are counted in the backlog of all clients.
+    counted: usize,
+    /// What was executed last was longer than its replies: executing more makes less to hold.
+    shrinks: bool,
 }
 
 impl Connection {
@@ -78,12 +88,14 @@ impl Connection {
             executed: 0,
             output: Output::default(),
             gate: Lsn::default(),
-            registered: None,
             parked: None,
+            timer: None,
             unflushed: false,
             finishing: false,
             input_ended: false,
             soft_limit_since: None,
+            counted: 0,
+            shrinks: false,
         }
     }
 
@@ -95,6 +107,11 @@ impl Connection {
         })
         .await;
         let end = std::future::poll_fn(|cx| self.poll(cx, worker)).await;
+        if let Some(ParkedOn::Keys(blocked)) = self.parked.take() {
+            // Nothing is taken for a client that is gone.
+            blocked.leave(&worker.server);
+        }
+        worker.server.backlog.change(self.counted, 0);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
             std::future::poll_fn(|cx| {
@@ -134,7 +151,9 @@ impl Connection {
                 return self.stream.poll_flush(cx).map(|_| End::Closed);
             }
             if turn_bytes >= BYTES_PER_TURN {
-                cx.waker().wake_by_ref();
+                // Not simply woken: then the sockets of others would be looked at after sixty such turns only.
+                let turn = std::pin::pin!(tokio::task::yield_now());
+                let _ = turn.poll(cx);
                 return Poll::Pending;
             }
             if self.may_execute(worker) && self.has_input() {
@@ -150,7 +169,7 @@ impl Connection {
                     continue;
                 }
             }
-            if let Some(on) = self.parked
+            if let Some(on) = self.parked.clone()
                 && self.poll_parked(cx, worker, on).is_ready()
             {
                 continue;
@@ -161,6 +180,14 @@ impl Connection {
                 return Poll::Ready(End::Gone);
             }
             if self.finishing || self.input_ended {
+                return Poll::Pending;
+            }
+            if !self.may_read(worker) {
+                // Nothing is read that would end, and nothing is written that would fail.
+                self.input_ended = self.parked.is_some() && self.stream.is_read_closed(cx);
+                if self.input_ended {
+                    continue;
+                }
                 return Poll::Pending;
             }
             match self.poll_fill(cx, worker) {
@@ -185,14 +212,41 @@ impl Connection {
     fn output_max(worker: &Worker) -> usize {
         let hot = &worker.server.hot;
         let limit = hot.output_hard_limit.load(Relaxed).max(hot.output_soft_limit.load(Relaxed));
-        usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX)
+        if limit > 0 {
+            return usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX);
+        }
+        worker.server.backlog.share().min(OUTPUT_WAITING_MAX)
+    }
+
+    /// Whether requests wait for something: the client to read, the log, a gate.
+    fn is_blocked(&self, worker: &Worker) -> bool {
+        self.parked.is_some()
+            || !self.output.is_empty()
+                && (self.output.len() >= Self::output_max(worker)
+                    || !worker.server.commit.may_leave(self.gate))
     }
 
     fn may_execute(&self, worker: &Worker) -> bool {
-        self.parked.is_none()
-            && !self.finishing
-            && self.output.len() < Self::output_max(worker)
-            && (self.output.is_empty() || worker.server.commit.may_leave(self.gate))
+        // However little a client reads: if its replies are shorter than its requests, they are what is kept.
+        let may_shrink = self.shrinks && self.parked.is_none() && worker.server.commit.may_leave(self.gate);
+        !self.finishing && (may_shrink || !self.is_blocked(worker))
+    }
+
+    /// Whether more is taken from the socket. While nothing holds its requests up a client is read from, and what is
+    /// kept of it is the beginning of one request; else it may have its share of what can wait.
+    fn may_read(&mut self, worker: &Worker) -> bool {
+        let backlog = &worker.server.backlog;
+        let is_blocked = self.is_blocked(worker);
+        let input = if is_blocked { self.input.len() - self.executed } else { 0 };
+        let held = self.output.len() + input;
+        if held.max(self.counted) > FREE_BYTES {
+            self.counted = backlog.change(self.counted, held);
+        }
+        if !is_blocked || held < backlog.share() {
+            return true;
+        }
+        backlog.hold_back();
+        false
     }
 
     fn limits(&self, worker: &Worker) -> Limits {
@@ -240,7 +294,10 @@ impl Connection {
             self.executed = 0;
         }
         self.session.client.last_active.store(worker.server.now(), Relaxed);
-        let limit = worker.server.hot.client_query_buffer_limit.load(Relaxed).min(BUFFER_LEN_MAX);
+        // Of a client that must wait, whole requests pile up; what is limited is the length of one.
+        let hot_limit = &worker.server.hot.client_query_buffer_limit;
+        let limit =
+            if self.is_blocked(worker) { u64::MAX } else { hot_limit.load(Relaxed) }.min(BUFFER_LEN_MAX);
         if (self.input.len() - self.executed + bytes.len()) as u64 > limit {
             worker.server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
             tracing::warn!("closing client {} that reached the query buffer limit", self.session.client.id);
@@ -311,13 +368,23 @@ impl Connection {
             }
             let output_before = output.len();
             let access_clock = Server::access_clock(now);
-            let mut unit = Unit { server, stats, effects, now, access_clock, clock: cycles::now() };
+            let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
             for index in 0..batch.len() {
                 let Some(request) = batch.request(index) else { break };
                 let command = request.command.map(|id| &server.commands.all()[id as usize]);
                 let args = batch.args(request, buffer);
                 match unit.execute(&mut self.session, command, args, batch.known(request), output) {
                     Outcome::Done(lsn) => self.gate = self.gate.max(lsn),
+                    Outcome::Parked(ParkedOn::Keys(blocked)) => {
+                        // It waits elsewhere; those behind it are decoded again when it is answered.
+                        self.parked = Some(ParkedOn::Keys(blocked));
+                        at = request.end;
+                        commands += 1;
+                        last_command = request.command.unwrap_or(last_command);
+                        self.decoder = Decoder::default();
+                        batch.put_back(buffer, at);
+                        break;
+                    }
                     Outcome::Parked(on) => {
                         self.parked = Some(on);
                         // It and those behind it are decoded again when it can run.
@@ -344,7 +411,9 @@ impl Connection {
             if let Some(error) = error {
                 let line = error.line();
                 server.shared.count_error(&line);
-                Reply::new(output, self.session.protocol).error_line(&line);
+                if self.session.reply_mode == ReplyMode::On {
+                    Reply::new(output, self.session.protocol).error_line(&line);
+                }
                 self.finishing = true;
                 break;
             }
@@ -357,6 +426,7 @@ impl Connection {
         stats.requests.add(commands);
         worker.publish_memory();
         self.publish(worker, now, commands, last_command);
+        self.shrinks = at > start && scratch.output.len() <= at - start;
         self.send(cx, worker, scratch);
         at
     }
@@ -415,24 +485,26 @@ impl Connection {
     }
 
     /// Whether the output may leave; if not, this task is called when it may.
-    fn poll_gate(&mut self, cx: &mut Context<'_>, worker: &Worker) -> bool {
+    fn poll_gate(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
         let commit = &worker.server.commit;
         if commit.may_leave(self.gate) {
-            return true;
+            return Poll::Ready(Ok(()));
         }
-        // Polled again for another reason: it is on the list already.
-        let place = (self.gate, commit.openings());
-        if self.registered == Some(place) {
-            return false;
+        if commit.is_lost(self.gate) {
+            // It can be told neither that the write will last nor that it won't; Redis ends itself then.
+            return Poll::Ready(Err(End::Closed));
         }
-        self.registered = Some(place);
-        commit.wait(worker.index, self.gate, cx.waker())
+        match commit.wait(worker.index, self.session.client.id, self.gate, cx.waker()) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
     }
 
     /// Writes as much of the waiting output as the log and the socket allow.
     fn poll_flush(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
-        if !self.poll_gate(cx, worker) {
-            return Poll::Pending;
+        match self.poll_gate(cx, worker) {
+            Poll::Ready(Ok(())) => {}
+            waits_or_ends => return waits_or_ends,
         }
         while !self.output.is_empty() {
             let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];
@@ -481,18 +553,52 @@ impl Connection {
     /// Waits for what the parked request waits for; ready: try again.
     fn poll_parked(&mut self, cx: &mut Context<'_>, worker: &Worker, on: ParkedOn) -> Poll<()> {
         let client = &self.session.client;
-        match on {
+        let is_over = match on {
+            ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
+            // Said to those who serve, never to a connection.
+            ParkedOn::StillNothing => return Poll::Pending,
             ParkedOn::Gate { opened } => {
                 let gates = &worker.server.gates;
                 gates.wait(cx.waker());
-                if gates.opened() != opened {
-                    self.parked = None;
-                    client.set_flag(flag::BLOCKED, false);
-                    return Poll::Ready(());
-                }
-                client.set_flag(flag::BLOCKED, true);
-                Poll::Pending
+                gates.opened() != opened
             }
+            ParkedOn::Errand => self.session.errand.as_ref().is_none_or(|errand| errand.poll(cx.waker())),
+        };
+        client.set_flag(flag::BLOCKED, !is_over);
+        if !is_over {
+            return Poll::Pending;
+        }
+        self.parked = None;
+        Poll::Ready(())
+    }
+
+    /// Waits for the answer of a command that waits for a key.
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, worker: &Worker, blocked: &Blocked) -> Poll<()> {
+        loop {
+            if let Some(mut answer) = blocked.take_answer() {
+                blocked.leave(&worker.server);
+                (self.parked, self.timer) = (None, None);
+                if self.session.gates & gate::REPLY_MODE != 0 {
+                    apply_reply_mode(&mut self.session, || answer.output.clear());
+                }
+                self.output.append(&mut answer.output);
+                self.gate = self.gate.max(answer.lsn);
+                return Poll::Ready(());
+            }
+            let Some(deadline) = blocked.deadline() else { return Poll::Pending };
+            let left = deadline - worker.server.now();
+            if left <= 0 {
+                // Either nobody has answered, or somebody just has.
+                blocked.give_up(&worker.server, None);
+                continue;
+            }
+            let timer = self.timer.get_or_insert_with(|| {
+                Box::pin(tokio::time::sleep(Duration::from_millis(left.unsigned_abs())))
+            });
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
         }
     }
 }

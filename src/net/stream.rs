@@ -1,9 +1,10 @@
 //! A client's socket, of whatever kind.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 pub enum Stream {
@@ -29,11 +30,21 @@ impl Stream {
 
     #[inline]
     pub fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buffer),
+        // Most sockets take a reply at once: nobody need be told when they can.
+        let at_once = match self {
+            Self::Tcp(stream) => stream.try_write(buffer),
+            Self::Unix(stream) => stream.try_write(buffer),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buffer),
+            Self::Tls(stream) => return Pin::new(stream).poll_write(cx, buffer),
+        };
+        match (at_once, self) {
+            (Err(error), Self::Tcp(stream)) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(stream).poll_write(cx, buffer)
+            }
+            (Err(error), Self::Unix(stream)) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(stream).poll_write(cx, buffer)
+            }
+            (at_once, _) => Poll::Ready(at_once),
         }
     }
 
@@ -68,6 +79,17 @@ impl Stream {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
+    }
+
+    /// Whether the system has said that the connection ended, be it that bytes from before are still unread.
+    pub fn is_read_closed(&self, cx: &mut Context<'_>) -> bool {
+        let poll = match self {
+            Self::Tcp(stream) => pin!(stream.ready(Interest::READABLE)).poll(cx),
+            Self::Unix(stream) => pin!(stream.ready(Interest::READABLE)).poll(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => pin!(stream.get_ref().0.ready(Interest::READABLE)).poll(cx),
+        };
+        matches!(poll, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -130,6 +130,8 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
     runtime.block_on(async {
         let gate = Arc::clone(&worker.server);
         tokio::task::spawn_local(async move { gate.commit.run_lane(index).await });
+        let rounds = Arc::clone(&worker.server);
+        tokio::task::spawn_local(async move { rounds.rounds.take_part(index).await });
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             let before = held_bytes();
@@ -171,6 +173,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let bytes = held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
     client.connection_bytes.store(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
     connection.run(&worker).await;
+    server.commit.forget(worker.index, id);
     server.clients.remove(id);
     worker.stats().connections.fetch_sub(1, Ordering::Relaxed);
 }

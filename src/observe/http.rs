@@ -2,6 +2,10 @@
 //!
 //! Runs on the main runtime, away from the workers. A scrape reads the same totals as INFO; nothing is counted for it
 //! and nothing is kept between scrapes.
+//!
+//! Whoever reaches the port may not hold it up: a connection is good for one request, which has a length and a time,
+//! and one connection too many ends the oldest. (Not the newest: who only connects could keep the probes away, on which
+//! depends that the server is not restarted.)
 
 use crate::config::Config;
 use crate::observe::metrics;
@@ -11,15 +15,30 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// The type that Prometheus expects of its text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// A few scrapers and probes need one at a time each.
+const CONNECTIONS_MAX: usize = 32;
+/// Request line and headers together.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// How long they may take to arrive.
+const HEADER_LIMIT: Duration = Duration::from_secs(5);
+/// How long all of it may take, the answer's way included.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(20);
+/// After a failed accept (no descriptors left) it is tried again so much later.
+const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Where it is served now, and what keeps it so.
 pub struct MetricsServer {
@@ -79,11 +98,7 @@ impl MetricsServer {
         listener.set_nonblocking(true)?;
         let bound = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let task = self.runtime.spawn(async move {
-            if let Err(error) = serve(listener, server).await {
-                tracing::error!("metrics are not served any more: {error}");
-            }
-        });
+        let task = self.runtime.spawn(serve(listener, server));
         Ok((bound, task.abort_handle()))
     }
 
@@ -93,12 +108,40 @@ impl MetricsServer {
     }
 }
 
-/// Answers requests for ever.
-///
-/// # Errors
-/// When the listener can't be used.
-pub async fn serve(listener: tokio::net::TcpListener, server: Arc<Server>) -> io::Result<()> {
-    axum::serve(listener, router(server)).await
+/// Answers requests for ever. Dropped, it ends all connections.
+pub async fn serve(listener: tokio::net::TcpListener, server: Arc<Server>) {
+    let service = TowerToHyperService::new(router(server));
+    let mut builder = http1::Builder::new();
+    builder.keep_alive(false).max_buf_size(HEADER_BYTES_MAX);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+    let mut connections = JoinSet::new();
+    let mut oldest_first = VecDeque::new();
+    loop {
+        let stream = tokio::select! {
+            Some(_) = connections.join_next() => {
+                oldest_first.retain(|task: &AbortHandle| !task.is_finished());
+                continue;
+            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!("accepting a connection for metrics failed: {error}");
+                    tokio::time::sleep(BACK_OFF).await;
+                    continue;
+                }
+            }
+        };
+        if oldest_first.len() >= CONNECTIONS_MAX
+            && let Some(oldest) = oldest_first.pop_front()
+        {
+            oldest.abort();
+        }
+        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
+        // How it ended matters to its client only.
+        oldest_first.push_back(connections.spawn(async move {
+            let _ = tokio::time::timeout(CONNECTION_LIMIT, connection).await;
+        }));
+    }
 }
 
 fn router(server: Arc<Server>) -> Router {
@@ -148,7 +191,7 @@ mod tests {
         let address = listener.local_addr().expect("it is bound");
         let serving = tokio::spawn(serve(listener, Arc::clone(server)));
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("it answers");

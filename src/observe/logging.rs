@@ -3,9 +3,10 @@
 //! ```text
 //! 4711:M 22 Nov 2026 05:36:09.740 * Ready to accept connections tcp
 //! ```
-//! has the process, its role, the time in UTC, and a sign for the level: `.` debug, `-` verbose, `*` notice,
-//! `#` warning, as Redis writes it. Code says `tracing::info!` for a notice and `tracing::warn!` or `error!` for a
-//! warning; `debug!` is verbose and `trace!` is debug. With `log-format json` a line is an object.
+//! has the process, its role, the local time, and a sign for the level: `.` debug, `-` verbose, `*` notice, `#`
+//! warning, as Redis writes it. Code says `tracing::info!` for a notice and `tracing::warn!` or `error!` for a
+//! warning; `debug!` is verbose and `trace!` is debug. With `log-format json` a line is an object,
+//! with the time in UTC.
 //!
 //! The file is opened for each line, as Redis does, so that it may be moved away at any time. A line that can't be
 //! written is lost: a full disk must not stop the server.
@@ -13,6 +14,7 @@
 use crate::config::load::reason;
 use crate::config::{LogFormat, LogLevel};
 use crate::state::unix_ms;
+use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
 use std::fmt::{self, Write as _};
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -104,11 +106,11 @@ impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let now_ms = u64::try_from(unix_ms()).unwrap_or_default();
+        let now_ms = unix_ms();
         let level = *event.metadata().level();
         let line = match self.manner.json.load(Ordering::Relaxed) {
-            false => human_line(self.process, now_ms, level, &text),
-            true => json_line(self.process, now_ms, level, &text),
+            false => human_line(self.process, &local_time(now_ms), level, &text),
+            true => json_line(self.process, &rfc3339(now_ms), level, &text),
         };
         let _ = match &self.file {
             Some(file) => append(file, line.as_bytes()),
@@ -145,15 +147,14 @@ impl Visit for Text {
 }
 
 /// One line, whatever the message has in it: a client must not be able to forge lines.
-fn human_line(process: u32, now_ms: u64, level: Level, text: &Text) -> String {
+fn human_line(process: u32, time: &str, level: Level, text: &Text) -> String {
     let sign = match level {
         Level::TRACE => '.',
         Level::DEBUG => '-',
         Level::INFO => '*',
         Level::WARN | Level::ERROR => '#',
     };
-    let time = Time::from_unix_ms(now_ms);
-    let mut line = format!("{process}:M {} {sign} ", time.as_redis_writes_it());
+    let mut line = format!("{process}:M {time} {sign} ");
     let mut plain = |text: &str| {
         line.extend(text.chars().map(|char| if char.is_control() { ' ' } else { char }));
     };
@@ -165,14 +166,13 @@ fn human_line(process: u32, now_ms: u64, level: Level, text: &Text) -> String {
     line
 }
 
-fn json_line(process: u32, now_ms: u64, level: Level, text: &Text) -> String {
+fn json_line(process: u32, time: &str, level: Level, text: &Text) -> String {
     let level = match level {
         Level::TRACE => "debug",
         Level::DEBUG => "verbose",
         Level::INFO => "notice",
         Level::WARN | Level::ERROR => "warning",
     };
-    let time = Time::from_unix_ms(now_ms).as_rfc3339();
     let mut line = format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"pid\":{process},\"message\":");
     push_json_string(&text.message, &mut line);
     for (name, value) in &text.fields {
@@ -202,56 +202,23 @@ fn push_json_string(text: &str, line: &mut String) {
     line.push('"');
 }
 
-/// A time in UTC, taken apart.
-#[derive(Debug, PartialEq, Eq)]
-struct Time {
-    year: u64,
-    /// From 1.
-    month: usize,
-    /// From 1.
-    day: u64,
-    ms_of_day: u64,
+/// The time of a line: as Redis writes it, in the zone of the machine (`TZ` counts).
+fn local_time(unix_ms: i64) -> String {
+    written_as_redis(&time(unix_ms).with_timezone(&Local))
 }
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+fn written_as_redis<Zone: TimeZone<Offset: fmt::Display>>(time: &DateTime<Zone>) -> String {
+    time.format("%d %b %Y %H:%M:%S%.3f").to_string()
+}
 
-impl Time {
-    fn from_unix_ms(unix_ms: u64) -> Self {
-        const DAY_MS: u64 = 86_400_000;
-        let mut day = unix_ms / DAY_MS;
-        // Whole cycles of 400 years first, so that the loops are short whatever the clock says.
-        const CYCLE_DAYS: u64 = 146_097;
-        let mut year = 1970 + day / CYCLE_DAYS * 400;
-        day %= CYCLE_DAYS;
-        let is_leap =
-            |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-        while day >= 365 + u64::from(is_leap(year)) {
-            day -= 365 + u64::from(is_leap(year));
-            year += 1;
-        }
-        let february = 28 + u64::from(is_leap(year));
-        let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-        let mut month = 0;
-        while day >= lengths[month] {
-            day -= lengths[month];
-            month += 1;
-        }
-        Time { year, month: month + 1, day: day + 1, ms_of_day: unix_ms % DAY_MS }
-    }
+/// For machines: in UTC.
+fn rfc3339(unix_ms: i64) -> String {
+    time(unix_ms).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
 
-    fn clock(&self) -> String {
-        let (seconds, ms) = (self.ms_of_day / 1000, self.ms_of_day % 1000);
-        format!("{:02}:{:02}:{:02}.{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-    }
-
-    fn as_redis_writes_it(&self) -> String {
-        format!("{:02} {} {} {}", self.day, MONTHS[self.month - 1], self.year, self.clock())
-    }
-
-    fn as_rfc3339(&self) -> String {
-        format!("{}-{:02}-{:02}T{}Z", self.year, self.month, self.day, self.clock())
-    }
+/// A clock that is beyond all calendars reads as 1970.
+fn time(unix_ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(unix_ms).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -267,18 +234,17 @@ mod tests {
             (4_107_542_400_000, "01 Mar 2100 00:00:00.000", "2100-03-01T00:00:00.000Z"),
             (1_795_325_769_740, "22 Nov 2026 05:36:09.740", "2026-11-22T05:36:09.740Z"),
         ] {
-            let time = Time::from_unix_ms(unix_ms);
-            assert_eq!((time.as_redis_writes_it().as_str(), time.as_rfc3339().as_str()), (redis, rfc));
+            assert_eq!((written_as_redis(&time(unix_ms)), rfc3339(unix_ms)), (redis.into(), rfc.into()));
         }
-        Time::from_unix_ms(u64::MAX);
+        assert_eq!(time(i64::MAX), time(0));
     }
 
     #[test]
     fn lines_have_the_form_of_redis_or_json_and_are_one_line() {
         let text = Text { message: "a \"b\"\nforged".into(), fields: vec![("client", "1\r\n".into())] };
-        let human = human_line(7, 0, Level::WARN, &text);
+        let human = human_line(7, "01 Jan 1970 00:00:00.000", Level::WARN, &text);
         assert_eq!(human, "7:M 01 Jan 1970 00:00:00.000 # a \"b\" forged client=1  \n");
-        let json = json_line(7, 0, Level::INFO, &text);
+        let json = json_line(7, &rfc3339(0), Level::INFO, &text);
         assert_eq!(
             json,
             "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"notice\",\"pid\":7,\

@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::state::Server;
 use crate::state::slow_log::Entry;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// Arguments that an entry keeps; the last one says how many more there were.
 const ARGS_MAX: usize = 32;
@@ -38,15 +39,7 @@ pub fn slow_command(
         server.slow_log.add(entry, server.hot.slowlog_max_len.load(Relaxed) as usize);
     }
     let is_fast = command.flags().has(spec::FAST);
-    latency_event(server, if is_fast { "fast-command" } else { "command" }, now, ns / 1_000_000);
-}
-
-/// Tells the latency monitor of an event that took so many ms and ended at `now` (ms since 1970).
-pub fn latency_event(server: &Server, event: &'static str, now: i64, took_ms: u64) {
-    let threshold = server.hot.latency_monitor_threshold.load(Relaxed);
-    if threshold > 0 && took_ms >= threshold {
-        server.latency.add(event, now / 1000, took_ms);
-    }
+    server.note_latency(if is_fast { "fast-command" } else { "command" }, Duration::from_nanos(ns));
 }
 
 /// A request's arguments without its secrets, cut to what an entry keeps.

@@ -23,11 +23,15 @@ pub(super) struct ActiveLog {
     thread: OnceLock<Thread>,
     /// The log's thread is to end.
     pub(super) stopping: AtomicBool,
+    /// Replies wait for a write or a sync.
+    pub(super) asked: AtomicBool,
     /// Since when there is something that isn't durable, in ms since 1970; 0: all is. Older than the truth at most.
     pub(super) unsynced_since_ms: AtomicI64,
     /// Since when the buffer holds something, in ms since 1970; 0: nobody has said. A write that never returns leaves
     /// what it took here or in `unsynced_since_ms`.
     pub(super) buffered_since_ms: AtomicI64,
+    /// When the log's thread wrote last, in ms since 1970.
+    pub(super) written_at_ms: AtomicI64,
     /// When the log's base was written or loaded: its size then, all files together.
     pub(super) size_at_rewrite: AtomicI64,
     /// The data directory is ours.
@@ -43,8 +47,10 @@ impl ActiveLog {
             writer: Mutex::new(writer),
             thread: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             unsynced_since_ms: AtomicI64::new(0),
             buffered_since_ms: AtomicI64::new(0),
+            written_at_ms: AtomicI64::new(0),
             size_at_rewrite: AtomicI64::new(size),
             _lock: lock,
         }
@@ -105,12 +111,16 @@ impl LogSink for Sink {
         let Some(appended) = appended else { return Lsn(buffer.appended_lsn().get()) };
         if appended.first {
             self.log.note_first_append();
-            self.log.wake();
         }
         if buffer.held_bytes() > buffer.capacity_bytes() {
             self.hold_writers();
         }
         Lsn(appended.lsn.get())
+    }
+
+    fn flush(&self) {
+        self.log.asked.store(true, Ordering::Release);
+        self.log.wake();
     }
 }
 
@@ -120,6 +130,7 @@ impl Sink {
     fn hold_writers(&self) {
         let Some(server) = self.server.upgrade() else { return };
         server.gates.close(gates::LOG_FULL);
+        self.log.wake();
         // Whoever drained the buffer before the gate was closed did not open it.
         if self.log.buffer.has_room(0) {
             server.gates.open(gates::LOG_FULL);

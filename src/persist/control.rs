@@ -3,12 +3,14 @@
 //! Whatever makes a base needs the state of one point in time: it holds all shards while it writes the commands, and
 //! says in the log how long everybody waited. (Checkpoints will end that.) The disk is waited for afterwards.
 
-use crate::commit::LogSink;
+use crate::commit::{Hold, LogSink};
 use crate::config::AppendFsync;
-use crate::keyspace::Lsn;
+use crate::keyspace::shard::ShardDb;
+use crate::keyspace::{Locked, Lsn};
 use crate::persist::active::{ActiveLog, Sink};
 use crate::persist::base;
 use crate::persist::figures::Figures;
+use crate::persist::latency;
 use crate::persist::replay::{self, ReplayError};
 use crate::persist::settings::LogSettings;
 use crate::persist::writing;
@@ -21,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// After a rewrite has failed the next one that nobody asked for waits so long.
 const REWRITE_RETRY_MS: i64 = 60_000;
@@ -79,10 +82,11 @@ impl Persistence {
         rewrite_in_background(server)
     }
 
-    /// DEBUG LOADAOF: forgets everything and loads the log anew.
+    /// DEBUG LOADAOF: forgets everything and loads the log anew. Takes as long as the log is long, and waits for the
+    /// workers: not for one of them to call.
     ///
     /// # Errors
-    /// In words for the client. The data are as far as the log could be loaded then.
+    /// In words for the client. The data are as before then.
     pub fn reload(&self, server: &Arc<Server>) -> Result<(), String> {
         reload(server)
     }
@@ -277,26 +281,46 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     let switch = persist.switch.lock();
     let Some(log) = persist.active() else { return Err("The log is off".to_owned()) };
     server.gates.close(gates::LOADING);
-    let emptied = {
+    // A command that had passed the gate before would meet a part of the data, and change what no log holds.
+    server.rounds.wait();
+    let before = {
         let mut shards = server.keyspace.lock_all();
         server.commit.set_log(None);
-        let databases = server.keyspace.databases();
         let written = log.writer.lock().write_from(&log.buffer);
-        written.map(|_| {
-            let parts = shards
-                .iter_mut()
-                .flat_map(|(_, shard)| (0..databases).map(|db| shard.db(db).take()).collect::<Vec<_>>());
-            parts.collect::<Vec<_>>()
-        })
+        written.map(|_| exchange(server, &mut shards, Vec::new()))
     };
-    let settings = persist.settings();
-    let reloaded =
-        emptied.map_err(StartError::from).and_then(|_freed| load(server, directory(&settings), &settings));
-    let _shards = server.keyspace.lock_all();
+    // What was just written has no torn tail: anything that doesn't fit is damage, and a file in use must not be cut.
+    let mut settings = LogSettings::clone(&persist.settings());
+    settings.load.cut_torn_tail = false;
+    let reloaded = before.map_err(StartError::from).and_then(|before| {
+        let loaded = load(server, directory(&settings), &settings);
+        // What goes is freed when the shards are free again.
+        let _gone = match &loaded {
+            Ok(_) => before,
+            Err(_) => exchange(server, &mut server.keyspace.lock_all(), before),
+        };
+        loaded
+    });
+    let shards = server.keyspace.lock_all();
     server.commit.set_log(Some(sink(server, &log)));
+    drop(shards);
     server.gates.open(gates::LOADING);
     drop(switch);
-    reloaded.map(drop).map_err(|error| error.to_string())
+    reloaded.map(drop).map_err(|error| format!("the log can't be loaded, the data are as before: {error}"))
+}
+
+/// Puts these parts of databases, in the order in which they were taken out, in the place of those that are there;
+/// nothing, where there are none.
+fn exchange(server: &Server, shards: &mut Locked<'_>, parts: Vec<ShardDb>) -> Vec<ShardDb> {
+    let mut parts = parts.into_iter();
+    let mut taken = Vec::new();
+    for (index, shard) in shards.iter_mut() {
+        for db in 0..server.keyspace.databases() {
+            taken.push(std::mem::replace(shard.db(db), parts.next().unwrap_or_default()));
+        }
+        server.keyspace.set_next_expiry(index, shard.next_expiry());
+    }
+    taken
 }
 
 fn directory(settings: &LogSettings) -> LogDirectory<RealDisk> {
@@ -360,11 +384,14 @@ fn open(server: &Arc<Server>, switch: &mut Switch, log: &Arc<ActiveLog>) -> Resu
 
 /// Replies wait for each sync, or not.
 fn follow_fsync(server: &Server, policy: AppendFsync) {
-    let waiting = server.persist.is_on() && policy == AppendFsync::Always;
+    let hold = match server.persist.is_on() {
+        true => writing::usual_hold(policy),
+        false => Hold::None,
+    };
     // The log's thread lets go of replies while it holds the writer: it can't undo this with the policy before.
     let log = server.persist.active();
     let _writer = log.as_ref().map(|log| log.writer.lock());
-    server.commit.set_waiting(waiting);
+    server.commit.set_hold(hold);
 }
 
 /// CONFIG SET appendonly yes: a base of what there is, and everything from then on.
@@ -420,7 +447,7 @@ fn finish(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
     switch.last_lsn = log.buffer.appended_lsn().get();
     if let Ok(durable) = closed {
         server.commit.set_durable(Lsn(durable.get()));
-        server.commit.set_waiting(false);
+        server.commit.set_hold(Hold::None);
     }
     writing::forget_failure(server);
     server.gates.open(gates::LOG_FULL);
@@ -441,14 +468,15 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
 
 fn write_anew(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     sync_ahead(server, log);
-    let paused_at = unix_ms();
+    // Before the shards, so that nobody waits for a sync that runs: see the lock order in `persist`.
+    let mut writer = log.writer.lock();
+    if writer.failure().is_some() && !writer.needs_rewrite() {
+        // Where the disk still refuses, a new file may not be refused.
+        let _mended = writer.recover_after_error();
+    }
+    let paused_at = Instant::now();
     let (written, count, base_writer) = {
         let mut shards = server.keyspace.lock_all();
-        let mut writer = log.writer.lock();
-        if writer.failure().is_some() && !writer.needs_rewrite() {
-            // Where the disk still refuses, a new file may not be refused.
-            let _mended = writer.recover_after_error();
-        }
         let mut base = writer.begin_rewrite(&log.buffer)?;
         drop(writer);
         let written = base::write(&mut shards, &mut base);
@@ -457,10 +485,14 @@ fn write_anew(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
             Err(error) => (Err(error), 0, None),
         }
     };
-    let paused_ms = unix_ms() - paused_at;
+    let paused = paused_at.elapsed();
+    latency::paused(server, paused);
     // What came in since counts from here on.
     sync_ahead(server, log);
-    tracing::info!("AOF rewrite: {count} keys were written while all shards were held for {paused_ms} ms");
+    tracing::info!(
+        "AOF rewrite: {count} keys were written while all shards were held for {} ms",
+        paused.as_millis()
+    );
     let sealed = match (written, base_writer) {
         (Ok(()), Some(base)) => base.seal().map_err(StartError::from),
         (Err(error), _) => Err(error.into()),
@@ -517,8 +549,10 @@ fn sync_ahead(server: &Server, log: &ActiveLog) {
     log.note_write();
     let mut writer = log.writer.lock();
     match writer.write_from(&log.buffer).and_then(|_| writer.sync()) {
+        // Who waits may do so for the file that a rewrite has begun: it counts from now on.
+        Ok(_) => server.commit.set_durable(Lsn(writer.positions().durable().get())),
         // Off, or failed and said so before.
-        Ok(_) | Err(LogError::Detached | LogError::Poisoned { .. }) => {}
+        Err(LogError::Detached | LogError::Poisoned { .. }) => {}
         Err(error) => writing::fail(server, &error),
     }
 }

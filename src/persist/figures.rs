@@ -19,6 +19,8 @@ pub struct Figures {
     pub rewrite_since_ms: AtomicI64,
     /// How long the last rewrite took, in s, plus one; 0: there was none.
     rewrite_took_s_plus_one: AtomicI64,
+    /// For how long the last rewrite held all shards, in µs.
+    pub last_pause_us: AtomicI64,
     /// When the load began, in ms since 1970; 0: nothing is being loaded.
     pub loading_since_ms: AtomicI64,
     pub loading_bytes: AtomicU64,

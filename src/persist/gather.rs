@@ -8,6 +8,9 @@
 use crate::commit::Commit;
 use std::time::{Duration, Instant};
 
+/// With faster syncs than this it doesn't wait: each worker has answered whatever was ready before it asked for a sync,
+/// and looking who is back would cost more than it saves.
+const FAST_SYNC: Duration = Duration::from_micros(400);
 /// The longest wait, however slow the disk is.
 const WAIT_MAX: Duration = Duration::from_millis(1);
 /// Between two looks at who is back.
@@ -22,6 +25,9 @@ pub(super) struct Gather {
 impl Gather {
     /// Waits until those whom the last sync let go wait again, or long enough.
     pub(super) fn wait(&self, commit: &Commit) {
+        if self.usual < FAST_SYNC {
+            return;
+        }
         let expected = commit.expected_waiters();
         let until = Instant::now() + (self.usual / 4).min(WAIT_MAX);
         while commit.waiters() < expected && Instant::now() < until {

@@ -8,14 +8,15 @@
 //! * [`base`]: the keyspace as commands.
 //! * [`figures`]: what INFO and the metrics say of all this.
 //!
-//! Lock order: the switch, then shards, then the log's writer. The log's thread takes only the writer, so whoever holds
-//! shards may wait for it.
+//! Lock order: the switch, then the log's writer and shards. Only who has the switch takes both. The log's thread holds
+//! the writer while it waits for the disk, so who is to hold shards while the server runs takes the writer first.
 
 mod active;
 mod base;
 pub mod control;
 pub mod figures;
 mod gather;
+mod latency;
 mod replay;
 pub mod settings;
 mod writing;

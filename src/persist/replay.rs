@@ -35,10 +35,16 @@ const PROGRESS_COMMANDS: u64 = 1024;
 /// # Errors
 /// Damage, or a command that dispatch refuses: an unknown one, or one that doesn't fit the state.
 pub(super) fn run(server: &Server, loader: &mut Loader<RealDisk>) -> Result<u64, ReplayError> {
-    let mut replay = Replay::new(server);
-    let mut count = 0;
     let (_, total) = loader.progress_bytes();
     server.persist.figures.loading_started(total);
+    let count = run_all(server, loader);
+    server.persist.figures.loading_ended();
+    count
+}
+
+fn run_all(server: &Server, loader: &mut Loader<RealDisk>) -> Result<u64, ReplayError> {
+    let mut replay = Replay::new(server);
+    let mut count = 0;
     loop {
         let complaint = match loader.next()? {
             None => break,
@@ -58,7 +64,6 @@ pub(super) fn run(server: &Server, loader: &mut Loader<RealDisk>) -> Result<u64,
             server.persist.figures.loaded_bytes.store(loader.progress_bytes().0, Ordering::Relaxed);
         }
     }
-    server.persist.figures.loading_ended();
     Ok(count)
 }
 
@@ -117,7 +122,7 @@ impl<'a> Replay<'a> {
             effects: &mut self.effects,
             now: 0,
             access_clock: self.access_clock,
-            clock: dunlin_structures::cycles::now(),
+            stopwatch: dunlin_structures::cycles::Stopwatch::start(),
         };
         let command = self.server.commands.find_logged(args.at(0));
         let outcome = unit.execute(&mut self.session, command, args, &[], &mut self.output);

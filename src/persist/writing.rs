@@ -1,17 +1,19 @@
 //! The log's thread: writes what workers appended, syncs it as `appendfsync` says, and tells the commit gate.
 //!
 //! With `always` it writes and syncs whatever has gathered while the last sync ran: group commit, as fast as the disk
-//! is. Otherwise it writes at most once a millisecond, since a kill of the process takes back what isn't written, and
+//! is. Otherwise it writes whenever replies wait for that, since a kill of the process takes back what isn't written, and
 //! syncs once a second (`everysec`) or after a second without a write (`no`). Nobody but this thread waits for the disk.
 //!
 //! A failure closes the gate for writes. Nothing is tried again by itself: the operator frees the disk and then asks
 //! for BGREWRITEAOF, or turns the log off and on.
 
+use crate::commit::Hold;
 use crate::config::AppendFsync;
 use crate::keyspace::Lsn;
 use crate::persist::active::ActiveLog;
 use crate::persist::control;
 use crate::persist::gather::Gather;
+use crate::persist::latency;
 use crate::state::{Server, gates, unix_ms};
 use dunlin_storage::log::LogError;
 use std::error::Error;
@@ -19,8 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Between two writes, unless every write is synced.
-const WRITE_INTERVAL: Duration = Duration::from_millis(1);
 /// Other duties come round at least this often.
 const REST_MS: i64 = 100;
 const SYNC_INTERVAL_MS: i64 = 1000;
@@ -69,35 +69,63 @@ fn write(
 ) -> Result<(), LogError> {
     log.note_write();
     let mut writer = log.writer.lock();
+    writer.set_ahead(policy == AppendFsync::Always);
+    let began = Instant::now();
     let positions = writer.positions();
     let before = positions.written();
-    if writer.write_from(&log.buffer)? > before && policy == AppendFsync::No {
-        *synced_at = now; // Its syncs are counted from the last write.
+    if writer.write_from(&log.buffer)? > before {
+        log.written_at_ms.store(now, Ordering::Relaxed);
     }
+    let written_at = log.written_at_ms.load(Ordering::Relaxed);
+    let is_idle = now - written_at >= SYNC_INTERVAL_MS || now < written_at;
+    latency::wrote(server, began.elapsed());
+    server.commit.set_written(Lsn(positions.written().get()));
     if positions.written() > positions.durable() && log.unsynced_since_ms.load(Ordering::Acquire) == 0 {
         log.unsynced_since_ms.store(now, Ordering::Release);
     }
     let is_time = match policy {
         AppendFsync::Always => true,
-        // With `no` only where nothing else is written: then the file can say that its last blocks are durable.
-        AppendFsync::EverySecond | AppendFsync::No => {
-            now - *synced_at >= SYNC_INTERVAL_MS || now < *synced_at
-        }
+        AppendFsync::EverySecond => now - *synced_at >= SYNC_INTERVAL_MS || now < *synced_at,
+        // Only where nothing else is written: then the file can say that its last blocks are durable.
+        AppendFsync::No => is_idle && positions.written() > positions.durable(),
     };
     if is_time {
-        writer.sync()?;
+        let began = Instant::now();
+        if policy != AppendFsync::Always && !server.commit.waits_for_disk() {
+            // Nothing is written while the file is synced, and nobody is to wait for that: as in Redis.
+            server.commit.set_hold(Hold::None);
+        }
+        let synced = writer.sync();
+        if synced.is_err() && policy != AppendFsync::Always && !server.commit.waits_for_disk() {
+            server.commit.set_hold(usual_hold(policy));
+        }
+        synced?;
+        latency::synced(server, policy, began.elapsed());
         *synced_at = now;
         // What came in while the sync ran is as old as its beginning, at most.
         let since = if log.buffer.held_bytes() > 0 { now } else { 0 };
         log.unsynced_since_ms.store(since, Ordering::Release);
+        // Who asked while the sync ran is called now and asks again, together with those whom this sync lets go.
+        log.asked.store(false, Ordering::Release);
         server.commit.set_durable(Lsn(positions.durable().get()));
+    }
+    if is_idle {
+        writer.say_all_is_durable()?;
     }
     // Asked anew while the writer is held, as whoever changes it does: a policy read earlier may be the one before.
     let policy = server.persist.settings().fsync;
-    if policy != AppendFsync::Always && server.commit.replies_wait() && !is_late(log, now) {
-        server.commit.set_waiting(false);
+    if policy != AppendFsync::Always && !is_late(log, now) {
+        server.commit.set_hold(usual_hold(policy));
     }
     Ok(())
+}
+
+/// What replies wait for while the disk is well.
+pub(super) fn usual_hold(policy: AppendFsync) -> Hold {
+    match policy {
+        AppendFsync::Always => Hold::Durable,
+        AppendFsync::EverySecond | AppendFsync::No => Hold::Written,
+    }
 }
 
 /// Opens the gate for writes again once the buffer is half empty.
@@ -117,16 +145,14 @@ pub(super) fn drain(server: &Server, log: &ActiveLog) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Sleeps until there is something to write or sync.
+/// Sleeps until somebody asks for a write, or other duties come round.
 fn rest(log: &ActiveLog, policy: AppendFsync, now: i64, synced_at: i64) {
-    if policy != AppendFsync::Always {
-        std::thread::sleep(WRITE_INTERVAL);
+    if log.asked.swap(false, Ordering::AcqRel) {
+        return;
     }
-    if log.buffer.held_bytes() == 0 || log.writer.lock().failure().is_some() {
-        let until_sync = (synced_at + SYNC_INTERVAL_MS - now).clamp(1, REST_MS);
-        let rest_ms = if policy == AppendFsync::EverySecond { until_sync } else { REST_MS };
-        std::thread::park_timeout(Duration::from_millis(rest_ms.unsigned_abs()));
-    }
+    let until_sync = (synced_at + SYNC_INTERVAL_MS - now).clamp(1, REST_MS);
+    let rest_ms = if policy == AppendFsync::EverySecond { until_sync } else { REST_MS };
+    std::thread::park_timeout(Duration::from_millis(rest_ms.unsigned_abs()));
 }
 
 fn is_late(log: &ActiveLog, now: i64) -> bool {
@@ -137,10 +163,10 @@ fn is_late(log: &ActiveLog, now: i64) -> bool {
 /// With everysec, holds replies to writes back when the disk is two seconds behind. Called by the clockwork, since the
 /// log's own thread is then waiting for the disk.
 pub(super) fn hold_back_if_late(server: &Server, log: &ActiveLog, policy: AppendFsync, now: i64) {
-    if policy == AppendFsync::EverySecond && is_late(log, now) && !server.commit.replies_wait() {
+    if policy == AppendFsync::EverySecond && is_late(log, now) && !server.commit.waits_for_disk() {
         tracing::warn!("The disk is more than two seconds behind: replies to writes are held back.");
         server.persist.figures.delayed_syncs.fetch_add(1, Ordering::Relaxed);
-        server.commit.set_waiting(true);
+        server.commit.set_hold(Hold::Durable);
     }
 }
 

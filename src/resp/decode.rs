@@ -1,9 +1,10 @@
 //! The incremental request parser: RESP arrays of bulk strings, and inline commands.
 //!
 //! It borrows and never copies: a request is a run of [`Span`]s into the buffer that the bytes were read into.
-//! A request that is not complete yet leaves its progress in the [`Decoder`], so that bytes are looked at once
-//! however small the pieces are in which they arrive. Nothing is allocated from a length that the client merely
-//! claims: a span is recorded when its bytes are there.
+//! A request that is not complete yet leaves its progress in the [`Decoder`]: a few numbers, however many arguments
+//! have come. They are walked over once as they arrive, however small the pieces, and once more for their spans when
+//! the request is whole. Nothing is allocated from a length that the client merely claims, and a span, which is
+//! larger than a tiny argument, exists only while its request is executed.
 
 use crate::resp::error::ProtocolError;
 
@@ -32,6 +33,8 @@ pub struct Limits {
 }
 
 const INLINE_LEN_MAX: usize = 64 * 1024;
+/// Redis looks for the line's end after each 16 KiB; so much may have come when it sees it.
+pub const INLINE_SEEN_MAX: usize = INLINE_LEN_MAX + 16 * 1024;
 const MULTIBULK_LEN_MAX: i64 = i32::MAX as i64;
 const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 const UNAUTHENTICATED_BULK_MAX: i64 = 16384;
@@ -47,21 +50,26 @@ pub enum Found {
     Incomplete,
 }
 
+/// Requests of at most so many arguments get their spans while they are looked at for the first time, whole or not.
+const ARGS_AT_ONCE: i64 = 1024;
+
 /// The progress within a request that is only partly there. Offsets count from the request's first byte.
 #[derive(Default, Debug)]
 pub struct Decoder {
-    partial: Option<Box<Partial>>,
+    partial: Option<Partial>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Partial {
-    /// Arguments still to come.
-    remaining: i64,
+    /// Where its arguments begin, and how many they are.
+    first: usize,
+    count: i64,
     /// Where parsing goes on.
     offset: usize,
+    /// Arguments still to come.
+    remaining: i64,
     /// The length of the bulk whose header was read last, if its bytes are outstanding.
     bulk_len: Option<usize>,
-    spans: Vec<Span>,
 }
 
 impl Decoder {
@@ -77,8 +85,8 @@ impl Decoder {
         limits: Limits,
         spans: &mut Vec<Span>,
     ) -> Result<Found, ProtocolError> {
-        if let Some(partial) = self.partial.take() {
-            return self.resume(partial, buffer, start, limits, spans);
+        if self.partial.is_some() {
+            return self.resume(buffer, start, limits, spans);
         }
         match buffer.get(start) {
             None => Ok(Found::Incomplete),
@@ -89,7 +97,7 @@ impl Decoder {
 
     /// How many bytes must arrive before it is worth calling [`Decoder::next`] again, counted from the request's start.
     pub fn needed(&self) -> Option<usize> {
-        let partial = self.partial.as_ref()?;
+        let partial = self.partial?;
         partial.bulk_len.map(|len| partial.offset + len + 2)
     }
 
@@ -116,58 +124,48 @@ impl Decoder {
         if count <= 0 {
             return Ok(Found::Nothing { end: at });
         }
+        if count > ARGS_AT_ONCE {
+            let partial =
+                Partial { first: at - start, count, offset: at - start, remaining: count, bulk_len: None };
+            self.partial = Some(partial);
+            return self.resume(buffer, start, limits, spans);
+        }
         let first_span = spans.len();
-        match bulks(buffer, at, (count, None), limits, 0, spans)? {
+        match bulks(buffer, at, (count, None), limits, |span| spans.push(span))? {
             Progress::Whole { end } => Ok(Found::Request { end }),
-            Progress::Stopped { at, remaining, bulk_len } => {
-                self.suspend(start, at, remaining, bulk_len, spans, first_span);
+            Progress::Stopped { at: stop, remaining, bulk_len } => {
+                spans.truncate(first_span);
+                let partial = Partial { first: at - start, count, offset: stop - start, remaining, bulk_len };
+                self.partial = Some(partial);
                 Ok(Found::Incomplete)
             }
         }
     }
 
-    /// Puts the progress away, with offsets relative to the request's start.
-    #[cold]
-    fn suspend(
-        &mut self,
-        start: usize,
-        at: usize,
-        remaining: i64,
-        bulk_len: Option<usize>,
-        spans: &mut Vec<Span>,
-        first_span: usize,
-    ) {
-        let mut parked: Vec<Span> = spans.drain(first_span..).collect();
-        for span in &mut parked {
-            span.start -= start as u32;
-        }
-        self.partial = Some(Box::new(Partial { remaining, offset: at - start, bulk_len, spans: parked }));
-    }
-
-    /// Goes on with a request. What is known of it stays where it is until the request is whole, so that a piece
-    /// costs what is in it, however many arguments came before.
+    /// Goes on with a request where its bytes ended. A piece costs what is in it, however many arguments came before.
     #[cold]
     fn resume(
         &mut self,
-        mut partial: Box<Partial>,
         buffer: &[u8],
         start: usize,
         limits: Limits,
         spans: &mut Vec<Span>,
     ) -> Result<Found, ProtocolError> {
-        let at = start + partial.offset;
+        let Some(partial) = self.partial.take() else { return Ok(Found::Incomplete) };
         let outstanding = (partial.remaining, partial.bulk_len);
-        match bulks(buffer, at, outstanding, limits, start, &mut partial.spans)? {
-            Progress::Whole { end } => {
-                let absolute = |span: &Span| Span { start: span.start + start as u32, len: span.len };
-                spans.extend(partial.spans.iter().map(absolute));
-                Ok(Found::Request { end })
+        match bulks(buffer, start + partial.offset, outstanding, limits, |_| {})? {
+            Progress::Whole { .. } => {
+                spans.reserve_exact(usize::try_from(partial.count).unwrap_or(0));
+                let all = (partial.count, None);
+                // What was let in stays in, whatever the limits are by now.
+                let limits = Limits { bulk_len_max: u64::MAX, unauthenticated: false };
+                match bulks(buffer, start + partial.first, all, limits, |span| spans.push(span))? {
+                    Progress::Whole { end } => Ok(Found::Request { end }),
+                    Progress::Stopped { .. } => Ok(Found::Incomplete),
+                }
             }
             Progress::Stopped { at, remaining, bulk_len } => {
-                partial.offset = at - start;
-                partial.remaining = remaining;
-                partial.bulk_len = bulk_len;
-                self.partial = Some(partial);
+                self.partial = Some(Partial { offset: at - start, remaining, bulk_len, ..partial });
                 Ok(Found::Incomplete)
             }
         }
@@ -187,16 +185,14 @@ enum Progress {
     },
 }
 
-/// Reads arguments from `at` on: so many are outstanding, the first perhaps with its header read already. Spans count
-/// from `base`.
+/// Reads arguments from `at` on: so many are outstanding, the first perhaps with its header read already.
 #[inline]
 fn bulks(
     buffer: &[u8],
     mut at: usize,
     (mut remaining, mut bulk_len): (i64, Option<usize>),
     limits: Limits,
-    base: usize,
-    spans: &mut Vec<Span>,
+    mut found: impl FnMut(Span),
 ) -> Result<Progress, ProtocolError> {
     while remaining > 0 {
         let len = match bulk_len.take() {
@@ -213,7 +209,7 @@ fn bulks(
             return Ok(Progress::Stopped { at, remaining, bulk_len: Some(len) });
         }
         // Like Redis, the two bytes after a bulk are skipped, not checked.
-        spans.push(Span { start: (at - base) as u32, len: len as u32 });
+        found(Span { start: at as u32, len: len as u32 });
         at += len + 2;
         remaining -= 1;
     }
@@ -266,7 +262,7 @@ fn odd_line_number(
     }
 }
 
-#[inline]
+#[inline(always)] // Left to itself the compiler makes it a call: ten instructions more an argument.
 fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize, usize)>, ProtocolError> {
     match buffer.get(at) {
         None => return Ok(None),
@@ -302,13 +298,19 @@ fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize
 /// An inline command: a line of words, quoted as in a shell.
 #[cold]
 fn inline(buffer: &mut [u8], start: usize, spans: &mut Vec<Span>) -> Result<Found, ProtocolError> {
-    let Some(newline) = memchr::memchr(b'\n', &buffer[start..]) else {
+    // Words may be of one byte: what has piled up behind a gate is no line.
+    let seen = buffer.len().min(start + INLINE_SEEN_MAX);
+    let Some(newline) = memchr::memchr(b'\n', &buffer[start..seen]) else {
         return if buffer.len() - start > INLINE_LEN_MAX {
             Err(ProtocolError::TooBigInline)
         } else {
             Ok(Found::Incomplete)
         };
     };
+    // Redis only looks at lines that have no end yet, so what it takes depends on the pieces they come in.
+    if newline > INLINE_LEN_MAX {
+        return Err(ProtocolError::TooBigInline);
+    }
     let end = start + newline + 1;
     let mut line_end = start + newline;
     if line_end > start && buffer[line_end - 1] == b'\r' {

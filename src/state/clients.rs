@@ -2,6 +2,7 @@
 //!
 //! A connection owns its session; what others may see of it is here, in atomics that its worker updates once a batch.
 
+use crate::command::blocking::Blocked;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -86,6 +87,8 @@ pub struct Client {
     pub connection_bytes: AtomicU64,
     pub naming: Mutex<Naming>,
     pub user: Mutex<Arc<str>>,
+    /// What it waits with, while it waits for a key.
+    pub blocked: Mutex<Option<Arc<Blocked>>>,
     killed: AtomicBool,
     /// Wakes the connection's task, from its first poll on.
     waker: Mutex<Option<Waker>>,
@@ -123,6 +126,7 @@ impl Client {
             connection_bytes: AtomicU64::new(0),
             naming: Mutex::default(),
             user: Mutex::new(user),
+            blocked: Mutex::default(),
             killed: AtomicBool::new(false),
             waker: Mutex::new(None),
         }

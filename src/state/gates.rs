@@ -23,12 +23,20 @@ pub const SHUTTING_DOWN: u32 = 1 << 6;
 /// A `maxmemory` is set: memory is checked before a command that may need more.
 pub const MEMORY_LIMITED: u32 = 1 << 7;
 
+/// A pause of writes, or of everything.
+const PAUSED: u32 = PAUSED_WRITES | PAUSED_ALL;
+/// While one of these is closed no key is deleted because its time has come: a load must meet the state that was
+/// logged, and a pause keeps the data as they are. To readers such a key is missing all the same.
+pub const KEEPS_EXPIRED: u32 = LOADING | PAUSED;
+
 /// What holds requests back, and who waits for it to end.
 #[derive(Default)]
 pub struct Gates {
     closed: AtomicU32,
     /// When the pause ends, in ms since 1970.
     pause_ends: AtomicI64,
+    /// Held while a pause begins, changes or ends, so that none ends with the one before it.
+    pausing: Mutex<()>,
     waiting: Mutex<Vec<Waker>>,
     /// How often a gate has opened: who waits compares it with what it was when it began to wait.
     opened: AtomicU64,
@@ -58,15 +66,25 @@ impl Gates {
 
     /// Pauses requests until `until` (ms since 1970). As in Redis a later end and the stronger pause win.
     pub fn pause(&self, until: i64, all: bool) {
-        let running = self.closed() & (PAUSED_WRITES | PAUSED_ALL) != 0;
-        if !running || until > self.pause_ends.load(Ordering::Relaxed) {
+        let _one_at_a_time = self.pausing.lock();
+        if !self.is_paused() || until > self.pause_ends.load(Ordering::Relaxed) {
             self.pause_ends.store(until, Ordering::Relaxed);
         }
-        self.close(if all { PAUSED_ALL | PAUSED_WRITES } else { PAUSED_WRITES });
+        self.close(if all { PAUSED } else { PAUSED_WRITES });
     }
 
     pub fn unpause(&self) {
-        self.open(PAUSED_ALL | PAUSED_WRITES);
+        let _one_at_a_time = self.pausing.lock();
+        self.open(PAUSED);
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.closed() & PAUSED != 0
+    }
+
+    /// When the pause ends that is running, in ms since 1970; `i64::MAX`: none is.
+    pub fn next_pause_end(&self) -> i64 {
+        if self.is_paused() { self.pause_ends() } else { i64::MAX }
     }
 
     pub fn pause_ends(&self) -> i64 {
@@ -75,8 +93,12 @@ impl Gates {
 
     /// Ends a pause whose time has come.
     pub fn tick(&self, now: i64) {
-        if self.closed() & (PAUSED_ALL | PAUSED_WRITES) != 0 && now >= self.pause_ends() {
-            self.unpause();
+        if !self.is_paused() {
+            return;
+        }
+        let _one_at_a_time = self.pausing.lock();
+        if now >= self.pause_ends() {
+            self.open(PAUSED);
         }
     }
 
@@ -100,5 +122,40 @@ impl Gates {
 
     pub fn waiting(&self) -> usize {
         self.waiting.lock().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_meets_the_end_of_another_is_not_lost() {
+        let gates = Gates::default();
+        let (now, ticks) = (AtomicI64::new(0), AtomicU64::new(0));
+        let mut lost = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while now.load(Ordering::SeqCst) >= 0 {
+                    gates.tick(now.load(Ordering::SeqCst));
+                    ticks.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            for round in 1..2_000 {
+                now.store(round * 10, Ordering::SeqCst);
+                gates.pause(round * 10, false);
+                // The one before is due, and may be ending just now.
+                gates.pause(round * 10 + 5, false);
+                let seen = ticks.load(Ordering::SeqCst);
+                while ticks.load(Ordering::SeqCst) < seen + 2 {
+                    std::thread::yield_now();
+                }
+                lost += u32::from(!gates.is_paused());
+            }
+            now.store(-1, Ordering::SeqCst);
+        });
+        assert_eq!(lost, 0);
+        gates.tick(i64::MAX);
+        assert!(!gates.is_paused());
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
 
+pub mod alarm;
+pub mod backlog;
 pub mod clients;
+pub mod errand;
 pub mod gates;
 pub mod hot;
 pub mod latency;
 pub mod rates;
+pub mod rounds;
 pub mod settings;
 pub mod shutdown;
 pub mod slow_log;
@@ -29,6 +33,8 @@ pub struct Server {
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
     pub gates: gates::Gates,
+    /// What clients hold that do not read, or may not run what they sent.
+    pub backlog: backlog::Backlog,
     pub hot: hot::HotSettings,
     /// How large a collection may be before it is stored another way.
     pub thresholds: thresholds::Thresholds,
@@ -40,7 +46,9 @@ pub struct Server {
     pub latency: latency::LatencyMonitor,
     pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
-    pub alarm: crate::clock::Alarm,
+    pub alarm: alarm::Alarm,
+    /// Lets a thread wait until no worker is in the middle of a unit that began before.
+    pub rounds: rounds::Rounds,
     pub shutdown: shutdown::Shutdown,
     /// Forty hexadecimal digits, new at every start.
     pub run_id: String,
@@ -66,6 +74,15 @@ impl Server {
         self.keyspace.reclaimer.reset_freed();
         for shard in 0..crate::keyspace::SHARD_COUNT {
             self.keyspace.lock(shard).expired = 0;
+        }
+    }
+
+    /// Tells the latency monitor of an event that has just ended.
+    pub fn note_latency(&self, event: &'static str, took: std::time::Duration) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let threshold = self.hot.latency_monitor_threshold.load(Ordering::Relaxed);
+        if threshold > 0 && took_ms >= threshold {
+            self.latency.add(event, self.now() / 1000, took_ms);
         }
     }
 

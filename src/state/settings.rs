@@ -8,7 +8,7 @@ use crate::config::rewrite::{self, Extent};
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError};
 use arc_swap::{ArcSwap, Guard};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +19,20 @@ pub trait Apply: Send + Sync {
     /// # Errors
     /// What could not be applied, as `CONFIG SET` says it. Then everything is as it was before.
     fn apply(&self, before: &Config, after: &Config, changed: &[SettingId]) -> Result<(), ConfigError>;
+}
+
+/// Settings whose change may take seconds: writing all data anew, or waiting for a disk that is busy with the log.
+const SLOW: &[&str] = &[
+    "appendonly",
+    "appendfsync",
+    "aof-load-truncated",
+    "auto-aof-rewrite-percentage",
+    "auto-aof-rewrite-min-size",
+];
+
+/// Whether a change of this setting may take longer than a worker can wait.
+pub fn takes_long(name: &[u8]) -> bool {
+    SLOW.iter().any(|slow| name.eq_ignore_ascii_case(slow.as_bytes()))
 }
 
 /// The present configuration.
@@ -52,12 +66,32 @@ impl Settings {
         self.current.load()
     }
 
-    /// CONFIG SET. `may_change_protected` says whether this client may change protected settings.
+    /// CONFIG SET. `may_change_protected` says whether this client may change protected settings. Waits for the changes
+    /// that others make.
     ///
     /// # Errors
     /// In Redis' words; then nothing has changed.
     pub fn change(&self, pairs: &[(&[u8], &[u8])], may_change_protected: bool) -> Result<(), ConfigError> {
-        let _one_at_a_time = self.changing.lock();
+        let one_at_a_time = self.changing.lock();
+        self.change_held(pairs, may_change_protected, one_at_a_time)
+    }
+
+    /// As [`Settings::change`], for those who can't wait: `None` while somebody else makes a change.
+    pub fn try_change(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        may_change_protected: bool,
+    ) -> Option<Result<(), ConfigError>> {
+        let one_at_a_time = self.changing.try_lock()?;
+        Some(self.change_held(pairs, may_change_protected, one_at_a_time))
+    }
+
+    fn change_held(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        may_change_protected: bool,
+        _one_at_a_time: MutexGuard<'_, ()>,
+    ) -> Result<(), ConfigError> {
         let before = self.current.load_full();
         let (after, _) = before.set_all(pairs, may_change_protected)?;
         let changed = after.changed_since(&before);

@@ -30,13 +30,13 @@ impl Counter {
 pub const LATENCY_BUCKETS: usize = 4 * 29;
 const FIRST_POWER: u32 = 8;
 
-/// The bucket of a duration.
+/// The bucket of a duration. As a floating-point number a duration has its power and its quarter side by side.
 #[inline]
 pub fn latency_bucket(ns: u64) -> usize {
-    let ns = ns.max(1 << FIRST_POWER);
-    let power = 63 - ns.leading_zeros();
-    let quarter = (ns >> (power - 2)) as usize & 3;
-    (((power - FIRST_POWER) as usize) * 4 + quarter).min(LATENCY_BUCKETS - 1)
+    const MANTISSA_BITS_BELOW_QUARTER: u32 = f64::MANTISSA_DIGITS - 1 - 2;
+    const FIRST: usize = (f64::MAX_EXP as usize - 1 + FIRST_POWER as usize) << 2;
+    let number = ns.max(1 << FIRST_POWER) as i64 as f64;
+    ((number.to_bits() >> MANTISSA_BITS_BELOW_QUARTER) as usize - FIRST).min(LATENCY_BUCKETS - 1)
 }
 
 /// The upper end of a bucket, in ns (exclusive).
@@ -208,6 +208,11 @@ mod tests {
                 }
                 last = bucket;
             }
+        }
+        assert_eq!((latency_bucket(0), latency_bucket(u64::MAX)), (0, LATENCY_BUCKETS - 1));
+        for bucket in 0..LATENCY_BUCKETS - 1 {
+            let end = latency_bucket_end(bucket);
+            assert_eq!((latency_bucket(end - 1), latency_bucket(end)), (bucket, bucket + 1));
         }
     }
 }

@@ -31,15 +31,18 @@ fn a_log_cut_anywhere_in_its_last_records_starts_with_those_before() {
     assert_eq!(blocks.len(), 20);
     // Where each block ends.
     let ends: Vec<usize> = blocks[1..].iter().copied().chain([bytes.len()]).collect();
-    for cut in (blocks[18] - 3..bytes.len()).step_by(17) {
+    for cut in blocks[18] - 3..bytes.len() {
         let _emptied = std::fs::remove_dir_all(dir.path().join("appendonlydir"));
         std::fs::create_dir(dir.path().join("appendonlydir")).expect("a directory");
         std::fs::write(&file, &bytes[..cut]).expect("written");
         let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
         std::fs::write(dir.path().join("appendonlydir/appendonly.aof.manifest"), manifest).expect("written");
-        let refused = Server::start(dir.path(), &["--aof-load-truncated", "no"]).err();
         let whole = ends.contains(&cut);
-        assert_eq!(refused.is_none(), whole, "cut at {cut}: {refused:?}");
+        // A start takes its time, and this one isn't about where exactly the cut is.
+        if whole || cut % 16 == 0 {
+            let refused = Server::start(dir.path(), &["--aof-load-truncated", "no"]).err();
+            assert_eq!(refused.is_none(), whole, "cut at {cut}: {refused:?}");
+        }
         let server = Server::start(dir.path(), &[]).expect("a torn end is cut");
         assert_eq!(server.said().contains("The log ended torn"), !whole, "cut at {cut}: {}", server.said());
         let expected = ends.iter().filter(|end| **end <= cut).count();
@@ -114,7 +117,7 @@ fn a_bit_that_flips_in_an_idle_log_stops_the_start() {
         let began = std::time::Instant::now();
         let mut bytes = loop {
             let bytes = std::fs::read(&file).expect("the log");
-            if bytes.windows(7).any(|bytes| bytes == b"#DL end") {
+            if bytes.windows(7).any(|bytes| bytes == b" len=0 ") {
                 break bytes;
             }
             assert!(began.elapsed().as_secs() < 30, "{fsync}: it never says that all is durable");

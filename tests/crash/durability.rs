@@ -27,14 +27,32 @@ fn until(mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn the_disk_is_synced_before_the_reply_leaves() {
+    check_order("always", true);
+}
+
+#[test]
+fn the_log_is_written_before_the_reply_leaves() {
+    check_order("no", false);
+}
+
+/// Looks at the system calls of ten writes.
+fn check_order(fsync: &str, synced: bool) {
     let dir = tempfile::tempdir().expect("a directory");
     let trace = dir.path().join("trace");
     let mut command = Command::new("strace");
     command
-        .args(["-D", "-f", "-s", "4096", "-e", "trace=write,writev,sendto,sendmsg,fdatasync,fsync", "-o"])
+        .args([
+            "-D",
+            "-f",
+            "-s",
+            "4096",
+            "-e",
+            "trace=write,writev,pwritev,sendto,sendmsg,fdatasync,fsync",
+            "-o",
+        ])
         .arg(&trace)
         .arg(env!("CARGO_BIN_EXE_dunlin"))
-        .args(arguments(dir.path(), &["--appendfsync", "always"]));
+        .args(arguments(dir.path(), &["--appendfsync", fsync]));
     let server = Server::spawn(dir.path(), command).expect("strace runs it (scripts/test installs strace)");
     let mut client = server.connect();
     let values: Vec<String> = (0..10).map(|n| format!("value-{n}-of-its-own")).collect();
@@ -55,10 +73,10 @@ fn the_disk_is_synced_before_the_reply_leaves() {
     };
     for pair in values.windows(2) {
         let written = after(0, &|call| call.contains("SET") && call.contains(&pair[1]), "write to the log");
-        let synced = |call: &str| call.contains("fdatasync") && call.trim_end().ends_with("= 0");
-        let synced = after(written, &synced, "fdatasync");
+        let is_sync = |call: &str| call.contains("fdatasync") && call.trim_end().ends_with("= 0");
+        let done = if synced { after(written, &is_sync, "fdatasync") } else { written };
         let replied = after(0, &|call| call.contains(&pair[0]) && !call.contains("SET"), "reply");
-        assert!(synced < replied, "{}\n{}\n{}", calls[written], calls[synced], calls[replied]);
+        assert!(done < replied, "{}\n{}\n{}", calls[written], calls[done], calls[replied]);
     }
 }
 
@@ -184,4 +202,73 @@ fn debug_loadaof_gives_back_what_the_log_holds() {
     let server = Server::start(dir.path(), &[]).expect("it starts again");
     assert_eq!(server.connect().call(&["GET", "key:99"]), "500");
     assert_eq!(server.connect().call(&["DBSIZE"]), ":101");
+}
+
+/// A server with one worker, a log and so many keys that to write or read them all takes a while.
+fn busy_server(dir: &std::path::Path, appendonly: &str) -> Server {
+    let options = ["--enable-debug-command", "yes", "--io-threads", "1", "--appendonly", appendonly];
+    let server = Server::start(dir, &options).expect("it starts");
+    assert_eq!(server.connect().call(&["DEBUG", "POPULATE", "200000"]), "+OK");
+    server
+}
+
+#[test]
+fn turning_the_log_on_holds_up_no_other_client_of_the_worker() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = busy_server(dir.path(), "no");
+    let (mut first, mut second, mut other) = (server.connect(), server.connect(), server.connect());
+    first.send(&["CONFIG", "SET", "appendonly", "yes"]).expect("it reads");
+    while !other.call(&["INFO", "persistence"]).contains("aof_rewrite_in_progress:1") {
+        assert!(first.poll_reply().is_none(), "nobody else was served meanwhile");
+    }
+    // Changes are made one after the other, and who waits for another's holds nobody up either.
+    second.send(&["CONFIG", "SET", "timeout", "77"]).expect("it reads");
+    assert_eq!(other.call(&["PING"]), "+PONG");
+    assert_eq!(first.reply().expect("it answers"), "+OK");
+    assert_eq!(second.reply().expect("it answers"), "+OK");
+    assert!(other.call(&["INFO", "persistence"]).contains("aof_enabled:1"));
+    assert_eq!(other.call(&["CONFIG", "SET", "appendonly", "no"]), "+OK");
+    assert_eq!(other.call(&["DBSIZE"]), ":200000");
+}
+
+#[test]
+fn while_the_log_is_read_anew_clients_are_told_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = busy_server(dir.path(), "yes");
+    let (mut first, mut other) = (server.connect(), server.connect());
+    first.send(&["DEBUG", "LOADAOF"]).expect("it reads");
+    let loading = "-LOADING Redis is loading the dataset in memory";
+    while other.call(&["GET", "key:1"]) != loading {
+        assert!(first.poll_reply().is_none(), "nobody was told");
+    }
+    // DEBUG itself answers while data are loaded, but not about the data.
+    let digest = other.call(&["DEBUG", "DIGEST"]);
+    assert!(digest == loading || first.reply().is_ok_and(|reply| reply == "+OK"), "{digest}");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_anew_leaves_the_data_as_they_are() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &["--enable-debug-command", "yes"]).expect("it starts");
+    let mut client = server.connect();
+    for n in 0..500 {
+        assert_eq!(client.call(&["SET", &format!("key:{n}"), "value"]), "+OK");
+    }
+    assert_eq!(client.call(&["SET", "volatile", "1", "PX", "200"]), "+OK");
+    let file = std::fs::read_dir(dir.path().join("appendonlydir"))
+        .expect("the log is there")
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .find(|path| path.display().to_string().ends_with("incr.aof"))
+        .expect("it has a file");
+    let mut bytes = std::fs::read(&file).expect("it can be read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    // In place: the server has the file open.
+    let mut damaged = std::fs::OpenOptions::new().write(true).open(&file).expect("it can be written");
+    std::io::Write::write_all(&mut damaged, &bytes).expect("it can be written");
+    let refused = client.call(&["DEBUG", "LOADAOF"]);
+    assert!(refused.starts_with("-ERR the log can't be loaded, the data are as before: "), "{refused}");
+    assert_eq!(client.call(&["GET", "key:499"]), "value");
+    assert!(client.call(&["INFO", "persistence"]).contains("loading:0"));
+    while client.call(&["DBSIZE"]) != ":500" {}
 }

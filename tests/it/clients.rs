@@ -1,4 +1,4 @@
-//! redis-rs doing real work, over TCP and the unix socket, in RESP2 and RESP3.
+//! redis-rs doing real work, over TCP, the unix socket and TLS, in RESP2 and RESP3.
 
 use crate::common::network::Served;
 use redis::{Commands, Connection, Value, pipe};
@@ -51,7 +51,10 @@ fn work(connection: &mut Connection) -> redis::RedisResult<()> {
 
 fn check(scheme: &str, options: &str) {
     let served = Served::start(&["--io-threads", "2"]);
-    let mut connection = served.redis(scheme, options);
+    check_connection(served.redis(scheme, options), options);
+}
+
+fn check_connection(mut connection: Connection, options: &str) {
     work(&mut connection).expect("every command is served");
     let settings: Value =
         redis::cmd("CONFIG").arg("GET").arg("port").query(&mut connection).expect("it is served");
@@ -68,6 +71,70 @@ fn over_tcp() {
 fn over_the_unix_socket() {
     check("unix", "");
     check("unix", "?protocol=resp3");
+}
+
+/// With rustls on its side, which trusts the test's own authority and no other.
+#[cfg(feature = "tls")]
+mod over_tls {
+    use super::check_connection;
+    use crate::common::certificates::{Authority, Identity};
+    use crate::common::network::Served;
+    use redis::{Client, ClientTlsConfig, Connection, RedisResult, TlsCertificates};
+
+    fn serve(authority: &Authority, auth_clients: &str) -> Served {
+        let options = authority.options(auth_clients);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        Served::start_with_tls(&[&options[..], &["--io-threads", "2"]].concat())
+    }
+
+    fn connect(
+        served: &Served,
+        host: &str,
+        options: &str,
+        trusted: &Authority,
+        shown: Option<Identity>,
+    ) -> RedisResult<Connection> {
+        let url = format!("rediss://{host}:{}/{options}", served.port);
+        let client_tls = shown.map(|identity| ClientTlsConfig {
+            client_cert: identity.certificate.into_bytes(),
+            client_key: identity.key.into_bytes(),
+        });
+        let root_cert = Some(trusted.certificate().into_bytes());
+        Client::build_with_tls(url, TlsCertificates { client_tls, root_cert })?.get_connection()
+    }
+
+    #[test]
+    fn by_address_and_by_name() {
+        let authority = Authority::new();
+        let served = serve(&authority, "no");
+        for (host, options) in [("127.0.0.1", ""), ("localhost", "?protocol=resp3")] {
+            let connection = connect(&served, host, options, &authority, None);
+            check_connection(connection.expect("the certificate is good"), options);
+        }
+    }
+
+    #[test]
+    fn with_a_certificate_of_the_clients() {
+        let authority = Authority::new();
+        let served = serve(&authority, "yes");
+        for options in ["", "?protocol=resp3"] {
+            let connection = connect(&served, "127.0.0.1", options, &authority, Some(authority.identity()));
+            check_connection(connection.expect("both certificates are good"), options);
+        }
+        let without = connect(&served, "127.0.0.1", "", &authority, None);
+        assert!(without.is_err(), "a client without a certificate came in");
+        let strange = Authority::new().identity();
+        let strange = connect(&served, "127.0.0.1", "", &authority, Some(strange));
+        assert!(strange.is_err(), "a client of another authority came in");
+    }
+
+    #[test]
+    fn a_server_of_another_authority_is_not_talked_to() {
+        let served = serve(&Authority::new(), "no");
+        let refused = connect(&served, "127.0.0.1", "", &Authority::new(), None);
+        let refused = refused.err().expect("its certificate is nobody's").to_string();
+        assert!(refused.contains("certificate"), "{refused}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod clients;
 mod common;
 mod configuration;
 mod fuzz;
+mod handshakes;
 mod network;
+mod observability_port;
 mod protocol;
 mod start_and_stop;

@@ -37,6 +37,19 @@ fn protocol_errors_are_said_and_close_the_connection() {
     served.tcp().ping();
 }
 
+/// Who wants no replies is not told either; the connection is closed all the same.
+#[test]
+fn protocol_errors_are_not_said_to_those_who_want_no_replies() {
+    let served = Served::start(&["--io-threads", "1"]);
+    check_ends(&served, b"PING\r\nCLIENT REPLY OFF\r\n*x\r\n", b"+PONG\r\n");
+    check_ends(&served, b"PING\r\nCLIENT REPLY SKIP\r\n*x\r\n", b"+PONG\r\n");
+    check_ends(
+        &served,
+        b"CLIENT REPLY OFF\r\nCLIENT REPLY ON\r\n*x\r\n",
+        b"+OK\r\n-ERR Protocol error: invalid multibulk length\r\n",
+    );
+}
+
 #[test]
 fn who_must_authenticate_may_send_only_little() {
     let served = Served::start(&["--io-threads", "1", "--requirepass", "secret"]);

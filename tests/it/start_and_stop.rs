@@ -121,6 +121,42 @@ fn signals_and_shutdown_end_it_and_tidy_up() {
 }
 
 #[test]
+fn signals_do_what_their_settings_say() {
+    use rustix::process::Signal;
+    let directory = directory();
+    let mut server = Server::start(&directory, &["--shutdown-on-sigint", "save now"]);
+    let mut client = server.connect();
+    // What can't be saved is a reason to stay, as with SHUTDOWN SAVE.
+    server.signal(Signal::INT);
+    server.until_said("SIGINT received but the server does not stop: SHUTDOWN SAVE");
+    assert_eq!(client.say("CONFIG SET shutdown-on-sigterm save"), "OK");
+    server.signal(Signal::TERM);
+    server.until_said("SIGTERM received but the server does not stop");
+    assert_eq!(client.say("PING"), "PONG");
+    assert_eq!(client.send(&["CONFIG", "SET", "shutdown-on-sigterm", "save force"]), "OK");
+    server.signal(Signal::TERM);
+    let (status, log) = server.wait();
+    assert!(status.success() && log.contains("bye bye"), "{status} {log}");
+}
+
+#[test]
+fn the_log_has_the_time_of_the_zone() {
+    let directory = directory();
+    let mut command = command(&directory);
+    // A zone that needs no file: east of Greenwich by five hours and a half.
+    command.args(QUIET).env("TZ", "TEST-05:30");
+    let server = Server::launch(&directory, command);
+    let time = server.connect().say("TIME");
+    let utc_s: i64 = time.split(' ').next().and_then(|s| s.parse().ok()).expect("it is a time");
+    let line = server.start.lines().last().expect("it said something");
+    let clock = line.split(' ').nth(4).expect("the time stands fifth");
+    let parts: Vec<i64> = clock[..8].split(':').map(|part| part.parse().expect("a number")).collect();
+    let said_s = parts[0] * 3600 + parts[1] * 60 + parts[2];
+    let behind_s = (utc_s + 5 * 3600 + 30 * 60 - said_s).rem_euclid(86_400);
+    assert!(behind_s < 600, "{line} at {time}");
+}
+
+#[test]
 fn it_goes_into_the_background_when_it_is_ready() {
     let directory = directory();
     let daemon = [QUIET, &["--daemonize", "yes", "--pidfile", "pid", "--logfile", "log", "-"]].concat();

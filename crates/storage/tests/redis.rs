@@ -171,6 +171,36 @@ fn redis_loads_ours_and_we_load_what_it_adds() {
     redis.stop();
 }
 
+/// As after kill -9 with appendfsync always: behind the last block the file goes on with lines that mean nothing.
+#[test]
+fn redis_goes_on_behind_room_that_was_made_ready() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (_, mut writer, buffer) = resume(dir.path()).expect("a new log");
+    writer.set_ahead(true);
+    for n in 0..100 {
+        buffer.append(0, &command(&["SET", "a", &n.to_string()]));
+        writer.write_from(&buffer).expect("written");
+        writer.sync().expect("synced");
+    }
+    drop(writer);
+    let path = dir.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+    assert_eq!(std::fs::metadata(&path).expect("a file").len(), 1 << 20);
+    check_aof(dir.path());
+    for timestamps in ["yes", "no"] {
+        let mut redis = Redis::start(dir.path(), &["--aof-timestamp-enabled", timestamps]);
+        redis.call(&["INCR", "a"]);
+        redis.stop();
+        check_aof(dir.path());
+    }
+    let (lines, mut writer, buffer) = resume(dir.path()).expect("loads");
+    assert_eq!(lines[99..], ["0 SET a 99", "0 INCR a", "0 INCR a"]);
+    buffer.append(0, &command(&["INCR", "a"]));
+    writer.close(&buffer).expect("closed");
+    let mut redis = Redis::start(dir.path(), &[]);
+    assert_eq!(redis.call(&["GET", "a"]), "102");
+    redis.stop();
+}
+
 #[test]
 fn we_load_what_redis_wrote() {
     let dir = tempfile::tempdir().expect("a directory");

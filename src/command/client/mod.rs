@@ -5,6 +5,7 @@
 mod kill;
 mod list;
 
+use crate::command::blocking;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
@@ -173,6 +174,17 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         ..SUBCOMMAND
     },
     CommandSpec {
+        name: "unblock",
+        arity: -3,
+        flags: OPERATOR,
+        since: "5.0.0",
+        summary: "Unblocks a client blocked by a blocking command from a different connection.",
+        complexity: "O(log N) where N is the number of client connections",
+        syntax: "client-id [TIMEOUT | ERROR]",
+        run: Run::Unlocked(unblock),
+        ..SUBCOMMAND
+    },
+    CommandSpec {
         name: "unpause",
         arity: 2,
         flags: OPERATOR,
@@ -183,6 +195,21 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         ..SUBCOMMAND
     },
 ];
+
+/// Ends another client's wait for a key.
+fn unblock(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    args.seek(3);
+    let with_error = match args.remaining() {
+        0 => false,
+        1 if args.accept("TIMEOUT") => false,
+        1 if args.accept("ERROR") => true,
+        _ => return Err(CommandError::text("CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let id = args.integer_at(2)?;
+    let did = u64::try_from(id).is_ok_and(|id| blocking::unblock(cx.server, id, with_error));
+    cx.reply.flag(did);
+    Ok(())
+}
 
 fn id(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.reply.integer(cx.session.client.id as i64);
@@ -267,12 +294,15 @@ fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let until = cx.now().checked_add(timeout).ok_or(CommandError::text("timeout is out of range"))?;
     cx.server.gates.pause(until, all);
+    cx.server.alarm.due_at(until);
     cx.reply.ok();
     Ok(())
 }
 
 fn unpause(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.server.gates.unpause();
+    // What has expired meanwhile goes now.
+    cx.server.alarm.due_at(cx.now());
     cx.reply.ok();
     Ok(())
 }
@@ -344,6 +374,8 @@ fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
             "    Set client meta attr. Options are:",
             "    * LIB-NAME: the client lib name.",
             "    * LIB-VER: the client lib version.",
+            "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+            "    Unblock the specified blocked client.",
             "NO-EVICT (ON|OFF)",
             "    Protect current client connection from eviction.",
             "NO-TOUCH (ON|OFF)",

@@ -120,3 +120,36 @@ fn a_pause_parks() {
     client.server.gates.unpause();
     assert_eq!(client.say("GET a"), "$1\r\nb\r\n");
 }
+
+#[test]
+fn nothing_is_deleted_by_time_while_clients_are_paused() {
+    for pause in ["CLIENT PAUSE 100000 WRITE", "CLIENT PAUSE 100000 ALL"] {
+        let mut client = TestClient::new();
+        client.say("SET k v PX 10");
+        client.say("SET other v PX 10");
+        client.effects();
+        client.pass(20);
+        assert_eq!(client.say(pause), "+OK\r\n");
+        let (server, now) = (std::sync::Arc::clone(&client.server), client.now);
+        let shard = crate::keyspace::Position::of(b"k").shard();
+        assert!(!crate::command::expiring::expire_due(&server, &mut Default::default(), shard, now));
+        if pause.ends_with("WRITE") {
+            for (line, expect) in [
+                ("GET k", "$-1\r\n"),
+                ("TTL k", ":-2\r\n"),
+                ("OBJECT ENCODING k", "$-1\r\n"),
+                ("EXISTS k other", ":0\r\n"),
+                ("SCAN 0", "*2\r\n$1\r\n0\r\n*0\r\n"),
+                ("KEYS *", "*0\r\n"),
+                ("RANDOMKEY", "$-1\r\n"),
+                ("DBSIZE", ":2\r\n"),
+            ] {
+                assert_eq!(client.say(line), expect, "{line}");
+            }
+        }
+        assert_eq!((client.effects(), client.events().pop()), (vec![], Some("0: expire other".into())));
+        client.server.gates.unpause();
+        assert_eq!((client.say("GET k"), client.say("DBSIZE")), ("$-1\r\n".into(), ":1\r\n".into()));
+        assert_eq!(client.effects(), ["0: DEL k"]);
+    }
+}

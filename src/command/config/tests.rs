@@ -1,4 +1,5 @@
 use crate::command::testing::{TestClient, check};
+use crate::state::gates;
 
 #[test]
 fn settings_are_read_and_changed() {
@@ -30,4 +31,28 @@ fn settings_are_read_and_changed() {
     assert!(client.say("HELLO 3").starts_with('%'));
     assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
     assert!(client.say("CONFIG HELP").contains("RESETSTAT\r\n"));
+}
+
+#[test]
+fn while_data_are_loaded_some_settings_stay() {
+    let mut client = TestClient::new();
+    client.server.gates.close(gates::LOADING);
+    const LOADING: &str = "-LOADING Redis is loading the dataset in memory\r\n";
+    for (line, expect) in [
+        ("CONFIG SET timeout 7", "+OK\r\n"),
+        ("CONFIG SET timeout 8 appendonly maybe", LOADING),
+        ("CONFIG SET repl-diskless-load disabled", LOADING),
+        ("CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$1\r\n7\r\n"),
+        (
+            "CONFIG SET dir /tmp",
+            "-ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config\r\n",
+        ),
+        ("DEBUG DIGEST", "-ERR DEBUG command not allowed"),
+        ("GET a", LOADING),
+        ("PING", LOADING),
+        ("ECHO hi", "$2\r\nhi\r\n"),
+    ] {
+        let reply = client.say(line);
+        assert!(reply.starts_with(expect), "{line}: {reply}");
+    }
 }

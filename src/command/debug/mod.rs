@@ -11,6 +11,7 @@ use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
 use crate::resp::{Args, CommandError};
+use crate::state::gates;
 use dunlin_structures::{glob, number};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     ..CommandSpec::BLANK
 }];
 
+/// The subcommands that look at data or change them.
+const ON_DATA: &[&str] = &["digest", "digest-value", "loadaof", "object", "populate"];
+
 /// The longest that DEBUG SLEEP sleeps, in s.
 const SLEEP_MAX: f64 = 3600.0;
 
@@ -41,6 +45,11 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let given = args.at(1);
     args.seek(2);
+    // Part of the data says nothing, and what is changed while the log is read would mix with it.
+    let is_loading = cx.server.gates.closed() & gates::LOADING != 0;
+    if is_loading && cx.session.errand.is_none() && ON_DATA.iter().any(|name| is(given, name)) {
+        return Err(CommandError::Loading);
+    }
     match (given.to_ascii_lowercase().as_slice(), args.len()) {
         (b"help", 2) => help(cx),
         (b"sleep", 3) => sleep(cx, args),
@@ -57,10 +66,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
         (b"populate", 3..=5) => populate::populate(cx, args)?,
         (b"loadaof", 2) => {
-            if let Some(server) = cx.server.this.upgrade() {
-                server.persist.reload(&server).map_err(CommandError::formatted)?;
+            let Some(server) = cx.server.this.upgrade() else { return Ok(()) };
+            let reload = move || server.persist.reload(&server).map_err(CommandError::formatted);
+            if let Some(reloaded) = cx.aside("loadaof", reload) {
+                reloaded?;
+                cx.reply.ok();
             }
-            cx.reply.ok();
         }
         (b"log", 3) => {
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
@@ -79,6 +90,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         _ => return Err(CommandError::TryHelp { given: given.into(), container: "debug" }),
     }
     Ok(())
+}
+
+fn is(given: &[u8], name: &str) -> bool {
+    given.eq_ignore_ascii_case(name.as_bytes())
 }
 
 /// Where Redis reads a number as C's atoi does, anything that isn't one is 0.

@@ -1,6 +1,6 @@
 //! DEBUG POPULATE: many keys at once.
 
-use crate::command::dispatch::append_effects;
+use crate::command::dispatch::{append_effects, count_keys};
 use crate::command::{CommandResult, Context};
 use crate::keyspace::door::{Access, Expiry};
 use crate::keyspace::effect::EffectWriter;
@@ -28,7 +28,7 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
     };
     let server = cx.server;
     let now = cx.now();
-    let access = Access { clock: Server::access_clock(now), no_touch: true };
+    let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
     let mut effects = EffectBuffer::default();
     for index in 0..count {
         let number = index.to_string();
@@ -60,7 +60,9 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
             slot if slot.exists() => drop(slot),
             slot => slot.put_string(StringValue::Text(&value), Expiry::Clear, change),
         }
-        append_effects(server, keys.finish(), Some(cx.stats));
+        let finished = keys.finish();
+        count_keys(cx.stats, &finished);
+        append_effects(server, finished);
     }
     cx.reply.ok();
     Ok(())

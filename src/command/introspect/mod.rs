@@ -339,55 +339,52 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.bulk_str("flags");
     key_flags(reply, spec.flags);
     reply.bulk_str("begin_search");
-    let mut part = |kind: &str, fields: &[(&str, Field)]| {
-        reply.map(2);
-        reply.bulk_str("type");
-        reply.bulk_str(kind);
-        reply.bulk_str("spec");
-        reply.map(fields.len());
-        for (name, value) in fields {
-            reply.bulk_str(name);
-            match value {
-                Field::Number(number) => reply.integer(*number),
-                Field::Word(word) => reply.bulk_str(word),
-            }
-        }
-    };
     match spec.begin {
-        Begin::Index(index) => part("index", &[("index", Field::Number(i64::from(index)))]),
+        Begin::Index(index) => key_search(reply, "index", &[("index", number(index))]),
         Begin::Keyword(word, from) => {
-            part("keyword", &[("keyword", Field::Word(word)), ("startfrom", Field::Number(i64::from(from)))])
+            key_search(reply, "keyword", &[("keyword", Field::Word(word)), ("startfrom", number(from))]);
         }
-        Begin::Unknown => part("unknown", &[]),
+        Begin::Unknown => key_search(reply, "unknown", &[]),
     }
     reply.bulk_str("find_keys");
-    let mut part = |kind: &str, fields: &[(&str, i64)]| {
-        reply.map(2);
-        reply.bulk_str("type");
-        reply.bulk_str(kind);
-        reply.bulk_str("spec");
-        reply.map(fields.len());
-        for (name, value) in fields {
-            reply.bulk_str(name);
-            reply.integer(*value);
-        }
-    };
     match spec.find {
-        Find::Range { last, step, limit } => part(
+        Find::Range { last, step, limit } => key_search(
+            reply,
             "range",
-            &[("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", i64::from(limit))],
+            &[("lastkey", number(last)), ("keystep", number(step)), ("limit", number(limit))],
         ),
-        Find::Counted { count, first, step } => part(
+        Find::Counted { count, first, step } => key_search(
+            reply,
             "keynum",
-            &[("keynumidx", i64::from(count)), ("firstkey", i64::from(first)), ("keystep", i64::from(step))],
+            &[("keynumidx", number(count)), ("firstkey", number(first)), ("keystep", number(step))],
         ),
-        Find::Unknown => part("unknown", &[]),
+        Find::Unknown => key_search(reply, "unknown", &[]),
+    }
+}
+
+/// How the first key, or the others, are found.
+fn key_search(reply: &mut Reply<'_>, kind: &str, fields: &[(&str, Field)]) {
+    reply.map(2);
+    reply.bulk_str("type");
+    reply.bulk_str(kind);
+    reply.bulk_str("spec");
+    reply.map(fields.len());
+    for (name, value) in fields {
+        reply.bulk_str(name);
+        match value {
+            Field::Number(number) => reply.integer(*number),
+            Field::Word(word) => reply.bulk_str(word),
+        }
     }
 }
 
 enum Field {
     Number(i64),
     Word(&'static str),
+}
+
+fn number(number: impl Into<i64>) -> Field {
+    Field::Number(number.into())
 }
 
 fn key_flags(reply: &mut Reply<'_>, flags: KeyFlags) {

@@ -213,6 +213,9 @@ fn walk(
 
 /// Deletes some of what has expired in a shard: in this unit if it holds the shard, else in one of its own.
 pub(super) fn drop_expired(cx: &mut Context<'_>, shard: usize) {
+    if cx.keys.access.keeps_expired {
+        return;
+    }
     if cx.keys.holds(shard) {
         cx.keys.expire_due(shard, expiring::KEYS_PER_VISIT);
     } else {

@@ -364,7 +364,7 @@ fn plant_list(client: &TestClient, key: &[u8]) {
     let mut effects = EffectBuffer::default();
     let keyspace = &client.server.keyspace;
     let locked = keyspace.lock_one(Position::of(key).shard());
-    let access = Access { clock: 0, no_touch: true };
+    let access = Access { clock: 0, no_touch: true, keeps_expired: false };
     let request = Args::new(&[], &[]);
     let mut keys = Keys::new(keyspace, locked, &[], 0, client.now, access, request, &mut effects, &Silence);
     let list = Entry::boxed(key, Kind::List, Box::new(SomeList), None);

@@ -79,6 +79,13 @@ fn errors_name_line_text_and_what_would_be_right() {
             "wrong number of arguments",
             Some("'port' takes a whole number from 0 to 65535."),
         ),
+        (
+            "shutdown-on-sigint",
+            1,
+            "shutdown-on-sigint",
+            "argument(s) must be one of the following: default, save, nosave, now, force",
+            Some("'shutdown-on-sigint' takes one or more of default, save, nosave, now, force."),
+        ),
         ("bind \"a", 1, "bind \"a", "Unbalanced quotes in configuration line", None),
         ("xyzzy 1", 1, "xyzzy 1", BAD, None),
         (

@@ -136,6 +136,14 @@ proptest! {
 }
 
 #[test]
+fn a_file_of_everything_keeps_one_of_two_empty_lines() {
+    let old = b"masterauth \"\"\nmasterauth \"\"\n";
+    let config = load(old).expect("it is right");
+    let text = rewrite(old, &config, Extent::Everything);
+    assert!(text.starts_with(b"masterauth \"\"\n\n#"), "{}", text.escape_ascii());
+}
+
+#[test]
 fn a_file_of_everything_says_the_same() {
     let config = load(b"port 7000\nmaxmemory 1gb\nrequirepass \"a b\"\n").expect("it is right");
     let text = rewrite(b"", &config, Extent::Everything);

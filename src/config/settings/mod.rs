@@ -67,11 +67,13 @@ pub fn find(name: &[u8]) -> Option<SettingId> {
 /// The name (or older name) that is fewest edits away from a misspelt one, if any is near enough to be meant.
 pub fn nearest(name: &[u8], others: &[&'static str]) -> Option<&'static str> {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let allowed = (name.chars().count() / 3).clamp(1, 4);
+    let len = name.chars().count();
+    let allowed = (len / 3).clamp(1, 4);
     let names = all()
         .filter(|(_, setting)| !setting.hidden)
         .flat_map(|(_, setting)| std::iter::once(setting.name).chain(setting.alias));
-    let names = names.chain(others.iter().copied());
+    // Each letter too many or too few is an edit.
+    let names = names.chain(others.iter().copied()).filter(|name| name.len().abs_diff(len) <= allowed);
     let nearest = names.map(|candidate| (edits(&name, candidate), candidate)).min()?;
     (nearest.0 <= allowed).then_some(nearest.1)
 }

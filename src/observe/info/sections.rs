@@ -60,12 +60,9 @@ pub(super) fn clients(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("client_recent_max_input_buffer", clients.input_max);
     lines.add("client_recent_max_output_buffer", clients.output_max);
     lines.add("blocked_clients", clients.blocked);
-    lines.constants(&[
-        ("tracking_clients", "0"),
-        ("clients_in_timeout_table", "0"),
-        ("total_blocking_keys", "0"),
-        ("total_blocking_keys_on_nokey", "0"),
-    ]);
+    lines.constants(&[("tracking_clients", "0"), ("clients_in_timeout_table", "0")]);
+    lines.add("total_blocking_keys", server.keyspace.sum(|shard| shard.waiters.key_count()));
+    lines.add("total_blocking_keys_on_nokey", server.keyspace.sum(|shard| shard.waiters.missing_key_count()));
 }
 
 pub(super) fn persistence(server: &Server, _: i64, lines: &mut Lines) {

@@ -34,11 +34,11 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
     ]);
     lines.add("keyspace_hits", totals.hits);
     lines.add("keyspace_misses", totals.misses);
+    lines.constants(&[("pubsub_channels", "0"), ("pubsub_patterns", "0"), ("pubsubshard_channels", "0")]);
+    // Nothing forks: it is the time for which a rewrite held everybody up.
+    let log = &server.persist.figures;
+    lines.add("latest_fork_usec", log.last_pause_us.load(Relaxed));
     lines.constants(&[
-        ("pubsub_channels", "0"),
-        ("pubsub_patterns", "0"),
-        ("pubsubshard_channels", "0"),
-        ("latest_fork_usec", "0"),
         ("total_forks", "0"),
         ("migrate_cached_sockets", "0"),
         ("slave_expires_tracked_keys", "0"),

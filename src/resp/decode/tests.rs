@@ -53,6 +53,31 @@ fn requests_in_any_pieces() {
     check("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$12\r\n0123456789ab\r\n", &[&["SET", "k", "0123456789ab"]], None);
 }
 
+/// Requests of so many arguments take another way than short ones.
+#[test]
+fn requests_of_many_arguments_in_any_pieces() {
+    for count in [ARGS_AT_ONCE, ARGS_AT_ONCE + 1, 3 * ARGS_AT_ONCE] {
+        let words: Vec<Vec<u8>> = (0..count).map(|number| number.to_string().into_bytes()).collect();
+        let mut input = format!("*{count}\r\n").into_bytes();
+        for word in &words {
+            input.extend(format!("${}\r\n", word.len()).bytes().chain(word.iter().copied()).chain(*b"\r\n"));
+        }
+        input.extend(b"*1\r\n$4\r\nPING\r\n");
+        let expected = (vec![words, vec![b"PING".to_vec()]], None);
+        let every_byte: Vec<usize> = (0..input.len()).collect();
+        for cuts in [&[][..], &[1], &[9], &[input.len() / 2, input.len() - 20], &every_byte] {
+            assert_eq!(feed(&input, cuts), expected, "{count} {}", cuts.len());
+        }
+        // What is wrong in the middle is found there.
+        let middle = b"\r\n$3\r\n900\r\n";
+        let at = input.windows(middle.len()).position(|bytes| bytes == middle).expect("there are as many");
+        let wrong = [&input[..at + 2], b":", &input[at + 3..]].concat();
+        for cuts in [&[][..], &every_byte] {
+            assert_eq!(feed(&wrong, cuts), (vec![], Some(ProtocolError::ExpectedDollar(b':'))), "{count}");
+        }
+    }
+}
+
 #[test]
 fn malformed_requests() {
     use ProtocolError::*;
@@ -64,6 +89,28 @@ fn malformed_requests() {
     check("*1\r\n:5\r\n", &[], Some(ExpectedDollar(b':')));
     check("set a \"b\r\n", &[], Some(UnbalancedQuotes));
     check("set a \"b\"c\r\n", &[], Some(UnbalancedQuotes));
+}
+
+/// However they come: in one piece longer ones were taken.
+#[test]
+fn inline_requests_are_64_kib_at_most() {
+    for (len, is_taken) in [(INLINE_LEN_MAX, true), (INLINE_LEN_MAX + 1, false)] {
+        let input = [vec![b'x'; len], b"\n".to_vec()].concat();
+        for cuts in [&[][..], &[len], &[len - 1, len]] {
+            let (requests, error) = feed(&input, cuts);
+            assert_eq!((requests.len() == 1, error.is_none()), (is_taken, is_taken), "{len}, {cuts:?}");
+        }
+    }
+}
+
+#[test]
+fn inline_commands_end_soon() {
+    for (len, whole) in [(INLINE_SEEN_MAX - 1, true), (INLINE_SEEN_MAX, false), (10 * INLINE_SEEN_MAX, false)]
+    {
+        let line = [&b"ECHO "[..], &b"a ".repeat(len)[..len - 5], b"\nPING\n"].concat();
+        let (requests, error) = feed(&line, &[]);
+        assert_eq!((requests.len(), error.is_some()), (if whole { 2 } else { 0 }, !whole), "{len}");
+    }
 }
 
 #[test]
@@ -85,6 +132,18 @@ proptest! {
         let whole = feed(&input, &[]);
         let pieces = feed(&input, &cuts);
         prop_assert_eq!(whole.0, pieces.0);
+    }
+
+    #[test]
+    fn many_arguments_are_found_however_they_are_cut(
+        args in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3), 1000..1100),
+        cuts in proptest::collection::vec(any::<usize>(), 0..8),
+    ) {
+        let mut input = format!("*{}\r\n", args.len()).into_bytes();
+        for arg in &args {
+            input.extend(format!("${}\r\n", arg.len()).bytes().chain(arg.iter().copied()).chain(*b"\r\n"));
+        }
+        prop_assert_eq!(feed(&input, &cuts), (vec![args], None));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A server in a directory of its own, reached by a unix socket, so that no test needs a port.
 
+#[cfg(feature = "tls")]
+pub(crate) mod certificates;
 pub(crate) mod network;
 
 use std::io::{BufRead, BufReader};
@@ -67,6 +69,15 @@ impl Server {
         let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let process = process.expect("it has a process id");
         rustix::process::kill_process(process, signal).expect("it is our child");
+    }
+
+    /// Waits until the log says this.
+    pub(crate) fn until_said(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(self.log.read_line(&mut line).expect("the log is text") > 0, "it never said {text}");
+        }
     }
 
     /// Waits for the server's end: how it ended, and what its log said after the start.

@@ -40,9 +40,18 @@ pub(crate) struct Served {
 impl Served {
     /// Starts a server with these options and waits until it answers.
     pub(crate) fn start(options: &[&str]) -> Self {
+        Self::listening("--port", options)
+    }
+
+    /// As [`Self::start`], and its one TCP port is for TLS, of which the options say the rest.
+    pub(crate) fn start_with_tls(options: &[&str]) -> Self {
+        Self::listening("--tls-port", &[&["--port", "0"], options].concat())
+    }
+
+    fn listening(port_option: &str, options: &[&str]) -> Self {
         for _ in 0..20 {
             let directory = tempfile::tempdir().expect("there is room for a directory");
-            if let Some(served) = Self::launch(directory, options) {
+            if let Some(served) = Self::launch(directory, port_option, options) {
                 return served;
             }
         }
@@ -50,12 +59,12 @@ impl Served {
     }
 
     /// `None`: somebody else took the port in between.
-    fn launch(directory: TempDir, options: &[&str]) -> Option<Self> {
+    fn launch(directory: TempDir, port_option: &str, options: &[&str]) -> Option<Self> {
         let port = free_port();
         let log = File::create(directory.path().join("log")).expect("the directory is new");
         let errors = log.try_clone().expect("descriptors are not that scarce");
         let mut command = super::command(&directory);
-        command.args(["--port", &port.to_string(), "--unixsocket", "socket", "--metrics-bind", ""]);
+        command.args([port_option, &port.to_string(), "--unixsocket", "socket", "--metrics-bind", ""]);
         let child = command.args(options).stdout(Stdio::from(log)).stderr(Stdio::from(errors)).spawn();
         let mut served = Self { child: child.expect("the binary can be started"), port, directory };
         let up = eventually("the server's start", || match served.child.try_wait() {
@@ -119,6 +128,11 @@ impl Served {
     /// Bytes of memory that the process holds in fact.
     pub(crate) fn resident_bytes(&self) -> u64 {
         self.proc_status("VmRSS:") * 1024
+    }
+
+    /// The most that it ever held.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.proc_status("VmHWM:") * 1024
     }
 
     /// A number of /proc/PID/status.

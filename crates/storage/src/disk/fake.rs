@@ -12,9 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Disk, DiskFile};
 
-/// What a loss of power takes or leaves as a whole.
-const SECTOR_BYTES: usize = 512;
-
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -50,10 +47,15 @@ struct State {
     random: u64,
 }
 
+/// What is written whole or not at all where other bytes were; smaller than on real disks.
+const SECTOR_BYTES: usize = 32;
+
 #[derive(Clone, Debug, Default)]
 struct Inode {
     bytes: Vec<u8>,
     durable: Vec<u8>,
+    /// Cut below what is durable, and not synced since.
+    cut: bool,
     /// A sync failed: from here on the kernel believes the bytes clean.
     lost_from: Option<usize>,
 }
@@ -163,7 +165,7 @@ impl FakeDisk {
             state.durable_dirs.push(dir.to_owned());
         }
         let file = state.files.len();
-        state.files.push(Inode { bytes: bytes.to_vec(), durable: bytes.to_vec(), lost_from: None });
+        state.files.push(Inode { bytes: bytes.to_vec(), durable: bytes.to_vec(), ..Inode::default() });
         state.names.insert(path.clone(), file);
         state.durable_names.insert(path, file);
     }
@@ -176,11 +178,19 @@ impl FakeDisk {
 impl Inode {
     /// What a loss of power leaves of the file.
     fn survivor(&self, random: &mut u64) -> Inode {
-        let common = self.bytes.iter().zip(&self.durable).take_while(|(a, b)| a == b).count();
+        let common = self.durable.len();
         let mut bytes = self.durable.clone();
-        if common == self.durable.len() {
+        if !self.cut {
+            let reached = self.lost_from.unwrap_or(self.bytes.len());
+            // Bytes written in place: any sectors of them are there.
+            for at in (0..common.min(reached)).step_by(SECTOR_BYTES) {
+                let sector = at..(at + SECTOR_BYTES).min(common).min(reached);
+                if bytes[sector.clone()] != self.bytes[sector.clone()] && next(random).is_multiple_of(2) {
+                    bytes[sector.clone()].copy_from_slice(&self.bytes[sector]);
+                }
+            }
             // Appended bytes: some of them are there.
-            let added = self.lost_from.unwrap_or(self.bytes.len()).max(common) - common;
+            let added = reached.max(common) - common;
             let kept = if added == 0 { 0 } else { pick(random, added + 1) };
             bytes.extend_from_slice(&self.bytes[common..common + kept]);
             match next(random) % 5 {
@@ -204,7 +214,7 @@ impl Inode {
             // A truncation that wasn't synced, and what was written after it: all or nothing.
             bytes = self.bytes.clone();
         }
-        Inode { durable: bytes.clone(), bytes, lost_from: None }
+        Inode { durable: bytes.clone(), bytes, ..Inode::default() }
     }
 }
 
@@ -272,6 +282,7 @@ impl Disk for FakeDisk {
         if goes_on {
             match known {
                 Some(file) => {
+                    state.files[file].cut |= !state.files[file].durable.is_empty();
                     state.files[file].bytes.clear();
                     state.files[file].lost_from = None;
                 }
@@ -366,6 +377,11 @@ pub struct FakeFile {
 
 impl DiskFile for FakeFile {
     fn append(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let end = self.disk.lock().files[self.file].bytes.len();
+        self.write_at(end as u64, parts)
+    }
+
+    fn write_at(&mut self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.disk.lock();
         let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         let taken = match state.enter()? {
@@ -373,7 +389,11 @@ impl DiskFile for FakeFile {
             Some(Fault::Short | Fault::PowerLoss) => pick(&mut state.random, bytes.len()),
             _ => bytes.len(),
         };
-        state.files[self.file].bytes.extend_from_slice(&bytes[..taken]);
+        let file = &mut state.files[self.file].bytes;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let overwritten = file.len().checked_sub(start).expect("no holes are written").min(taken);
+        file[start..start + overwritten].copy_from_slice(&bytes[..overwritten]);
+        file.extend_from_slice(&bytes[overwritten..taken]);
         state.leave(taken)
     }
 
@@ -403,16 +423,23 @@ impl DiskFile for FakeFile {
         let file = &mut state.files[self.file];
         match entered {
             Err(error) => {
-                let durable = file.durable.len().min(file.bytes.len());
-                file.lost_from.get_or_insert(durable);
+                let same = file.bytes.iter().zip(&file.durable).take_while(|(a, b)| a == b).count();
+                file.lost_from.get_or_insert(same);
                 return Err(error);
             }
             Ok(Some(Fault::PowerLoss)) => {}
             Ok(_) => match file.lost_from {
                 // The kernel forgot that these pages were dirty: this sync says yes and keeps nothing of them.
-                Some(from) if from <= file.bytes.len() => file.durable = file.bytes[..from].to_vec(),
+                Some(from) if from <= file.bytes.len() => {
+                    let old = std::mem::take(&mut file.durable);
+                    file.durable = file.bytes[..from].to_vec();
+                    file.durable.extend(old.get(from..).unwrap_or_default());
+                    file.durable.truncate(file.bytes.len());
+                    file.cut = false;
+                }
                 _ => {
                     file.lost_from = None;
+                    file.cut = false;
                     file.durable = file.bytes.clone();
                 }
             },
@@ -426,6 +453,7 @@ impl DiskFile for FakeFile {
         let len = usize::try_from(len_bytes).unwrap_or(usize::MAX);
         let file = &mut state.files[self.file];
         if goes_on && len < file.bytes.len() {
+            file.cut |= len < file.durable.len();
             file.bytes.truncate(len);
             file.lost_from = file.lost_from.filter(|&from| from < len);
         }

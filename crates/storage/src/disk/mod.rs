@@ -49,10 +49,14 @@ pub trait Disk: Clone + Send + 'static {
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Result<Self::Lock, String>>;
 }
 
-/// An open file. Appends go to its end, reads to any offset.
+/// An open file. Appends go to its end, other writes and reads to any offset.
 pub trait DiskFile: Send + 'static {
     /// Appends the parts in order; returns the number of bytes written, which may fall short of all.
     fn append(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Writes the parts in order at an offset within the file or at its end; returns how many bytes, which may fall short
+    /// of all.
+    fn write_at(&mut self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Reads at an offset in bytes; 0 at the end of the file.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;

@@ -47,16 +47,15 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<RealFile> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND;
-        Ok(RealFile { fd: self.open(path, flags)? })
+        RealFile::at_end(self.open(path, OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC)?)
     }
 
     fn open_append(&self, path: &Path) -> io::Result<RealFile> {
-        Ok(RealFile { fd: self.open(path, OFlags::RDWR | OFlags::APPEND)? })
+        RealFile::at_end(self.open(path, OFlags::RDWR)?)
     }
 
     fn open_read(&self, path: &Path) -> io::Result<RealFile> {
-        Ok(RealFile { fd: self.open(path, OFlags::RDONLY)? })
+        RealFile::at_end(self.open(path, OFlags::RDONLY)?)
     }
 
     fn file_len(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -99,7 +98,7 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Result<RealLock, String>> {
         let fd = self.open(path, OFlags::RDWR | OFlags::CREATE)?;
-        let mut file = RealFile { fd };
+        let mut file = RealFile::at_end(fd)?;
         match retry_on_intr(|| fs::flock(&file.fd, FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => {
                 // The note only makes the other's error text clearer, so a full disk doesn't keep us from starting.
@@ -120,12 +119,28 @@ impl Disk for RealDisk {
 #[derive(Debug)]
 pub struct RealFile {
     fd: OwnedFd,
+    /// Where it ends. (O_APPEND would send every write there.)
+    end: u64,
+}
+
+impl RealFile {
+    fn at_end(fd: OwnedFd) -> io::Result<Self> {
+        let mut file = Self { fd, end: 0 };
+        file.end = file.len()?;
+        Ok(file)
+    }
 }
 
 impl DiskFile for RealFile {
     fn append(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_at(self.end, parts)
+    }
+
+    fn write_at(&mut self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let parts = &parts[..parts.len().min(PARTS_MAX)];
-        Ok(retry_on_intr(|| rustix::io::writev(&self.fd, parts))?)
+        let count = retry_on_intr(|| rustix::io::pwritev(&self.fd, parts, offset))?;
+        self.end = self.end.max(offset + count as u64);
+        Ok(count)
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
@@ -142,7 +157,9 @@ impl DiskFile for RealFile {
     }
 
     fn truncate(&mut self, len_bytes: u64) -> io::Result<()> {
-        Ok(retry_on_intr(|| fs::ftruncate(&self.fd, len_bytes))?)
+        retry_on_intr(|| fs::ftruncate(&self.fd, len_bytes))?;
+        self.end = len_bytes;
+        Ok(())
     }
 }
 

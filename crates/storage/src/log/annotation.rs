@@ -23,6 +23,9 @@ pub const PREFIX: &[u8] = b"#DL ";
 /// The format's version, in the lines that begin a run.
 const VERSION: u64 = 1;
 
+/// No log comes so far. Whatever counts on from a number that was read stays within 64 bits.
+const NUMBER_MAX: u64 = 1 << 62;
+
 /// What a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -105,7 +108,7 @@ fn field<'a>(word: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn decimal(digits: &str) -> Option<u64> {
-    digits.parse().ok()
+    digits.parse().ok().filter(|number| *number <= NUMBER_MAX)
 }
 
 #[cfg(test)]
@@ -140,6 +143,15 @@ mod tests {
                 bytes[bit / 8] ^= 1 << (bit % 8);
                 assert_eq!(Annotation::parse(&bytes), None, "bit {bit} of {line}");
             }
+        }
+    }
+
+    /// Spoiled numbers with a sum that fits made the next LSN overflow.
+    #[test]
+    fn numbers_that_nobody_counts_to_are_not_taken() {
+        for (lsn, is_taken) in [(NUMBER_MAX, true), (NUMBER_MAX + 1, false), (u64::MAX, false)] {
+            let line = Annotation { kind: Kind::Run, segment: 255, lsn, synced: 0 }.to_line();
+            assert_eq!(Annotation::parse(line.as_bytes()).is_some(), is_taken, "{line}");
         }
     }
 

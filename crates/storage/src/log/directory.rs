@@ -139,7 +139,7 @@ impl<D: Disk> LogDirectory<D> {
             .read_to_end(&mut bytes)
             .map_err(io_error("read", path))?;
         let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let is_line = bytes[..len].first().is_none_or(|&byte| byte == annotation::PREFIX[0])
+        let is_line = bytes[..len].first().is_none_or(|&byte| byte == annotation::PREFIX[0] || byte == 0)
             && !bytes[..len.saturating_sub(1)].contains(&b'\n');
         Ok(!is_line || bytes.len() == limit)
     }

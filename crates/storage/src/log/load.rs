@@ -5,7 +5,7 @@
 //!
 //! - In a run of ours, bytes that don't check are a torn end if we wrote nothing behind them: a crash took writes back
 //!   that nobody had been promised. If a line of ours follows, they are damage, unless they look as a loss of power leaves
-//!   them (zeros to the end of a sector) and nothing in the file says that they were ever durable (see `synced` in
+//!   them (a sector of what stood there before) and nothing in the file says that they were ever durable (see `synced` in
 //!   [`super::annotation`]).
 //! - Outside of our runs Redis' rule holds: a file that ends in the middle of a command or group is torn, whatever
 //!   else is wrong is damage; but a rest of zeros, which some file systems leave, counts as torn.

@@ -13,6 +13,9 @@ use std::fmt::Write;
 /// Redis reads lines up to this length, the line feed included.
 const LINE_BYTES_MAX: usize = 1024;
 
+/// No log comes so far; the next number still fits into 64 bits.
+const SEQUENCE_MAX: u64 = 1 << 62;
+
 /// One file of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
@@ -50,6 +53,11 @@ impl Manifest {
     /// The files to load, in order.
     pub fn files(&self) -> impl Iterator<Item = &LogFile> {
         self.base.iter().chain(&self.incr)
+    }
+
+    /// Whether a file of this name is part of the log, or was.
+    pub fn names(&self, name: &str) -> bool {
+        self.files().chain(&self.history).any(|file| file.name == name)
     }
 
     /// One more than the highest sequence number of any base that it names.
@@ -117,7 +125,7 @@ impl Manifest {
                 }
                 name = Some(value.clone());
             } else if key.eq_ignore_ascii_case("seq") {
-                sequence = value.parse::<u64>().ok().filter(|&sequence| sequence > 0);
+                sequence = value.parse().ok().filter(|sequence| (1..=SEQUENCE_MAX).contains(sequence));
             } else if key.eq_ignore_ascii_case("type") {
                 kind = value.chars().next();
             }
@@ -279,6 +287,8 @@ mod tests {
             ("file a seq 1 type i x\n", 1, "Invalid"),
             ("file a seq 0 type i\n", 1, "Invalid"),
             ("file a seq x type i\n", 1, "Invalid"),
+            // Its successor overflowed.
+            ("file a seq 18446744073709551615 type i\n", 1, "Invalid"),
             ("file \"a seq 1 type i\n", 1, "Invalid"),
             ("file ../a seq 1 type i\n", 1, "path"),
             ("file a seq 1 type z\n", 1, "Unknown"),

@@ -9,6 +9,7 @@
 //! The byte layout, and which damage is forgiven when, stand in `docs/decisions/0002-log-format.md`.
 //! One buffer, one writer and one order of effects per node; [`Lsn`] is a position in that order.
 
+mod ahead;
 pub mod annotation;
 mod base;
 mod buffer;

@@ -78,7 +78,10 @@ impl<D: Disk> LogWriter<D> {
         // Durable first, said second, as in `close`.
         let mut closed = old.sync();
         if closed.is_ok() && !old.closed {
-            closed = append_all(&mut old.file, &mut [IoSlice::new(end.as_bytes())]).and_then(|()| old.sync());
+            closed = old
+                .cut_ahead()
+                .and_then(|()| append_all(&mut old.file, &mut [IoSlice::new(end.as_bytes())]))
+                .and_then(|()| old.sync());
             self.earlier_incr_bytes += end.len() as u64;
         }
         if let Err(source) = closed {
@@ -124,6 +127,9 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn create_base(&mut self) -> Result<BaseWriter<D::File>, LogError> {
+        while self.manifest.names(&self.directory.base_name(self.next_base_sequence)) {
+            self.next_base_sequence += 1;
+        }
         let sequence = self.next_base_sequence;
         self.next_base_sequence += 1;
         let path = self.directory.temp_path(&self.directory.base_name(sequence));
@@ -154,7 +160,7 @@ impl<D: Disk> LogWriter<D> {
             return Err(LogError::Poisoned { cause: poison.cause.clone() });
         }
         if self.closing.is_some() || matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
-            self.sync_lines()?;
+            self.sync()?;
         }
         let SealedBase { path: temp, sequence, len_bytes } = base;
         let name = self.directory.base_name(sequence);
@@ -236,7 +242,7 @@ impl<D: Disk> LogWriter<D> {
         next.good_end += copy_range(&old.file, durable_end, copied_end, &mut next.file)
             .and_then(|copied| next.file.sync_data().map(|()| copied))
             .map_err(io_error("copy to", &path))?;
-        next.durable_end = next.good_end;
+        (next.durable_end, next.file_end) = (next.good_end, next.good_end);
         let file = self.directory.disk.open_read(&path).map_err(io_error("open", &path))?;
         check_copy(file, next.good_end, written, &path)?;
         let old_path = self.directory.path(&old.name);

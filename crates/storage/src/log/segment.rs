@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
+use super::ahead;
 use super::annotation::{self, Annotation, Kind};
 use super::error::Damage;
 use super::input::Input;
@@ -106,6 +107,8 @@ pub(super) struct SegmentReader<F> {
     proven: Mark,
     unproven: VecDeque<Mark>,
     in_group: bool,
+    /// Whether what came last is a stretch made ready for blocks (see [`super::ahead`]).
+    after_ahead: bool,
     /// Whether the last good bytes were a line or block of ours, with nothing of Redis' after them.
     good_is_ours: bool,
     found: Step,
@@ -140,6 +143,7 @@ impl<F: DiskFile> SegmentReader<F> {
             proven: start,
             unproven: VecDeque::new(),
             in_group: false,
+            after_ahead: false,
             good_is_ours: false,
             found: Step::Nothing,
             spans: Vec::new(),
@@ -235,12 +239,23 @@ impl<F: DiskFile> SegmentReader<F> {
         match self.input.window()[0] {
             b'#' => self.line(),
             b'*' => {
+                self.check_redis_may_begin(Damage::Format)?;
                 // Redis has appended here: a run that wasn't closed ends.
+                self.after_ahead = false;
                 self.frame = Frame::Foreign;
                 self.good_is_ours = false;
                 self.command(None)
             }
             _ => Err(self.damage(Damage::Format)),
+        }
+    }
+
+    /// Redis appends to the file's end, which is that of a unit if a stretch was made ready. What is found before that may
+    /// be a part of a block of ours that a loss of power has left.
+    fn check_redis_may_begin(&self, damage: Damage) -> Result<(), Fault> {
+        match self.after_ahead && !self.input.offset().is_multiple_of(ahead::UNIT_BYTES) {
+            true => Err(self.damage(damage)),
+            false => Ok(()),
         }
     }
 
@@ -261,12 +276,23 @@ impl<F: DiskFile> SegmentReader<F> {
         };
         let line = &self.input.window()[..len];
         let ours = line.starts_with(annotation::PREFIX);
+        if matches!(self.frame, Frame::Run { base: false }) && ahead::is_line(line) {
+            self.input.consume(len);
+            self.after_ahead = true;
+            return Ok(Step::Nothing);
+        }
         if !ours && matches!(self.frame, Frame::Run { .. }) {
             // Only Redis may have appended here, and it writes no other annotations than time stamps.
             if !line.starts_with(b"#TS:") {
                 return Err(self.damage(Damage::Annotation));
             }
+            self.check_redis_may_begin(Damage::Annotation)?;
+            self.after_ahead = false;
             self.frame = Frame::Foreign;
+        }
+        if line.contains(&0) {
+            // Nobody writes such a comment: a part of a line of ours, perhaps.
+            return Err(self.damage(Damage::Annotation));
         }
         let found = if ours { Annotation::parse(line) } else { None };
         match (ours, found) {
@@ -285,6 +311,7 @@ impl<F: DiskFile> SegmentReader<F> {
         if self.in_group {
             return Err(self.damage(Damage::Group));
         }
+        self.after_ahead = false;
         let Annotation { kind, segment, lsn, synced } = annotation;
         if let Kind::Run | Kind::Base = kind {
             // A base begins a new account of effects; a run goes on with the one before.
@@ -413,7 +440,8 @@ impl<F: DiskFile> SegmentReader<F> {
     /// Notes that a line here says what was durable when it was written.
     fn prove(&mut self, synced: u64) {
         if synced >= self.lsn {
-            self.proven = Mark { offset: self.input.offset(), lsn: self.lsn };
+            // Not the line's own place: room made ready may stand before it, which the good part doesn't end with.
+            self.proven = Mark { offset: self.good.offset, lsn: self.lsn };
             self.unproven.clear();
             return;
         }
@@ -443,8 +471,8 @@ pub(super) enum After {
     Synced,
 }
 
-/// Looks for lines of ours behind the good end of a file: at or after offset `from`, beyond `lsn`. Only asked after
-/// damage, O(bytes that remain).
+/// Looks for lines of ours behind the good end of a file, which is at offset `from` and at `lsn`. Only asked after damage,
+/// O(bytes that remain).
 pub(super) fn lines_after<F: DiskFile>(
     file: F,
     from: u64,
@@ -480,7 +508,8 @@ pub(super) fn lines_after<F: DiskFile>(
             if found.synced > lsn {
                 return Ok(After::Synced);
             }
-            if found.lsn > lsn && after == After::Nothing {
+            // The line at the good end itself is that of what is damaged.
+            if input.offset() > from && after == After::Nothing {
                 after = After::Unsynced { at: input.offset() };
             }
         }
@@ -489,23 +518,22 @@ pub(super) fn lines_after<F: DiskFile>(
 }
 
 /// The smallest part of a file that a loss of power takes as a whole.
-const SECTOR_BYTES: u64 = 512;
+const SECTOR_BYTES: u64 = if cfg!(test) { 32 } else { 512 };
 
-/// Fewer zeros than this at the end of a sector may be somebody's value.
-const LOST_BYTES_MIN: u64 = 16;
-
-/// Whether `from..until` looks like a place where the disk has later bytes and not these: it shows zeros up to the end
-/// of a sector. Decay of what was there doesn't look like this.
+/// Whether `from..until` looks like a place where the disk has later bytes and not these: a sector, or what it has of one
+/// from `from` on, is what stood there before: zeros, or room made ready. Decay of what was there doesn't look like this.
 pub(super) fn has_lost_sector<F: DiskFile>(file: F, from: u64, until: u64) -> io::Result<bool> {
     let mut input = Input::new(file, until);
     skip(&mut input, from)?;
-    let mut zeros = 0;
+    let (mut zeros, mut marks) = (0, 0);
     loop {
         let start = input.offset();
         let window = input.window();
-        for (offset, byte) in (start + 1..).zip(window) {
-            zeros = if *byte == 0 { zeros + 1 } else { 0 };
-            if offset % SECTOR_BYTES == 0 && zeros >= LOST_BYTES_MIN.min(offset - from) {
+        for (offset, &byte) in (start..).zip(window) {
+            zeros = if byte == 0 { zeros + 1 } else { 0 };
+            marks = if ahead::may_stand_at(offset, byte) { marks + 1 } else { 0 };
+            let end = offset + 1;
+            if end.is_multiple_of(SECTOR_BYTES) && zeros.max(marks) >= SECTOR_BYTES.min(end - from) {
                 return Ok(true);
             }
         }

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::ahead;
 use super::annotation::{Annotation, Kind};
 use super::buffer::{LogBuffer, Taken};
 use super::directory::{LogDirectory, io_error};
@@ -77,6 +78,9 @@ pub struct LogWriter<D: Disk> {
     /// Sizes of the files in the manifest but for the one that is appended to.
     pub(super) base_bytes: u64,
     pub(super) earlier_incr_bytes: u64,
+    /// Whether room is made ready ahead of blocks, and how many small ones came in a row.
+    ahead: bool,
+    small_blocks: u32,
 }
 
 /// The file that is appended to.
@@ -86,16 +90,46 @@ pub(super) struct Segment<F> {
     pub(super) name: String,
     /// The file's length at the end of its last whole block.
     pub(super) good_end: u64,
+    /// The file's length: what lies between is made ready for blocks, up to the end of a unit.
+    pub(super) file_end: u64,
     /// The same when it was synced last.
     pub(super) durable_end: u64,
     /// Whether its last line is an `end`, so that a block needs a new `run` first.
     pub(super) closed: bool,
+    /// Whether its last line is an empty block, which says that all before it is durable.
+    pub(super) says_all: bool,
 }
 
 impl<F: DiskFile> Segment<F> {
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
         self.durable_end = self.good_end;
+        Ok(())
+    }
+
+    /// Cuts off what was made ready.
+    pub(super) fn cut_ahead(&mut self) -> io::Result<()> {
+        if self.file_end > self.good_end {
+            self.file.truncate(self.good_end)?;
+            self.file_end = self.good_end;
+        }
+        Ok(())
+    }
+
+    /// Writes at the end of the last block: into what was made ready if it fits there, else behind it.
+    fn put(&mut self, parts: &mut Vec<IoSlice<'_>>) -> io::Result<()> {
+        let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        let end = self.good_end + bytes;
+        if end + ahead::REST_BYTES_MAX > self.file_end {
+            self.cut_ahead()?;
+            append_all(&mut self.file, parts)?;
+            self.file_end = end;
+        } else {
+            let rest = ahead::rest_of_line(end);
+            let mut parts: Vec<_> = parts.iter().copied().chain([IoSlice::new(&rest)]).collect();
+            ahead::write_all_at(&mut self.file, self.good_end, &mut parts)?;
+        }
+        self.good_end = end;
         Ok(())
     }
 }
@@ -188,7 +222,15 @@ impl<D: Disk> LogWriter<D> {
             durable: lsn,
             base_bytes: 0,
             earlier_incr_bytes: 0,
+            ahead: false,
+            small_blocks: 0,
         }
+    }
+
+    /// Whether the file is made longer ahead of its blocks, which makes the syncs of small ones faster. For a caller that
+    /// syncs after each write; otherwise it only costs.
+    pub fn set_ahead(&mut self, ahead: bool) {
+        self.ahead = ahead;
     }
 
     /// Where others read how far the log has got.
@@ -233,43 +275,37 @@ impl<D: Disk> LogWriter<D> {
         Ok(self.written)
     }
 
-    /// Makes everything written durable and returns the position it reaches to. Nothing new: no sync, but the run is
-    /// closed, so that the file says of all its blocks that they were durable: without that, damage in the last ones
-    /// would pass for a torn end. The line itself is in no hurry to be durable.
+    /// For a log that is idle: has the file say of all its blocks that they are durable, if they are and it doesn't yet.
+    /// Without that, damage in the last one would pass for a torn end. It is an empty block, in no hurry to be durable
+    /// itself. A disk that refuses it refuses no effect, so that is no failure of the log.
     ///
     /// # Errors
     /// The writer is poisoned, now or before.
-    pub fn sync(&mut self) -> Result<Lsn, LogError> {
+    pub fn say_all_is_durable(&mut self) -> Result<(), LogError> {
         self.check_writable()?;
-        let settled = self.closing.is_none() && self.rewrite.is_none();
-        if settled && self.durable == self.written {
-            self.close_run_if_there_is_room()?;
-            return Ok(self.durable);
+        if self.durable != self.written || self.closing.is_some() || self.rewrite.is_some() {
+            return Ok(());
         }
-        self.sync_lines()
-    }
-
-    /// Writes an `end` unless there is one. A disk that refuses it refuses no effect, so that is no failure of the log.
-    fn close_run_if_there_is_room(&mut self) -> Result<(), LogError> {
-        let line = self.line(Kind::End);
-        let Some(segment) = self.segment.as_mut().filter(|segment| !segment.closed) else { return Ok(()) };
-        match append_all(&mut segment.file, &mut [IoSlice::new(line.as_bytes())]) {
-            Ok(()) => {
-                segment.good_end += line.len() as u64;
-                segment.closed = true;
-                self.publish();
-            }
-            Err(_) => {
-                if let Err(source) = segment.file.truncate(segment.good_end) {
-                    return Err(self.fail("write", source));
-                }
-            }
+        let line = self.line(Kind::Block { len_bytes: 0, crc: 0 });
+        let silent = |segment: &&mut Segment<D::File>| !segment.closed && !segment.says_all;
+        let Some(segment) = self.segment.as_mut().filter(silent) else { return Ok(()) };
+        if segment.put(&mut vec![IoSlice::new(line.as_bytes())]).is_ok() {
+            segment.says_all = true;
+            self.publish();
+            return Ok(());
+        }
+        match segment.file.truncate(segment.good_end) {
+            Ok(()) => segment.file_end = segment.good_end,
+            Err(source) => return Err(self.fail("write", source)),
         }
         Ok(())
     }
 
-    /// As [`Self::sync`] for all that is in the file, lines that no effect hangs on included.
-    pub(super) fn sync_lines(&mut self) -> Result<Lsn, LogError> {
+    /// Makes everything written durable and returns the position it reaches to. Nothing new: no sync.
+    ///
+    /// # Errors
+    /// The writer is poisoned, now or before.
+    pub fn sync(&mut self) -> Result<Lsn, LogError> {
         self.check_writable()?;
         if self.closing.is_some() {
             self.settle()?;
@@ -295,10 +331,16 @@ impl<D: Disk> LogWriter<D> {
         self.write_from(buffer)?;
         // Durable first, said second: a line that outlives what it speaks of would turn a torn end into damage.
         self.sync()?;
+        if let Some(segment) = &mut self.segment {
+            // Nothing is to stand between our last line and what Redis may append.
+            if let Err(source) = segment.cut_ahead() {
+                return Err(self.fail("cut", source));
+            }
+        }
         if !self.segment.as_ref().is_some_and(|segment| segment.closed) {
             self.put_line(Kind::End)?;
         }
-        self.sync_lines()
+        self.sync()
     }
 
     fn write_taken(&mut self, taken: Taken, buffer: &LogBuffer) -> Result<(), LogError> {
@@ -324,6 +366,7 @@ impl<D: Disk> LogWriter<D> {
         let mut hasher = crc32fast::Hasher::new();
         chunks.iter().for_each(|chunk| hasher.update(chunk));
         let line = self.line(Kind::Block { len_bytes, crc: hasher.finalize() });
+        self.make_ready(line.len() as u64 + len_bytes)?;
         let mut parts = Vec::with_capacity(chunks.len() + 1);
         parts.push(IoSlice::new(line.as_bytes()));
         parts.extend(chunks.iter().map(|chunk| IoSlice::new(chunk)));
@@ -332,7 +375,7 @@ impl<D: Disk> LogWriter<D> {
 
     fn put_line(&mut self, kind: Kind) -> Result<(), LogError> {
         let line = self.line(kind);
-        self.put(&mut [IoSlice::new(line.as_bytes())])?;
+        self.put(&mut vec![IoSlice::new(line.as_bytes())])?;
         if let Some(segment) = &mut self.segment {
             segment.closed = kind == Kind::End;
         }
@@ -340,20 +383,57 @@ impl<D: Disk> LogWriter<D> {
     }
 
     /// Appends to the file, or poisons the writer and cuts off what got there.
-    fn put(&mut self, parts: &mut [IoSlice<'_>]) -> Result<(), LogError> {
+    fn put(&mut self, parts: &mut Vec<IoSlice<'_>>) -> Result<(), LogError> {
         let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
-        let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
-        match append_all(&mut segment.file, parts) {
-            Ok(()) => {
-                segment.good_end += bytes;
-                Ok(())
+        if let Err(source) = segment.put(parts) {
+            // If this fails too, the next start takes the rest for a torn end, and recovery tries it again.
+            if segment.file.truncate(segment.good_end).is_ok() {
+                segment.file_end = segment.good_end;
             }
-            Err(source) => {
-                // If this fails too, the next start takes the rest for a torn end, and recovery tries it again.
-                let _cut = segment.file.truncate(segment.good_end);
-                Err(self.fail("write", source))
+            return Err(self.fail("write", source));
+        }
+        segment.says_all = false;
+        Ok(())
+    }
+
+    /// Makes room ready for a block of so many bytes, if that is wanted and worth it.
+    fn make_ready(&mut self, block_bytes: u64) -> Result<(), LogError> {
+        if !self.ahead || block_bytes > ahead::BLOCK_BYTES_MAX {
+            self.small_blocks = 0;
+            return Ok(());
+        }
+        self.small_blocks = self.small_blocks.saturating_add(1);
+        let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
+        let needed = block_bytes + ahead::REST_BYTES_MAX;
+        if self.small_blocks <= ahead::SMALL_BLOCKS_MIN || segment.good_end + needed <= segment.file_end {
+            return Ok(());
+        }
+        let unit_end = ahead::unit_end(segment.good_end);
+        let to = match (segment.file_end > segment.good_end, segment.good_end + needed <= unit_end) {
+            // What is left of a stretch stays: no block lies across its end.
+            (true, _) => ahead::unit_end(segment.file_end),
+            (false, true) => unit_end,
+            (false, false) => return Ok(()),
+        };
+        match ahead::fill(&mut segment.file, segment.file_end, to) {
+            Ok(()) => {}
+            // There may be room for the block itself.
+            Err(_) => {
+                self.small_blocks = 0;
+                return match segment.file.truncate(segment.good_end) {
+                    Ok(()) => {
+                        segment.file_end = segment.good_end;
+                        Ok(())
+                    }
+                    Err(source) => Err(self.fail("cut", source)),
+                };
             }
         }
+        segment.good_end =
+            if segment.file_end > segment.good_end { segment.file_end } else { segment.good_end };
+        segment.file_end = to;
+        // Before there is a block in it: what a loss of power leaves must be blocks or lines, never what was there before.
+        segment.file.sync_data().map_err(|source| self.fail("sync", source))
     }
 
     pub(super) fn line(&self, kind: Kind) -> String {
@@ -381,7 +461,9 @@ impl<D: Disk> LogWriter<D> {
     pub(super) fn publish(&self) {
         self.positions.size_bytes.store(self.size_bytes().1, Ordering::Relaxed);
         if !matches!(self.rewrite, Some(Rewrite::Fresh { .. })) {
-            self.positions.written.store(self.written.get(), Ordering::Release);
+            // What follows a rewrite's beginning is in a file that counts once the manifest names it.
+            let written = self.closing.as_ref().map_or(self.written, |closing| closing.lsn);
+            self.positions.written.store(written.get(), Ordering::Release);
             self.positions.durable.store(self.durable.get(), Ordering::Release);
         }
     }
@@ -402,10 +484,18 @@ impl<D: Disk> LogWriter<D> {
         let Some(seed) = ours else { return self.begin_listed_segment() };
         self.seed = seed;
         let durable_end = if keeps_all { end } else { proven.offset };
-        self.segment = Some(Segment { file, name, good_end: end, durable_end, closed: true });
+        self.segment = Some(Segment {
+            file,
+            name,
+            good_end: end,
+            file_end: end,
+            durable_end,
+            closed: true,
+            says_all: false,
+        });
         if keeps_all {
             self.put_line(Kind::Run)?;
-            return self.sync_lines().map(drop);
+            return self.sync().map(drop);
         }
         self.durable = Lsn::new(proven.lsn);
         self.move_to_new_segment()
@@ -430,6 +520,10 @@ impl<D: Disk> LogWriter<D> {
 
     /// Begins a new file that isn't synced and that no manifest names yet.
     pub(super) fn create_segment(&mut self) -> Result<(Segment<D::File>, u64), LogError> {
+        // To create a file empties the one that is there: a name that is taken against all custom is passed over.
+        while self.manifest.names(&self.directory.incr_name(self.next_incr_sequence)) {
+            self.next_incr_sequence += 1;
+        }
         let sequence = self.next_incr_sequence;
         self.next_incr_sequence += 1;
         let name = self.directory.incr_name(sequence);
@@ -438,7 +532,18 @@ impl<D: Disk> LogWriter<D> {
         let line = self.line(Kind::Run);
         append_all(&mut file, &mut [IoSlice::new(line.as_bytes())]).map_err(io_error("write", &path))?;
         let good_end = line.len() as u64;
-        Ok((Segment { file, name, good_end, durable_end: 0, closed: false }, sequence))
+        Ok((
+            Segment {
+                file,
+                name,
+                good_end,
+                file_end: good_end,
+                durable_end: 0,
+                closed: false,
+                says_all: false,
+            },
+            sequence,
+        ))
     }
 
     /// Finds the sizes of the files in the manifest.

@@ -1,5 +1,6 @@
 //! The measurements, each printed as a row of a table.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::process::Command;
 
@@ -90,30 +91,45 @@ fn growth() {
     }
 }
 
+/// Fills two stores one after the other. Both hash alike, so what an insert has to do comes at the same key in both;
+/// what the machine did to one of them (time stolen, interrupts served) comes elsewhere in the other.
 pub(crate) fn growth_child(store_name: &str, count: &str) {
     let count: u64 = count.parse().expect("a number of keys");
+    let (first, mean) = slow_inserts(store_name, count);
+    dunlin_structures::alloc::purge();
+    let (second, _) = slow_inserts(store_name, count);
+    let both =
+        first.iter().filter_map(|(number, ns)| Some((*number, *ns.min(second.get(number)?)))).collect();
+    println!("{store_name:10} {}; mean {mean} ns", longest(&first));
+    println!("{:10} again: {}", "", longest(&second));
+    println!("{:10} in both: {}", "", longest(&both));
+}
+
+/// Fills a store. The inserts that took longer than most splits do, by the number of their key, and the mean; in ns.
+fn slow_inserts(store_name: &str, count: u64) -> (HashMap<u64, u64>, u64) {
+    const SLOW_NS: u64 = 20_000;
     let store = make(store_name);
-    let mut longest = [(0, 0); 4];
-    let mut over = [0_u64; 3];
+    let mut slow = HashMap::new();
     let begin = cpu_ns();
     let mut before = begin;
     for number in 0..count {
         store.set(&key(number), StringValue::Text(&VALUE));
         let now = cpu_ns();
-        let took = now - before;
+        if now - before > SLOW_NS {
+            slow.insert(number, now - before);
+        }
         before = now;
-        if took > longest[3].0 {
-            longest[3] = (took, number);
-            longest.sort_unstable_by(|one, other| other.cmp(one));
-        }
-        for (count, limit) in over.iter_mut().zip([100_000, 300_000, 1_000_000]) {
-            *count += u64::from(took > limit);
-        }
     }
-    let mean = (cpu_ns() - begin) / count;
-    let list: Vec<String> = longest.iter().map(|(ns, at)| format!("{} us at {at}", ns / 1000)).collect();
-    println!("{store_name:10} longest: {}; over 0.1/0.3/1 ms: {over:?}; mean {mean} ns", list.join(", "));
-    std::mem::forget(store);
+    (slow, (cpu_ns() - begin) / count)
+}
+
+fn longest(slow: &HashMap<u64, u64>) -> String {
+    let mut longest: Vec<(u64, u64)> = slow.iter().map(|(number, ns)| (*ns, *number)).collect();
+    longest.sort_unstable_by(|one, other| other.cmp(one));
+    let over =
+        [100_000, 300_000, 1_000_000].map(|limit| longest.iter().filter(|(ns, _)| *ns > limit).count());
+    let list = longest.iter().take(4).map(|(ns, at)| format!("{} us at {at}", ns / 1000)).collect::<Vec<_>>();
+    format!("longest {}; over 0.1/0.3/1 ms: {over:?}", list.join(", "))
 }
 
 fn speed() {

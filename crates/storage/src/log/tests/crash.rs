@@ -11,6 +11,7 @@ use crate::log::BaseWriter;
 /// What a schedule does.
 #[derive(Clone, Debug)]
 enum Step {
+    Ahead(bool),
     Append { db: u16, value_bytes: usize },
     Group { effects: u16 },
     Write,
@@ -24,6 +25,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
+        1 => any::<bool>().prop_map(Step::Ahead),
         6 => (0u16..3, 0usize..200).prop_map(|(db, value_bytes)| Step::Append { db, value_bytes }),
         2 => (2u16..5).prop_map(|effects| Step::Group { effects }),
         4 => Just(Step::Write),
@@ -108,8 +110,12 @@ impl World {
                 self.lines.extend(ids.iter().map(|(db, id)| format!("{db} INCR {id}")));
                 self.marks.push((lsn, self.lines.len()));
             }
+            Step::Ahead(ahead) => writer.set_ahead(*ahead),
             Step::Write => drop(writer.write_from(buffer)),
-            Step::Sync => drop(writer.sync()),
+            Step::Sync => drop(writer.sync().and_then(|_| match self.next % 2 {
+                0 => writer.say_all_is_durable(),
+                _ => Ok(()),
+            })),
             Step::Close => drop(writer.close(buffer)),
             Step::Recover => drop(writer.recover_after_error()),
             Step::BeginRewrite => {

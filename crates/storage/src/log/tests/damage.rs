@@ -131,7 +131,7 @@ fn a_log_that_is_closed_or_idle_forgives_no_flipped_bit() {
         if idle {
             writer.sync().expect("synced");
             assert_eq!(len(&disk), end, "more may come at once");
-            writer.sync().expect("nothing new");
+            writer.say_all_is_durable().expect("it is");
             assert!(len(&disk) > end);
         } else {
             writer.close(&buffer).expect("closed");
@@ -158,9 +158,9 @@ fn an_idle_log_on_a_full_disk_has_not_failed() {
     writer.sync().expect("synced");
     let end = len(&disk);
     disk.fail_call(disk.calls(), crate::disk::fake::Fault::NoSpace);
-    writer.sync().expect("nothing was to be written");
+    writer.say_all_is_durable().expect("no effect was to be written");
     assert_eq!(len(&disk), end);
-    writer.sync().expect("there is room again");
+    writer.say_all_is_durable().expect("there is room again");
     assert!(len(&disk) > end);
 }
 
@@ -302,6 +302,15 @@ fn what_cannot_be_loaded_is_named() {
     let old = FakeDisk::new(0);
     old.put("appendonly.aof", b"REDIS0009...");
     assert!(matches!(load(&old), Err(LogError::RdbBase { path }) if path == Path::new("appendonly.aof")));
+}
+
+/// The next file of ours would have emptied it.
+#[test]
+fn a_base_with_the_name_of_our_next_file_is_left_alone() {
+    let disk = FakeDisk::new(0);
+    disk.put(MANIFEST, b"file appendonly.aof.1.incr.aof seq 1 type b\n");
+    disk.put(INCR, &command(&["SET", "a", "1"]));
+    check_goes_on(&disk, &["0 SET a 1".to_owned()]);
 }
 
 /// As Redis 7 does on its first start after an older one; a crash in between is made good by the next start.

@@ -122,3 +122,70 @@ fn a_second_server_is_refused() {
     drop(lock);
     assert!(directory.lock("pid 8").is_ok());
 }
+
+#[test]
+fn room_made_ready_ahead_is_written_to_and_means_nothing() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    writer.set_ahead(true);
+    let mut expected = Vec::new();
+    let mut longer = 0;
+    for n in 0..60_usize {
+        let value = "v".repeat(n * 37 % 150);
+        buffer.append(0, &command(&["SET", &n.to_string(), &value]));
+        expected.push(format!("0 SET {n} {value}"));
+        let before = disk.bytes(INCR).expect("a file").len();
+        writer.write_from(&buffer).expect("written");
+        writer.sync().expect("synced");
+        let bytes = disk.bytes(INCR).expect("a file");
+        longer += usize::from(bytes.len() != before);
+        // The end of the process leaves it as it is; the next start goes on from the last block.
+        let killed = disk.after_kill();
+        let loader = Loader::open(directory(&killed), LoadOptions::default()).expect("opens");
+        assert_eq!(loader.torn_tail(), None);
+        drop(loader);
+        let (lines, mut next, buffer) = resume(&killed).expect("loads");
+        assert_eq!(lines, expected);
+        buffer.append(0, &command(&["PING"]));
+        next.close(&buffer).expect("closed");
+        assert_eq!(load(&killed).expect("loads"), [&expected[..], &["0 PING".to_owned()]].concat());
+        // Redis appends behind it.
+        if n > 0 {
+            assert_eq!(bytes.len() as u64 % crate::log::ahead::UNIT_BYTES, 0, "{n}");
+            let killed = disk.after_kill();
+            killed.put(INCR, &[&bytes[..], &command(&["PING"])].concat());
+            assert_eq!(load(&killed).expect("loads"), [&expected[..], &["0 PING".to_owned()]].concat());
+        }
+    }
+    assert!((10..30).contains(&longer), "the file grew {longer} times");
+    let large = "v".repeat(5000);
+    buffer.append(0, &command(&["SET", "large", &large]));
+    expected.push(format!("0 SET large {large}"));
+    writer.write_from(&buffer).expect("written");
+    assert!(disk.bytes(INCR).expect("a file").ends_with(b"v\r\n"), "a large block is appended");
+    writer.sync().expect("synced");
+    writer.close(&buffer).expect("closed");
+    assert!(disk.bytes(INCR).expect("a file").ends_with(b"\r\n"));
+    assert_eq!(load(&disk).expect("loads"), expected);
+}
+
+/// A part of a block that begins like a command, where the block's beginning did not reach the disk.
+#[test]
+fn what_is_left_of_a_block_is_not_taken_for_what_redis_appended() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    writer.set_ahead(true);
+    for _ in 0..2 {
+        buffer.append(0, &command(&["INCR", "n"]));
+        writer.write_from(&buffer).expect("written");
+        writer.sync().expect("synced");
+    }
+    let mut bytes = disk.bytes(INCR).expect("a file");
+    let place = bytes.len() - 512;
+    let left = command(&["SET", "forged", "1"]);
+    bytes[place..place + left.len()].copy_from_slice(&left);
+    disk.put(INCR, &bytes);
+    let loader = Loader::open(directory(&disk), LoadOptions::default()).expect("opens");
+    assert!(loader.torn_tail().is_some());
+    assert_eq!(load(&disk).expect("loads"), ["0 INCR n", "0 INCR n"]);
+}

@@ -1,14 +1,18 @@
-//! Closes clients that have said nothing for longer than `timeout`, and reminds those that have read nothing.
+//! Closes clients that have said nothing for longer than `timeout`, and reminds those that have read nothing, or that
+//! were not read from because too much waited.
 
 use crate::state::Server;
+use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Called once a second. Looks at all clients; costs nothing while neither `timeout` nor a soft limit is set.
-pub fn look_after(server: &Server, now: i64) {
+/// Called once a second. Looks at all clients; costs nothing while neither `timeout` nor a soft limit is set and nobody
+/// is held back.
+pub(super) fn look_after(server: &Server, now: i64) {
     let timeout_seconds = server.hot.timeout.load(Relaxed);
     let soft_limit = server.hot.output_soft_limit.load(Relaxed);
-    if timeout_seconds == 0 && soft_limit == 0 {
+    let held_back = server.backlog.take_held_back();
+    if timeout_seconds == 0 && soft_limit == 0 && !held_back {
         return;
     }
     let timeout_ms = i64::try_from(timeout_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
@@ -20,8 +24,11 @@ pub fn look_after(server: &Server, now: i64) {
             tracing::debug!("Closing idle client {}", client.id);
             client.kill();
         }
-        // Nothing else wakes the connection of a client that neither sends nor reads: it looks at its limit then.
-        if soft_limit > 0 && client.output_bytes.load(Relaxed) > soft_limit {
+        // Nothing else wakes the connection of a client that neither sends nor reads: it looks at its limit then. Nor
+        // is one told that others have let go of what it would like to have.
+        let output = client.output_bytes.load(Relaxed);
+        let waiting = output + client.input_bytes.load(Relaxed);
+        if soft_limit > 0 && output > soft_limit || held_back && waiting > FREE_BYTES as u64 {
             client.wake();
         }
     }

@@ -1,0 +1,356 @@
+//! Commands that wait for a key: BLPOP and its kin.
+//!
+//! A handler that finds nothing calls [`Context::block`] and returns. Its client then stands in the queue of each of its
+//! keys. The unit that makes such a key ready serves the waiters itself, before it lets its shards go: it runs their
+//! commands again, in the order in which they came, each as a unit of its own. So nobody gets in between, and what is
+//! taken is taken for a client that is still there: a waiter's state changes under its own lock, and only once.
+//!
+//! Lock order: shards, then a waiter's state. Nobody takes a shard while holding a state.
+
+use crate::command::CommandResult;
+use crate::command::context::{Context, ParkedOn};
+use crate::command::dispatch::{append_effects, count_keys};
+use crate::command::table::Command;
+use crate::keyspace::door::Access;
+use crate::keyspace::wait::{ReadyKey, Waiter};
+use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
+use crate::resp::decode::Span;
+use crate::resp::{Args, CommandError, Output, Reply};
+use crate::session::{Session, gate};
+use crate::state::Server;
+use crate::state::clients::flag;
+use crate::state::stats::WorkerStats;
+use dunlin_structures::entry::Kind;
+use dunlin_structures::number::parse_i64;
+use parking_lot::Mutex;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What a client waits with: its command, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// Only a value of this kind is looked at.
+    pub kind: Kind,
+    /// ms since 1970; none: for ever.
+    pub deadline: Option<i64>,
+    /// What is answered when the time is up.
+    pub nothing: Nothing,
+    /// Whether the command is run again, too, when its key goes or becomes something else (XREADGROUP).
+    pub wants_missing: bool,
+}
+
+/// How a reply says that nothing came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    NullArray,
+    Null,
+}
+
+/// What a handler does that finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocking {
+    /// Its client may wait.
+    Allowed,
+    /// It must answer at once: it replays the log, or runs within a larger unit.
+    Denied,
+    /// It is run again for a client who waits already.
+    Serving,
+}
+
+/// A client who waits.
+pub struct Blocked {
+    session: Session,
+    command: usize,
+    request: Vec<u8>,
+    spans: Vec<Span>,
+    keys: Vec<Vec<u8>>,
+    wait: Wait,
+    crosses_shards: bool,
+    state: Mutex<State>,
+}
+
+enum State {
+    Waiting,
+    /// Not yet fetched by its connection.
+    Answered(Answer),
+    /// The answer was fetched, or the client has gone.
+    Over,
+}
+
+/// What a waiter got.
+pub struct Answer {
+    pub output: Output,
+    /// The reply may leave once this is durable.
+    pub lsn: Lsn,
+}
+
+impl Waiter for Blocked {
+    fn crosses_shards(&self) -> bool {
+        self.crosses_shards
+    }
+
+    fn wants_missing(&self) -> bool {
+        self.wait.wants_missing
+    }
+}
+
+impl Context<'_> {
+    /// Has the client wait until something may be got from one of `waited`, which are among the request's keys. The
+    /// handler has changed and replied nothing, and returns what this returns.
+    ///
+    /// Where nobody may wait, the reply is that nothing came.
+    pub fn block(&mut self, waited: &[&[u8]], wait: Wait) -> CommandResult {
+        match self.blocking {
+            Blocking::Denied => wait.nothing.write(&mut self.reply),
+            Blocking::Serving => self.parked = Some(ParkedOn::StillNothing),
+            Blocking::Allowed => {
+                let blocked = Arc::new(Blocked::new(self, waited, wait));
+                for key in waited {
+                    self.keys.add_waiter(key, blocked.clone());
+                }
+                let client = &self.session.client;
+                client.set_flag(flag::BLOCKED, true);
+                *client.blocked.lock() = Some(Arc::clone(&blocked));
+                self.parked = Some(ParkedOn::Keys(blocked));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Blocked {
+    fn new(cx: &Context<'_>, waited: &[&[u8]], wait: Wait) -> Self {
+        let args = cx.keys.request();
+        let (mut request, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
+        for arg in args.from(0) {
+            // A request is shorter than 4 GiB: see the query buffer's limit.
+            spans.push(Span { start: request.len() as u32, len: arg.len() as u32 });
+            request.extend_from_slice(arg);
+        }
+        let shard = |key: &[u8]| Position::of(key).shard();
+        let keys = cx.command.keys(args).unwrap_or_default();
+        let others = keys.iter().map(|key| args.at(key.index)).filter(|key| !waited.contains(key));
+        // A key that is only waited for is looked at when its own shard is held; the others are always touched.
+        let mut needed = others.map(shard);
+        let crosses_shards = needed.any(|other| waited.iter().any(|key| shard(key) != other));
+        Self {
+            session: cx.session.clone(),
+            command: cx.command.id,
+            request,
+            spans,
+            keys: waited.iter().map(|key| key.to_vec()).collect(),
+            wait,
+            crosses_shards,
+            state: Mutex::new(State::Waiting),
+        }
+    }
+
+    pub fn deadline(&self) -> Option<i64> {
+        self.wait.deadline
+    }
+
+    /// The answer, if there is one. The caller then calls [`Blocked::leave`].
+    pub fn take_answer(&self) -> Option<Answer> {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Waiting => None,
+            State::Over | State::Answered(_) => match std::mem::replace(&mut *state, State::Over) {
+                State::Answered(answer) => Some(answer),
+                State::Waiting | State::Over => None,
+            },
+        }
+    }
+
+    /// Answers that nothing came, or with an error, if nothing else was answered yet. Returns whether it was not.
+    pub fn give_up(&self, server: &Server, error: Option<&CommandError>) -> bool {
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Waiting) {
+            return false;
+        }
+        let mut output = Output::default();
+        let mut reply = Reply::new(&mut output, self.session.protocol);
+        match error {
+            None => self.wait.nothing.write(&mut reply),
+            Some(error) => {
+                let line = error.line();
+                server.shared.count_error(&line);
+                reply.error_line(&line);
+            }
+        }
+        *state = State::Answered(Answer { output, lsn: Lsn::default() });
+        true
+    }
+
+    /// Leaves all queues: the client has its answer, or is gone. Nothing is taken for it any more.
+    pub fn leave(&self, server: &Server) {
+        *self.state.lock() = State::Over;
+        for key in &self.keys {
+            let mut shard = server.keyspace.lock(Position::of(key).shard());
+            shard.waiters.remove(self.session.db, key, self);
+        }
+        self.session.client.set_flag(flag::BLOCKED, false);
+        *self.session.client.blocked.lock() = None;
+    }
+}
+
+impl Nothing {
+    fn write(self, reply: &mut Reply<'_>) {
+        match self {
+            Self::NullArray => reply.null_array(),
+            Self::Null => reply.null(),
+        }
+    }
+}
+
+/// When a client's patience ends, from a timeout in seconds; none: never. Errors as in Redis.
+pub fn deadline_after_seconds(text: &[u8], now: i64) -> Result<Option<i64>, CommandError> {
+    const NOT_A_FLOAT: CommandError = CommandError::text("timeout is not a float or out of range");
+    let seconds = dunlin_structures::number::parse_f64(text).ok_or(NOT_A_FLOAT)?;
+    let ms = (seconds * 1000.0).ceil();
+    if ms.is_nan() || ms > i64::MAX as f64 {
+        return Err(CommandError::text("timeout is out of range"));
+    }
+    deadline(ms as i64, now)
+}
+
+/// As [`deadline_after_seconds`], from whole milliseconds (XREAD BLOCK).
+pub fn deadline_after_ms(text: &[u8], now: i64) -> Result<Option<i64>, CommandError> {
+    let ms = parse_i64(text).ok_or(CommandError::text("timeout is not an integer or out of range"))?;
+    deadline(ms, now)
+}
+
+fn deadline(ms: i64, now: i64) -> Result<Option<i64>, CommandError> {
+    match ms {
+        ..0 => Err(CommandError::text("timeout is negative")),
+        0 => Ok(None),
+        _ => match now.checked_add(ms) {
+            Some(at) => Ok(Some(at)),
+            None => Err(CommandError::text("timeout is out of range")),
+        },
+    }
+}
+
+/// Serves those who wait for `ready`, and for what serving them makes ready, while the unit that did it still holds its
+/// shards.
+#[cold]
+pub fn serve(
+    server: &Server,
+    stats: &WorkerStats,
+    now: i64,
+    access: Access,
+    locked: Locked<'_>,
+    ready: Vec<ReadyKey>,
+) {
+    let Some(any) = server.commands.all().first() else { return };
+    let mut effects = EffectBuffer::default();
+    effects.wanted = server.commit.wanted();
+    let mut output = Output::default();
+    let mut ready = VecDeque::from(ready);
+    let Some(mut session) = first_session(&locked, &ready) else { return };
+    let no_request = Args::new(&[], &[]);
+    let listener = &*server.listener;
+    let keys = Keys::new(&server.keyspace, locked, &[], 0, now, access, no_request, &mut effects, listener);
+    // One context for all of them: it holds the shards from the first to the last.
+    let mut cx = Context {
+        server,
+        reply: Reply::new(&mut output, session.protocol),
+        session: &mut session,
+        keys,
+        command: any,
+        stats,
+        blocking: Blocking::Serving,
+        parked: None,
+    };
+    while let Some(ReadyKey { db, key }) = ready.pop_front() {
+        let mut index = 0;
+        while let Some((at, waiter)) = cx.keys.waiter(db, &key, index) {
+            let waiter: Arc<dyn Any + Send + Sync> = waiter;
+            let Ok(blocked) = waiter.downcast::<Blocked>() else { break };
+            let stored = cx.keys.kind_in(db, &key);
+            if stored.is_none() && !cx.keys.missing_is_wanted(&key) {
+                break;
+            }
+            index = at;
+            let suits = stored == Some(blocked.wait.kind) || blocked.wait.wants_missing;
+            if suits && run_again(&mut cx, &blocked) {
+                cx.keys.remove_waiter(db, &key, &*blocked);
+                ready.extend(cx.keys.take_ready());
+                blocked.session.client.wake();
+            } else {
+                index += 1;
+            }
+        }
+    }
+}
+
+/// A session to begin with: each waiter's own takes its place.
+fn first_session(locked: &Locked<'_>, ready: &VecDeque<ReadyKey>) -> Option<Session> {
+    ready.iter().find_map(|ReadyKey { db, key }| {
+        let shard = locked.peek(Position::of(key).shard())?;
+        let (_, waiter) = shard.waiters.next(*db, key, 0)?;
+        let waiter: Arc<dyn Any + Send + Sync> = waiter;
+        waiter.downcast::<Blocked>().ok().map(|blocked| blocked.session.clone())
+    })
+}
+
+/// Runs a waiter's command again. Returns whether it needs to wait no more.
+fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
+    let mut state = blocked.state.lock();
+    if !matches!(*state, State::Waiting) {
+        // Its connection will take it out of the queues, if that has not happened yet.
+        return false;
+    }
+    let server = cx.server;
+    let Some(command) = server.commands.all().get(blocked.command) else { return false };
+    cx.session.clone_from(&blocked.session);
+    cx.reply.set_protocol(blocked.session.protocol);
+    cx.command = command;
+    cx.parked = None;
+    cx.keys.begin_again(blocked.session.db);
+    let result = run(cx, command, &mut Args::new(&blocked.request, &blocked.spans));
+    let finished = cx.keys.finish();
+    count_keys(cx.stats, &finished);
+    let lsn = append_effects(server, finished);
+    let mut output = std::mem::take(cx.reply.output());
+    if cx.parked.is_some() {
+        return false;
+    }
+    let stats = &cx.stats.commands[command.id];
+    stats.calls.add(1);
+    if let Err(error) = &result {
+        output = Output::default();
+        let line = error.line();
+        server.shared.count_error(&line);
+        stats.failed.add(1);
+        Reply::new(&mut output, blocked.session.protocol).error_line(&line);
+    }
+    *state = State::Answered(Answer { output, lsn });
+    true
+}
+
+fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandResult {
+    use crate::command::spec::Run;
+    match command.spec.run {
+        Run::OnKeys(handler) | Run::OnAll(handler) => handler(cx, args),
+        // Commands that wait have keys.
+        Run::Unlocked(_) | Run::Bare(_) | Run::Container => Ok(()),
+    }
+}
+
+/// Whether this client's command may wait.
+pub fn allowed(session: &Session) -> Blocking {
+    if session.gates & gate::RECOVERY != 0 { Blocking::Denied } else { Blocking::Allowed }
+}
+
+/// CLIENT UNBLOCK. Returns whether the client waited, and does no more.
+pub fn unblock(server: &Server, id: u64, with_error: bool) -> bool {
+    let Some(client) = server.clients.get(id) else { return false };
+    let Some(blocked) = client.blocked.lock().clone() else { return false };
+    let error = CommandError::coded("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    let did = blocked.give_up(server, with_error.then_some(&error));
+    if did {
+        client.wake();
+    }
+    did
+}
