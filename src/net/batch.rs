@@ -7,7 +7,7 @@ use crate::command::table::{Commands, KeyPattern};
 use crate::keyspace::door::Known;
 use crate::keyspace::{Keyspace, Position};
 use crate::resp::Args;
-use crate::resp::decode::{Decoder, Found, INLINE_SEEN_MAX, Limits, Span};
+use crate::resp::decode::{Decoder, Found, INLINE_LEN_MAX, Limits, Span};
 use crate::resp::error::ProtocolError;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
@@ -124,7 +124,7 @@ impl Batch {
     /// Keeps an inline command as it came, if unquoting it will change it.
     #[cold]
     fn remember_quoted(&mut self, rest: &[u8], at: usize) {
-        let Some(end) = memchr::memchr(b'\n', &rest[..rest.len().min(INLINE_SEEN_MAX)]) else { return };
+        let Some(end) = memchr::memchr(b'\n', &rest[..rest.len().min(INLINE_LEN_MAX + 1)]) else { return };
         let line = &rest[..end];
         if memchr::memchr2(b'"', b'\'', line).is_some() {
             self.quoted.push((at, line.to_vec()));

@@ -32,9 +32,8 @@ pub struct Limits {
     pub unauthenticated: bool,
 }
 
-const INLINE_LEN_MAX: usize = 64 * 1024;
-/// Redis looks for the line's end after each 16 KiB; so much may have come when it sees it.
-pub const INLINE_SEEN_MAX: usize = INLINE_LEN_MAX + 16 * 1024;
+/// Bytes of an inline request before its line's end.
+pub const INLINE_LEN_MAX: usize = 64 * 1024;
 const MULTIBULK_LEN_MAX: i64 = i32::MAX as i64;
 const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 const UNAUTHENTICATED_BULK_MAX: i64 = 16384;
@@ -298,8 +297,9 @@ fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize
 /// An inline command: a line of words, quoted as in a shell.
 #[cold]
 fn inline(buffer: &mut [u8], start: usize, spans: &mut Vec<Span>) -> Result<Found, ProtocolError> {
-    // Words may be of one byte: what has piled up behind a gate is no line.
-    let seen = buffer.len().min(start + INLINE_SEEN_MAX);
+    // Words may be of one byte: what has piled up behind a gate is no line. (Redis only looks at lines that have no end
+    // yet, so what it takes depends on the pieces they come in.)
+    let seen = buffer.len().min(start + INLINE_LEN_MAX + 1);
     let Some(newline) = memchr::memchr(b'\n', &buffer[start..seen]) else {
         return if buffer.len() - start > INLINE_LEN_MAX {
             Err(ProtocolError::TooBigInline)
@@ -307,10 +307,6 @@ fn inline(buffer: &mut [u8], start: usize, spans: &mut Vec<Span>) -> Result<Foun
             Ok(Found::Incomplete)
         };
     };
-    // Redis only looks at lines that have no end yet, so what it takes depends on the pieces they come in.
-    if newline > INLINE_LEN_MAX {
-        return Err(ProtocolError::TooBigInline);
-    }
     let end = start + newline + 1;
     let mut line_end = start + newline;
     if line_end > start && buffer[line_end - 1] == b'\r' {

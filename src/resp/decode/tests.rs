@@ -104,9 +104,8 @@ fn inline_requests_are_64_kib_at_most() {
 }
 
 #[test]
-fn inline_commands_end_soon() {
-    for (len, whole) in [(INLINE_SEEN_MAX - 1, true), (INLINE_SEEN_MAX, false), (10 * INLINE_SEEN_MAX, false)]
-    {
+fn inline_requests_of_many_words_end_soon() {
+    for (len, whole) in [(INLINE_LEN_MAX, true), (INLINE_LEN_MAX + 1, false), (10 * INLINE_LEN_MAX, false)] {
         let line = [&b"ECHO "[..], &b"a ".repeat(len)[..len - 5], b"\nPING\n"].concat();
         let (requests, error) = feed(&line, &[]);
         assert_eq!((requests.len(), error.is_some()), (if whole { 2 } else { 0 }, !whole), "{len}");
