@@ -1,7 +1,7 @@
 //! Lists in entries, whatever form they have there.
 //!
-//! Entries of another kind read as empty lists. A small list's entry holds the number of its elements in one byte, then
-//! the elements; nothing at all when there are none.
+//! The entries must be lists. A small list's entry holds the number of its elements in one byte, then the elements;
+//! nothing at all when there are none.
 
 use std::ops::Range;
 
