@@ -138,10 +138,8 @@ impl Block {
         let (needed, size) = (self.len_bytes() + added, self.buffer.len());
         let size = if needed + size / 8 <= size {
             size
-        } else if needed * 2 <= self.full_bytes {
-            size_class(needed * 2)
         } else if needed <= self.full_bytes && size < self.full_bytes {
-            size_class(self.full_bytes)
+            size_class((needed + needed / 2).min(self.full_bytes))
         } else {
             size_class(needed + needed / 8)
         };
