@@ -175,7 +175,7 @@ impl List {
             End::Head => self.blocks.iter_mut().for_each(&mut clear),
             End::Tail => self.blocks.iter_mut().rev().for_each(&mut clear),
         }
-        self.blocks.retain(|block| block.count > 0);
+        self.blocks.drop_empty();
         self.len -= most - left;
         most - left
     }

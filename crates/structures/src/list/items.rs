@@ -1,9 +1,9 @@
 //! Reading a list in either direction.
 
-use std::collections::vec_deque;
+use std::ops::Range;
 
 use super::End;
-use super::block::Block;
+use super::blocks::Blocks;
 use crate::packed::{self, Item, Packed, PackedMut};
 
 /// Elements from an index on, towards one end.
@@ -11,23 +11,25 @@ use crate::packed::{self, Item, Packed, PackedMut};
 pub struct Items<'a> {
     towards: End,
     current: packed::Items<'a>,
-    /// Blocks that were not begun; those behind `current` or before it, as the direction demands.
-    rest: vec_deque::Iter<'a, Block>,
+    blocks: Option<&'a Blocks>,
+    /// The blocks that were not begun: those behind `current` or before it, as the direction demands.
+    rest: Range<usize>,
     remaining: usize,
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(
-        towards: End,
-        current: Packed<'a>,
-        rest: vec_deque::Iter<'a, Block>,
-        remaining: usize,
-    ) -> Self {
-        Self { towards, current: current.items(), rest, remaining }
+    /// `current`'s elements.
+    pub(super) fn new(towards: End, current: Packed<'a>, remaining: usize) -> Self {
+        Self { towards, current: current.items(), blocks: None, rest: 0..0, remaining }
+    }
+
+    /// Then those of the `rest` of the blocks.
+    pub(super) fn then(self, blocks: &'a Blocks, rest: Range<usize>) -> Self {
+        Self { blocks: Some(blocks), rest, ..self }
     }
 
     pub(super) fn none() -> Self {
-        Self::new(End::Tail, Packed::new(&[]), vec_deque::Iter::default(), 0)
+        Self::new(End::Tail, Packed::new(&[]), 0)
     }
 }
 
@@ -45,11 +47,11 @@ impl<'a> Iterator for Items<'a> {
                 self.remaining -= 1;
                 return item;
             }
-            let block = match self.towards {
+            let index = match self.towards {
                 End::Tail => self.rest.next()?,
                 End::Head => self.rest.next_back()?,
             };
-            self.current = block.block().items();
+            self.current = self.blocks?.get(index)?.block().items();
         }
     }
 

@@ -1,10 +1,10 @@
 //! A list that doesn't fit its entry: a deque of blocks. Pushing, popping, seeking.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 
 use super::block::Block;
+use super::blocks::Blocks;
 use super::limits::Limits;
 use super::{BlockView, End, Items};
 use crate::alloc::size_class;
@@ -14,7 +14,7 @@ use crate::packed::{Encoded, Item, Packed, PackedMut, Spot};
 /// See the module's description. Never shared: it is an entry's payload.
 #[derive(Clone)]
 pub struct List {
-    pub(super) blocks: VecDeque<Block>,
+    pub(super) blocks: Blocks,
     pub(super) len: usize,
     /// Told as `quicklist`; else it is one block, which may get larger than the limit while one command adds to it.
     pub(super) is_quick: bool,
@@ -23,12 +23,12 @@ pub struct List {
 impl List {
     /// An empty list that is stored in one block while it is small.
     pub(super) fn small() -> Self {
-        Self { blocks: VecDeque::new(), len: 0, is_quick: false }
+        Self { blocks: Blocks::default(), len: 0, is_quick: false }
     }
 
     /// A list of one block.
     pub(super) fn from_bytes(bytes: &[u8], count: usize, limits: Limits) -> Self {
-        let mut blocks = VecDeque::with_capacity(1);
+        let mut blocks = Blocks::default();
         if count > 0 {
             blocks.push_back(Block::from_bytes(bytes, count, limits.block_bytes()));
         }
@@ -81,7 +81,9 @@ impl List {
                 block.count += 1;
             }
             None => {
-                let block = block_of(text, limits);
+                let mut block = block_of(text, limits);
+                // The only block of a small list takes whatever comes.
+                block.alone &= is_quick;
                 match end {
                     End::Head => self.blocks.push_front(block),
                     End::Tail => self.blocks.push_back(block),
@@ -165,8 +167,9 @@ impl List {
             }
         } else {
             let mut rest = self.len - index;
-            for (at, block) in self.blocks.iter().enumerate().rev() {
+            for (back, block) in self.blocks.iter().rev().enumerate() {
                 if rest <= block.count {
+                    let at = self.blocks.len() - 1 - back;
                     return Some((at, block.count - rest));
                 }
                 rest -= block.count;
@@ -187,11 +190,11 @@ impl List {
         match towards {
             End::Tail => {
                 let current = Packed::new(&block.bytes()[spot.start..]);
-                Items::new(towards, current, self.blocks.range(at + 1..), self.len - from)
+                Items::new(towards, current, self.len - from).then(&self.blocks, at + 1..self.blocks.len())
             }
             End::Head => {
                 let current = Packed::new(&block.bytes()[..spot.end]);
-                Items::new(towards, current, self.blocks.range(..at), from + 1)
+                Items::new(towards, current, from + 1).then(&self.blocks, 0..at)
             }
         }
     }

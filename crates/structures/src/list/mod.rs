@@ -16,6 +16,7 @@
 //! Knows nothing of commands; indexes are resolved, and options understood, by the caller.
 
 mod block;
+mod blocks;
 mod edit;
 mod items;
 mod large;

@@ -67,8 +67,8 @@ pub fn items(entry: &Entry, from: usize, towards: End) -> Items<'_> {
     let Some(spot) = (from < count).then(|| block.get(from)).flatten() else { return Items::none() };
     let bytes = block.bytes();
     match towards {
-        End::Tail => Items::new(towards, Packed::new(&bytes[spot.start..]), Default::default(), count - from),
-        End::Head => Items::new(towards, Packed::new(&bytes[..spot.end]), Default::default(), from + 1),
+        End::Tail => Items::new(towards, Packed::new(&bytes[spot.start..]), count - from),
+        End::Head => Items::new(towards, Packed::new(&bytes[..spot.end]), from + 1),
     }
 }
 

@@ -76,6 +76,16 @@ fn long_texts_stand_alone() {
 }
 
 #[test]
+fn the_only_element_of_a_small_list_is_not_alone_after_it_has_moved() {
+    let mut entry = list(&[&[b'l'; 600]], DEFAULT);
+    let limits = Limits { alone: 20, ..DEFAULT };
+    assert!(rotate(&mut entry, End::Head, End::Tail, limits).is_some());
+    push(&mut entry, End::Tail, std::iter::once(&b"x"[..]), limits);
+    assert_eq!((counts(&entry), entry.encoding_name()), (vec![2], "listpack"));
+    check_invariants(&entry);
+}
+
+#[test]
 fn inserting_splits_a_full_block_and_merges_what_fits() {
     let limits = Limits { fill: 4, ..DEFAULT };
     let mut entry = list(&[b"1", b"2", b"3", b"4", b"5", b"6"], limits);
