@@ -44,6 +44,11 @@ impl Blocks {
     }
 
     #[inline]
+    pub(super) fn back(&self) -> Option<&Block> {
+        self.tail.as_ref().or(self.head.as_ref())
+    }
+
+    #[inline]
     pub(super) fn front_mut(&mut self) -> Option<&mut Block> {
         self.head.as_mut()
     }

@@ -256,6 +256,15 @@ impl Payload for List {
         2 + self.blocks.len()
     }
 
+    fn prefetch(&self) {
+        if let Some(block) = self.blocks.front() {
+            block.prefetch(End::Head);
+        }
+        if let Some(block) = self.blocks.back() {
+            block.prefetch(End::Tail);
+        }
+    }
+
     fn duplicate(&self) -> Box<dyn Payload> {
         Box::new(self.clone())
     }
