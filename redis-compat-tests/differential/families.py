@@ -188,6 +188,93 @@ def numbers(rng):
     return [name, target]
 
 
+ELEMENTS = ["0", "1", "2", "-1", "01", "", "a", "b", "\x00\xff", "a\r\n", "12345678901234567890", "9223372036854775807",
+            "-9223372036854775808", "x" * 62, "x" * 63, "x" * 64, "y" * 126, "z" * 500, "w" * 4095, "w" * 4096, "v" * 9000]
+INDEXES = ["0", "1", "-1", "2", "-2", "5", "-5", "20", "100", "-100", "1000", "x", "", "9223372036854775807",
+           "-9223372036854775808", "9223372036854775808"]
+
+
+def element(rng):
+    return rng.choice(ELEMENTS[:8] if rng.random() < 0.6 else ELEMENTS)
+
+
+def elements(rng):
+    count = rng.choice([1, 1, 1, 2, 3, 10, 10, 40, 200])
+    return [element(rng) if rng.random() < 0.5 else str(rng.randrange(1000)) for _ in range(count)]
+
+
+def lists(rng):
+    name = rng.choice("""LPUSH RPUSH LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LPOPS LLEN LINDEX LRANGE LRANGE LSET LSET LINSERT LINSERT
+        LREM LREM LTRIM LPOS LPOS LMOVE LMOVE RPOPLPUSH LMPOP DIGEST SIZE SET DEL COPY RENAME EXPIRE TYPE""".split())
+    lists_of = lambda: rng.choice(["l1", "l2", "l3", "l3", "bin\x00\xff"])
+    ends = lambda: case(rng, rng.choice(["LEFT", "RIGHT"] * 9 + ["UP"]))
+    index = lambda: rng.choice(INDEXES[:9] if rng.random() < 0.7 else INDEXES)
+    if name in ("LPUSH", "RPUSH", "LPUSHX", "RPUSHX"):
+        words = [name, lists_of(), *elements(rng)]
+    elif name == "LPOPS":
+        words = [rng.choice(["LPOP", "RPOP"]), lists_of(), rng.choice(["0", "1", "2", "7", "50", "-1", "x"])]
+    elif name in ("LPOP", "RPOP", "LLEN", "TYPE"):
+        words = [name, lists_of()]
+    elif name == "LINDEX":
+        words = [name, lists_of(), index()]
+    elif name in ("LRANGE", "LTRIM"):
+        words = [name, lists_of(), index(), rng.choice(["-1", index()])]
+    elif name == "LSET":
+        words = [name, lists_of(), index(), element(rng)]
+    elif name == "LINSERT":
+        words = [name, lists_of(), case(rng, rng.choice(["BEFORE", "AFTER"] * 9 + ["UP"])), element(rng), element(rng)]
+    elif name == "LREM":
+        words = [name, lists_of(), rng.choice(["0", "1", "-1", "3", "-3", "x"]), element(rng)]
+    elif name == "LPOS":
+        words = [name, lists_of(), element(rng), *options(rng, [
+            ["RANK", rng.choice(["1", "2", "-1", "-3", "0", "x"])], ["COUNT", rng.choice(["0", "1", "3", "-1"])],
+            ["MAXLEN", rng.choice(["0", "1", "10", "-1"])]])]
+    elif name == "LMOVE":
+        words = [name, lists_of(), lists_of(), ends(), ends()]
+    elif name in ("RPOPLPUSH", "COPY", "RENAME"):
+        words = [name, lists_of(), lists_of()]
+    elif name == "LMPOP":
+        words = [name, rng.choice("11123x"), *[lists_of() for _ in range(rng.choice([1, 1, 2, 3]))], ends(),
+                 *options(rng, [["COUNT", rng.choice(["1", "2", "30", "0"])]], most=1)]
+    elif name == "DIGEST":
+        words = ["DEBUG", "DIGEST-VALUE", "l1", "l2", "l3"]
+    elif name == "SIZE":
+        words = ["CONFIG", "SET", "list-max-listpack-size", rng.choice(["-1", "-2", "-5", "0", "1", "4", "16", "128"])]
+    elif name == "SET":
+        words = ["SET", lists_of(), "v"] if rng.random() < 0.2 else ["LRANGE", lists_of(), "0", "-1"]
+    elif name == "DEL":
+        words = ["DEL", lists_of()] if rng.random() < 0.4 else ["LLEN", lists_of()]
+    else:
+        words = [name, lists_of(), "1000"]
+    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
+
+
+def long_lists(rng):
+    """Lists of up to a hundred thousand elements, changed at the ends, in the middle and by value."""
+    name = rng.choice("PUSH PUSH PUSH LPOP LRANGE LRANGE LINDEX LSET LINSERT LREM LTRIM LPOS LMOVE DIGEST LLEN".split())
+    of, number = lambda: rng.choice(["l1", "l2"]), lambda: str(rng.randrange(5000))
+    index = lambda: str(rng.choice([rng.randrange(100), rng.randrange(30000), -rng.randrange(1, 30000)]))
+    if name == "PUSH":
+        return [rng.choice(["LPUSH", "RPUSH"]), of(),
+                *[rng.choice(["", "element:"]) + number() for _ in range(rng.choice([1, 500, 2000, 4000]))]]
+    if name == "LRANGE":
+        start = rng.randrange(-30000, 30000)
+        return [name, of(), str(start), str(start + rng.randrange(300))]
+    if name == "LTRIM":
+        return [name, of(), str(rng.randrange(500)), str(-rng.randrange(1, 500))]
+    return {
+        "LPOP": [rng.choice(["LPOP", "RPOP"]), of(), str(rng.randrange(1000))],
+        "LINDEX": [name, of(), index()],
+        "LSET": [name, of(), index(), number()],
+        "LINSERT": [name, of(), rng.choice(["BEFORE", "AFTER"]), number(), number() * rng.choice([1, 1, 50])],
+        "LREM": [name, of(), rng.choice(["0", "2", "-2"]), number()],
+        "LPOS": [name, of(), number(), "RANK", rng.choice(["1", "-1", "2"]), "COUNT", "0"],
+        "LMOVE": [name, of(), of(), rng.choice(["LEFT", "RIGHT"]), rng.choice(["LEFT", "RIGHT"])],
+        "DIGEST": ["DEBUG", "DIGEST-VALUE", "l1", "l2"],
+        "LLEN": [name, of()],
+    }[name]
+
+
 def connection(rng):
     name = rng.choice("PING ECHO SELECT SETNAME GETNAME DB COMMAND UNKNOWN EMPTY OBJECT STRINGMATCH CONFIG".split())
     text = rng.choice(VALUES + ["a b", "two\nlines", "caf\xe9"])
@@ -248,5 +335,14 @@ def arguments(rng):
     ])
 
 
-FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "connection": connection,
-            "mixed": mixed, "arguments": arguments}
+FAMILIES = {
+    "strings": strings,
+    "numbers": numbers,
+    "keyspace": keyspace,
+    "expiry": expiry,
+    "connection": connection,
+    "mixed": mixed,
+    "arguments": arguments,
+    "lists": lists,
+    "long lists": long_lists,
+}

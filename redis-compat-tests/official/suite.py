@@ -28,6 +28,9 @@ SOURCE = os.path.join(STATE, "redis-source")
 UNITS = [
     "unit/type/string",
     "unit/type/incr",
+    "unit/type/list",
+    "unit/type/list-2",
+    "unit/type/list-3",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
@@ -51,6 +54,9 @@ SPAWNED_UNITS = [
     "unit/limits",
     "integration/redis-cli",
 ]
+# These assert the encodings of 7.0 in most of their tests, before what the test is about. Since 7.2 a short list is a
+# listpack; the project's own tests (src/command/list/tests.rs) check where the encoding changes.
+ENCODINGS_DIFFER = {"unit/type/list"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
 UNIT_TIMEOUT_SECONDS = 240
 OUTCOME = re.compile(r"^\[(ok|err|exception|ignore|skip|TIMEOUT)\]: ?(.*)$")
@@ -142,6 +148,8 @@ def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
     # The suite looks for its ports upwards from here; the range lies below the kernel's ephemeral ports.
     argv += ["--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
+    if name in ENCODINGS_DIFFER:
+        argv += ["--ignore-encoding"]
     for test in skipped:
         argv += ["--skiptest", test]
     if mode == "external":

@@ -7,8 +7,8 @@
 
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::shard::Shard;
-use dunlin_structures::hash_key;
 use dunlin_structures::slot::slot_of;
+use dunlin_structures::{Entry, hash_key};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -164,6 +164,18 @@ impl Keyspace {
                 true
             });
         }
+    }
+
+    /// Looks at the entry that a key probably leads to, while it fetches what the entry leads to.
+    #[inline]
+    pub fn peek_ahead<R>(&self, db: u16, position: Position, look: impl Fn(&Entry) -> R) -> Option<R> {
+        let shard = self.lock(position.shard());
+        let mut seen = None;
+        shard.db_ref(db).table(position)?.find_by(position.hash, |entry| {
+            seen = Some(look(entry));
+            true
+        });
+        seen
     }
 
     /// How often each shard was visited since the start.

@@ -9,6 +9,7 @@ use crate::keyspace::{Keyspace, Position};
 use crate::resp::Args;
 use crate::resp::decode::{Decoder, Found, INLINE_LEN_MAX, Limits, Span};
 use crate::resp::error::ProtocolError;
+use dunlin_structures::Entry;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
 const REQUESTS_MAX: usize = 64;
@@ -165,6 +166,27 @@ impl Batch {
     pub fn prefetch_values(&self, ahead: Ahead<'_>) {
         for known in &self.keys {
             ahead.keyspace.prefetch_value(ahead.db, known.position);
+        }
+    }
+
+    /// Has objects, and what they lead to, on their way into the cache, if the batch's first key is one's.
+    pub fn prefetch_objects(&self, ahead: Ahead<'_>) {
+        let [first, others @ ..] = &self.keys[..] else { return };
+        // A batch that works on one key alone has nothing to overlap with.
+        let others = || others.iter().filter(|known| known.position.hash != first.position.hash);
+        if others().next().is_none() {
+            return;
+        }
+        let fetch = |known: &Known| {
+            ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_object).unwrap_or(false)
+        };
+        if fetch(first) {
+            others().for_each(|known| {
+                fetch(known);
+            });
+            for known in std::iter::once(first).chain(others()) {
+                ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_in_object);
+            }
         }
     }
 

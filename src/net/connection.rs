@@ -363,6 +363,7 @@ impl Connection {
             let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };
             let (end, error) = batch.decode(&mut self.decoder, buffer, at, limits, &server.commands, ahead);
             batch.prefetch_entries(ahead);
+            batch.prefetch_objects(ahead);
             if *large_values {
                 batch.prefetch_values(ahead);
             }

@@ -1,6 +1,7 @@
 //! How large a collection may be before it is stored another way: Redis' thresholds, as CONFIG SET last gave them.
 
 use crate::config::Config;
+use dunlin_structures::list;
 use dunlin_structures::packed::Limits;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed};
 
@@ -17,6 +18,8 @@ pub struct Thresholds {
     stream_node: Pair,
     intset_entries: AtomicUsize,
     list_block_size: AtomicI64,
+    /// 0: the default. Set by DEBUG only.
+    list_alone_bytes: AtomicUsize,
     sparse_bytes: AtomicUsize,
 }
 
@@ -71,9 +74,18 @@ impl Thresholds {
         self.intset_entries.load(Relaxed)
     }
 
-    /// `list-max-listpack-size`: elements in one block of a list; -1 to -5 stand for 4, 8, 16, 32 and 64 KiB instead.
-    pub fn list_block_size(&self) -> i64 {
-        self.list_block_size.load(Relaxed)
+    /// `list-max-listpack-size`, and from which length on an element has a block of its own.
+    pub fn list(&self) -> list::Limits {
+        let alone = match self.list_alone_bytes.load(Relaxed) {
+            0 => list::Limits::ALONE_DEFAULT,
+            bytes => bytes,
+        };
+        list::Limits { fill: self.list_block_size.load(Relaxed), alone }
+    }
+
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD; 0 is the default.
+    pub fn set_list_alone_bytes(&self, bytes: usize) {
+        self.list_alone_bytes.store(bytes, Relaxed);
     }
 
     /// `hll-sparse-max-bytes`.

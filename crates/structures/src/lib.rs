@@ -5,7 +5,7 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`list`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -13,6 +13,7 @@ pub mod entry;
 pub mod glob;
 pub mod hash;
 pub mod lcs;
+pub mod list;
 pub mod number;
 pub mod packed;
 mod prefetch;

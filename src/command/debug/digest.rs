@@ -1,14 +1,15 @@
 //! DEBUG DIGEST: whether two servers hold the same data.
 //!
-//! A digest of everything is the exclusive or of one per key, so it doesn't depend on the order of keys. For strings it
-//! is Redis' own, byte for byte, so that the two servers can be compared: a key's digest mixes the key, its type and
-//! its value, and whether (but not when) it expires.
+//! A digest of everything is the exclusive or of one per key, so it doesn't depend on the order of keys. It is
+//! Redis' own, byte for byte, so that the two servers can be compared: a key's digest mixes the key, its type and its
+//! value, and whether (but not when) it expires.
 
 use crate::command::Context;
 use crate::resp::Args;
 use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Encoding, IntText, Kind};
+use dunlin_structures::list::{self, End};
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -34,6 +35,11 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
     let mut text = IntText::default();
     if let Some(bytes) = entry.string_bytes(&mut text) {
         add_ordered(hash, bytes);
+    }
+    if entry.kind() == Kind::List {
+        for item in list::items(entry, 0, End::Tail) {
+            add_ordered(hash, item.text(&mut IntText::new()));
+        }
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");

@@ -30,6 +30,8 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 /// The subcommands that look at data or change them.
 const ON_DATA: &[&str] = &["digest", "digest-value", "loadaof", "object", "populate"];
+/// The most that DEBUG QUICKLIST-PACKED-THRESHOLD takes, as in Redis.
+const ALONE_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
 
 /// The longest that DEBUG SLEEP sleeps, in s.
 const SLEEP_MAX: f64 = 3600.0;
@@ -60,6 +62,14 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         (b"stringmatch-len", 4) => {
             cx.reply.integer(i64::from(glob::matches(args.at(2), args.at(3), false)));
+        }
+        (b"quicklist-packed-threshold", 3) => {
+            let bytes = number::parse_memory(args.at(2)).filter(|bytes| *bytes <= ALONE_BYTES_MAX);
+            let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).ok_or(CommandError::text(
+                "argument must be a memory value bigger than 1 and smaller than 4gb",
+            ))?;
+            cx.server.thresholds.set_list_alone_bytes(bytes);
+            cx.reply.ok();
         }
         (b"digest", 2) => cx.reply.simple(&digest::of_everything(cx.server)),
         (b"digest-value", _) => digest::of_values(cx, args),
@@ -174,6 +184,9 @@ fn help(cx: &mut Context<'_>) {
             "    Reply with a test value of the specified type. <type> can be: string,",
             "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
             "    true, false.",
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            "    From this size on, elements of lists have a block of their own: up to 4gb;",
+            "    0 is the default of 1gb.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Setting it to 0 disables expiring keys in background when they are not",
             "    accessed. Setting it to 1 reenables back the default.",

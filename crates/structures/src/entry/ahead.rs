@@ -8,6 +8,25 @@ use crate::prefetch::prefetch;
 const LINES: usize = 4;
 
 impl Entry {
+    /// Has an object's own fields on their way into the cache; says whether the value is one. The entry itself should be
+    /// there already.
+    #[inline]
+    pub fn prefetch_object(&self) -> bool {
+        let Some(object) = self.payload() else { return false };
+        let address = std::ptr::from_ref(object).cast::<u8>();
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
+        true
+    }
+
+    /// Has what an object's fields lead to on its way into the cache. They should be there already.
+    #[inline]
+    pub fn prefetch_in_object(&self) {
+        if let Some(object) = self.payload() {
+            object.prefetch();
+        }
+    }
+
     /// Has the first lines of a large value on their way into the cache. The entry itself should be there already.
     #[inline]
     pub fn prefetch_value(&self) {

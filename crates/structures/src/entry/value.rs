@@ -81,6 +81,9 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// About how many blocks of memory dropping it frees: what tells whether to do that elsewhere. O(1).
     fn blocks(&self) -> usize;
 
+    /// Has what most commands read first on its way into the cache. The object itself is there already.
+    fn prefetch(&self) {}
+
     /// An equal value that shares nothing that can be changed.
     fn duplicate(&self) -> Box<dyn Payload>;
 }
