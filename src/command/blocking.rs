@@ -34,7 +34,7 @@ pub struct Wait {
     pub kind: Kind,
     /// ms since 1970; none: for ever.
     pub deadline: Option<i64>,
-    /// What is answered when the time is up.
+    /// What is answered where nobody may wait. (When the time is up it is always a null array, as in Redis.)
     pub nothing: Nothing,
     /// Whether the command is run again, too, when its key goes or becomes something else (XREADGROUP).
     pub wants_missing: bool,
@@ -171,7 +171,7 @@ impl Blocked {
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, self.session.protocol);
         match error {
-            None => self.wait.nothing.write(&mut reply),
+            None => Nothing::NullArray.write(&mut reply),
             Some(error) => {
                 let line = error.line();
                 server.shared.count_error(&line);

@@ -24,6 +24,7 @@ pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod latency;
+pub mod list;
 pub mod memory;
 pub mod persistence;
 pub mod server;
@@ -63,6 +64,13 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::scan::COMMANDS,
     key::ttl::COMMANDS,
     latency::COMMANDS,
+    list::block::COMMANDS,
+    list::edit::COMMANDS,
+    list::pop::COMMANDS,
+    list::position::COMMANDS,
+    list::push::COMMANDS,
+    list::range::COMMANDS,
+    list::transfer::COMMANDS,
     memory::COMMANDS,
     persistence::COMMANDS,
     server::COMMANDS,
