@@ -5,7 +5,7 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`zset`] (sorted sets); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -18,6 +18,7 @@ pub mod packed;
 mod prefetch;
 pub mod slot;
 pub mod table;
+pub mod zset;
 
 pub use entry::Entry;
 pub use hash::hash_key;
