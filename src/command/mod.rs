@@ -18,6 +18,7 @@ pub mod debug;
 pub mod dispatch;
 pub mod expiring;
 pub mod function;
+pub mod geo;
 pub mod info;
 pub mod introspect;
 pub mod key;
@@ -25,6 +26,7 @@ pub mod keys;
 pub mod latency;
 pub mod memory;
 pub mod persistence;
+pub mod scanning;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;
@@ -33,6 +35,7 @@ pub mod string;
 pub mod table;
 #[cfg(test)]
 pub mod testing;
+pub mod zset;
 
 pub use context::Context;
 pub use spec::CommandSpec;
@@ -49,6 +52,9 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
+    geo::add::COMMANDS,
+    geo::look::COMMANDS,
+    geo::search::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,
@@ -74,4 +80,12 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::many::COMMANDS,
     string::range::COMMANDS,
     string::set::COMMANDS,
+    zset::add::COMMANDS,
+    zset::combine::COMMANDS,
+    zset::look::COMMANDS,
+    zset::pop::COMMANDS,
+    zset::random::COMMANDS,
+    zset::range::COMMANDS,
+    zset::remove::COMMANDS,
+    zset::scan::COMMANDS,
 ];

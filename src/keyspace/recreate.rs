@@ -6,6 +6,8 @@
 
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
+use dunlin_structures::number::DoubleBuffer;
+use dunlin_structures::zset::Zset;
 
 /// Elements in one command.
 pub const PIECE_LEN: usize = 64;
@@ -14,6 +16,7 @@ pub const PIECE_LEN: usize = 64;
 pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     match entry.kind() {
         Kind::String => string(entry, emit),
+        Kind::Zset => zset(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.
@@ -29,6 +32,16 @@ fn string(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         Some(at) => emit(&[b"SET", entry.key(), value, b"PXAT", itoa::Buffer::new().format(at).as_bytes()]),
         None => emit(&[b"SET", entry.key(), value]),
     }
+}
+
+fn zset(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let mut pieces = Pieces::new(b"ZADD", entry.key(), 2);
+    let (mut digits, mut text) = (DoubleBuffer::new(), IntText::new());
+    for (member, score) in Zset::of(entry).iter_all() {
+        pieces.arg(digits.format(score), emit);
+        pieces.arg(member.text(&mut text), emit);
+    }
+    pieces.end(emit);
 }
 
 /// Collects arguments into commands of `name key argument..` with up to [`PIECE_LEN`] groups each.

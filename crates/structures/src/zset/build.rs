@@ -57,6 +57,20 @@ impl Builder {
         self.members.get(hash_key(member), member).is_some()
     }
 
+    /// Shows every member with its score, gives it the one that is answered, or takes it out if that is none. O(n).
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], f64) -> Option<f64>) {
+        let handles: Vec<_> = self.members.iter().map(|member| member.handle()).collect();
+        for handle in handles {
+            // SAFETY: each member is alive until it is taken out here, and met once; nobody else knows it.
+            unsafe {
+                match keep(handle.text(), handle.score()) {
+                    Some(score) => handle.set_score(score),
+                    None => drop(self.members.remove(hash_key(handle.text()), handle.text())),
+                }
+            }
+        }
+    }
+
     /// The members by score and bytes. O(n log n).
     pub fn sorted(&self) -> impl ExactSizeIterator<Item = (&[u8], f64)> {
         let handles: Vec<_> = sorted(&self.members).collect();

@@ -23,12 +23,15 @@ pub fn update(
     if let Some(set) = entry.payload_as_mut::<SortedSet>() {
         return set.update(member, decide);
     }
-    let Some(pair) = small::find(entry.block(), member) else {
-        let new = decide(None);
-        if let Some(score) = new {
-            insert_new(entry, limits, member, score);
+    let pair = match small::find_or_count(entry.block(), member) {
+        Ok(pair) => pair,
+        Err(count) => {
+            let new = decide(None);
+            if let Some(score) = new {
+                insert_new(entry, limits, count, member, score);
+            }
+            return Update { old: None, new };
         }
-        return Update { old: None, new };
     };
     let (old, place) = (pair.score(), pair.start..pair.end);
     let new = decide(Some(old));
@@ -42,10 +45,10 @@ pub fn update(
     Update { old: Some(old), new }
 }
 
-fn insert_new(entry: &mut Entry, limits: Limits, member: &[u8], score: f64) {
+fn insert_new(entry: &mut Entry, limits: Limits, count: usize, member: &[u8], score: f64) {
     let block = entry.block();
     let fits = member.len() <= limits.bytes
-        && block.len() / 2 < limits.entries
+        && count < limits.entries
         && block.bytes().len() + small::pair_bytes(member, score) <= PACKED_LEN_MAX;
     if fits {
         small::insert(entry, member, score);

@@ -63,6 +63,19 @@ pub(super) fn find<'a>(block: Packed<'a>, member: &[u8]) -> Option<Pair<'a>> {
     Some(pair(member, block.at(member.end)?))
 }
 
+/// The member's pair, or else how many pairs there are.
+pub(super) fn find_or_count<'a>(block: Packed<'a>, member: &[u8]) -> Result<Pair<'a>, usize> {
+    let wanted = Item::of(member);
+    let (mut start, mut count) = (0, 0);
+    while let Some(pair) = at(block, start) {
+        if pair.member == wanted {
+            return Ok(pair);
+        }
+        (start, count) = (pair.end, count + 1);
+    }
+    Err(count)
+}
+
 /// How an element's text is ordered to other bytes.
 pub(super) fn compare(item: Item<'_>, text: &[u8]) -> Ordering {
     match item {
