@@ -28,6 +28,8 @@ SOURCE = os.path.join(STATE, "redis-source")
 UNITS = [
     "unit/type/string",
     "unit/type/incr",
+    "unit/type/zset",
+    "unit/geo",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",

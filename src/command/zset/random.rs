@@ -50,7 +50,8 @@ fn zrandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     let reply = &mut cx.reply;
     let reply_ranks = |reply: &mut Reply<'_>, ranks: Range<usize>| {
-        for (member, score) in set.iter(ranks) {
+        // All of them come from the last to the first, as Redis walks.
+        for (member, score) in set.iter_back(ranks) {
             reply_pair(reply, member, score, with_scores);
         }
     };

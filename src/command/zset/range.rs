@@ -162,11 +162,11 @@ impl<'a> Part<'a> {
                 with_scores = true;
             } else if args.remaining() > 2 && args.accept("limit") {
                 limit = Some((args.integer()?, args.integer()?));
-            } else if grammar.backwards.is_none() && args.accept("rev") {
+            } else if backwards.is_none() && args.accept("rev") {
                 backwards = Some(true);
-            } else if grammar.by.is_none() && args.accept("bylex") {
+            } else if by.is_none() && args.accept("bylex") {
                 by = Some(By::Text);
-            } else if grammar.by.is_none() && args.accept("byscore") {
+            } else if by.is_none() && args.accept("byscore") {
                 by = Some(By::Score);
             } else {
                 return Err(CommandError::Syntax);

@@ -93,7 +93,9 @@ impl Cell {
     /// The cell so many columns to the east and rows to the north, round the world.
     pub(super) fn moved(self, east: i32, north: i32) -> Self {
         let mask = (1_u32 << self.steps) - 1;
-        let moved = |number: u32, by: i32| number.wrapping_add_signed(by) & mask;
+        // The easternmost longitude and the northernmost latitude have a column and a row of their own, outside the grid.
+        let moved =
+            |number: u32, by: i32| if by == 0 { number } else { number.wrapping_add_signed(by) & mask };
         Self { column: moved(self.column, east), row: moved(self.row, north), ..self }
     }
 

@@ -16,6 +16,13 @@ fn positions_have_the_numbers_that_redis_gives_them() {
     assert_eq!(format!("{:.4}", distance(palermo, catania)), "166274.1516");
 }
 
+#[test]
+fn the_corner_of_the_map_is_found() {
+    let corner = Position { longitude: LONGITUDE_MAX, latitude: LATITUDE_MAX };
+    let mut ranges = cover(Position::of_score(corner.score()), &Shape::Circle { radius: 0.0 });
+    assert!(ranges.any(|(from, to)| (from..to).contains(&corner.score())));
+}
+
 fn position() -> impl Strategy<Value = Position> {
     (-LONGITUDE_MAX..LONGITUDE_MAX, -LATITUDE_MAX..LATITUDE_MAX)
         .prop_map(|(longitude, latitude)| Position { longitude, latitude })
