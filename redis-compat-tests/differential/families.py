@@ -315,6 +315,42 @@ def zsets(rng):
     return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
 
 
+def large_zsets(rng):
+    """Two sorted sets of thousands of members, so that the large form is asked at every depth."""
+    name = rng.choice("""ADD ADD ADD ADD ADD SPREAD ORDER ZINCRBY ZREM ZRANK ZREVRANK ZSCORE ZCARD ZCOUNT ZRANGE ZRANGE ZREVRANGE
+        BYSCORE BYRANK REMSCORE POP UNION INTER DIFF STORE ENCODING""".split())
+    target, other = rng.sample(["large1", "large2"], 2)
+    member = f"member:{rng.randrange(20000):09}"
+    low = rng.randrange(20000)
+    high = low + rng.choice([0, 1, 10, 500])
+    if name == "ADD":
+        pairs = [(str(rng.randrange(20000)), f"member:{rng.randrange(20000):09}") for _ in range(500)]
+        return to_bytes(["ZADD", target, *(word for pair in pairs for word in pair)])
+    if name in ("SPREAD", "ORDER"):
+        start, slope = rng.randrange(20000), rng.choice([-1, 0, 1]) if name == "ORDER" else 977
+        return to_bytes(["ZADD", target, *(w for i in range(300) for w in (str(start + i * slope), f"{name}:{start + i}"))])
+    return to_bytes({
+        "ZINCRBY": ["ZINCRBY", target, rng.choice(["1", "-3", "0.5", "10000"]), member],
+        "ZREM": ["ZREM", target, *(f"member:{rng.randrange(20000):09}" for _ in range(rng.choice([1, 5, 300])))],
+        "ZRANK": ["ZRANK", target, member],
+        "ZREVRANK": ["ZREVRANK", target, member],
+        "ZSCORE": ["ZSCORE", target, member],
+        "ZCARD": ["ZCARD", target],
+        "ZCOUNT": ["ZCOUNT", target, str(low), f"({high}"],
+        "ZRANGE": ["ZRANGE", target, str(low), str(low + 100), *rng.choice([[], ["WITHSCORES"], ["REV"]])],
+        "ZREVRANGE": ["ZREVRANGE", target, str(low // 4), str(low // 4 + 20), "WITHSCORES"],
+        "BYSCORE": ["ZRANGEBYSCORE", target, f"({low}", str(high), "WITHSCORES", "LIMIT", "1", "50"],
+        "BYRANK": ["ZREMRANGEBYRANK", target, str(low // 4), str(low // 4 + rng.choice([0, 10, 1000]))],
+        "REMSCORE": ["ZREMRANGEBYSCORE", target, str(low), str(high)],
+        "POP": [rng.choice(["ZPOPMIN", "ZPOPMAX"]), target, rng.choice(["1", "100"])],
+        "UNION": ["ZUNIONSTORE", target, "2", target, other, "AGGREGATE", rng.choice(["MIN", "MAX"])],
+        "INTER": ["ZINTERSTORE", "both", "2", target, other, "WEIGHTS", "1", "2"],
+        "DIFF": ["ZDIFF", "2", target, other],
+        "STORE": ["ZRANGESTORE", "both", target, str(low), str(high), "BYSCORE"],
+        "ENCODING": ["OBJECT", "ENCODING", target],
+    }[name])
+
+
 PLACES = [("13.361389", "38.115556"), ("15.087269", "37.502669"), ("12.758489", "38.788135"), ("17.241510", "38.788135"),
           ("0", "0"), ("-122.27652", "37.805186"), ("-73.9454966", "40.747533"), ("179.9", "10"), ("-179.9", "10.05"),
           ("180", "85.05112878"), ("2.349014", "48.864716"), ("2.35", "48.86"), ("116.38", "39.55"), ("10", "-45")]
@@ -357,4 +393,4 @@ def geo(rng):
 
 
 FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "connection": connection,
-            "zsets": zsets, "geo": geo}
+            "zsets": zsets, "large_zsets": large_zsets, "geo": geo}

@@ -28,9 +28,11 @@ pub(super) const HEIGHT_MAX: usize = 10;
 const HANDLE_BITS: u32 = 48;
 const HANDLE_MASK: u64 = (1 << HANDLE_BITS) - 1;
 const DIGEST_MAX: u64 = 0xffff;
-/// A leaf that is measured covers this share of the digests, and has as much room on both sides together.
-const DIGEST_BITS_USED: u32 = 15;
-const DIGEST_ROOM_BELOW: u64 = 1 << (DIGEST_BITS_USED - 1);
+/// A leaf that is measured spreads its members over so many bits, an eighth of the digests: enough to tell them apart,
+/// and it has to be measured anew only when it covers four times as much.
+const DIGEST_BITS_USED: u32 = 13;
+/// Digests that are left free for lower scores; a little more is free for higher ones.
+const DIGEST_ROOM_BELOW: u64 = 3 << DIGEST_BITS_USED;
 /// A leaf whose members differ by less than this is worth measuring anew when it is touched as a whole.
 const DIGEST_SPREAD_MIN: u64 = 1 << 11;
 
@@ -326,7 +328,8 @@ impl Node {
         let order_at = |index: usize| order_of(unsafe { self.handle(index).score() });
         let (lowest, highest) = (order_at(0), order_at(len - 1));
         let shift = (u64::BITS - (highest - lowest).leading_zeros()).saturating_sub(DIGEST_BITS_USED);
-        let base = lowest.saturating_sub(DIGEST_ROOM_BELOW << shift);
+        let room = u64::try_from(u128::from(DIGEST_ROOM_BELOW) << shift).unwrap_or(u64::MAX);
+        let base = lowest.saturating_sub(room);
         // SAFETY: the node is alive; no reference to its head is held.
         unsafe {
             (*self.head().as_ptr()).base = base;
