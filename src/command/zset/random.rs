@@ -26,6 +26,9 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     ..CommandSpec::BLANK
 }];
 
+/// The most members that are replied with repetition. Redis has no such bound: a client there gets what memory holds.
+const REPEATS_MAX: i64 = 1 << 27;
+
 fn zrandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let Some(count) = args.get(2) else { return one(cx, args) };
     let count = parse_i64(count).ok_or(CommandError::NotAnInteger)?;
@@ -45,6 +48,9 @@ fn zrandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.array(0);
         return Ok(());
     };
+    if count < -REPEATS_MAX {
+        return Err(CommandError::OutOfRange);
+    }
     let set = Zset::of(&entry);
     let len = set.len();
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
