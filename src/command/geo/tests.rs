@@ -23,7 +23,7 @@ fn positions_are_stored_and_found() {
         ("GEORADIUS g 15 37 100 km WITHHASH", "*1|*2|$7|Catania|:3479447370796909"),
         (
             "GEOSEARCH g FROMLONLAT 15 37 COUNT 1 ASC",
-            "-ERR wrong number of arguments for 'geosearch' command",
+            "-ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH",
         ),
         (
             "GEOSEARCH g ASC ASC BYRADIUS 1 km",

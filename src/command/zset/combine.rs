@@ -4,15 +4,13 @@
 //! there. An intersection begins with its smallest set, so it copies no more than that.
 
 use super::range::store;
-use super::{at_least, counted, reply_len, reply_pair};
+use super::{at_least, counted, reply_len, reply_pair, source};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
-use dunlin_structures::Entry;
-use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::number::parse_f64;
 use dunlin_structures::packed::Item;
-use dunlin_structures::zset::{Builder, Zset};
+use dunlin_structures::zset::Builder;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -227,7 +225,7 @@ fn parse<'a>(
     let mut sources = Vec::with_capacity(count);
     for key in args.rest().take(count) {
         let len = match cx.keys.read(key) {
-            Some(entry) => len_of(&entry)?,
+            Some(entry) => source::len(&entry)?,
             None => 0,
         };
         sources.push(Source { key, len, weight: 1.0 });
@@ -260,38 +258,6 @@ fn parse<'a>(
         combination.sources.sort_by_key(|source| source.len);
     }
     Ok(combination)
-}
-
-/// Members of a set or sorted set.
-fn len_of(entry: &Entry) -> Result<usize, CommandError> {
-    match entry.kind() {
-        Kind::Zset => Ok(Zset::of(entry).len()),
-        Kind::Set => Ok(set_members(entry).count()),
-        _ => Err(CommandError::WrongType),
-    }
-}
-
-/// The members of a set, which all count as having the score 1.
-fn set_members(entry: &Entry) -> impl Iterator<Item = Item<'_>> {
-    dunlin_structures::packed::Packed::new(entry.packed_bytes().unwrap_or_default()).items()
-}
-
-fn each_member(entry: &Entry, mut visit: impl FnMut(&[u8], f64)) {
-    let mut digits = IntText::new();
-    if entry.kind() == Kind::Set {
-        set_members(entry).for_each(|member| visit(member.text(&mut digits), 1.0));
-    } else {
-        Zset::of(entry).iter_all().for_each(|(member, score)| visit(member.text(&mut digits), score));
-    }
-}
-
-fn score_in(entry: &Entry, member: &[u8]) -> Option<f64> {
-    if entry.kind() == Kind::Set {
-        let wanted = Item::of(member);
-        set_members(entry).any(|item| item == wanted).then_some(1.0)
-    } else {
-        Zset::of(entry).score(member)
-    }
 }
 
 impl Aggregate {
@@ -335,20 +301,20 @@ fn combine(cx: &mut Context<'_>, operation: Operation, combination: &Combination
         let aggregate = |old, score| combination.aggregate.of(old, weighed(score));
         match operation {
             Operation::Difference if index == 0 => {
-                each_member(&entry, |member, score| result.merge(member, |_| score));
+                source::each(&entry, |member, score| result.merge(member, |_| score));
             }
             Operation::Difference if source.len < result.len() => {
-                each_member(&entry, |member, _| {
+                source::each(&entry, |member, _| {
                     result.remove(member);
                 });
             }
             Operation::Difference => {
-                result.retain(|member, score| score_in(&entry, member).is_none().then_some(score));
+                result.retain(|member, score| source::score(&entry, member).is_none().then_some(score));
             }
             Operation::Intersection if index > 0 => {
-                result.retain(|member, old| Some(aggregate(old, score_in(&entry, member)?)));
+                result.retain(|member, old| Some(aggregate(old, source::score(&entry, member)?)));
             }
-            Operation::Union | Operation::Intersection => each_member(&entry, |member, score| {
+            Operation::Union | Operation::Intersection => source::each(&entry, |member, score| {
                 result.merge(member, |old| old.map_or_else(|| weighed(score), |old| aggregate(old, score)));
             }),
         }

@@ -2,7 +2,7 @@
 //!
 //! * [`add`] gives scores, [`look`] asks for them, for ranks and for counts, [`range`] lists and stores parts.
 //! * [`remove`] takes members out by name or by part, [`pop`] those at the ends.
-//! * [`combine`] makes sets of sets. [`random`] chooses members, [`scan`] walks through all.
+//! * [`combine`] makes sets of sets, which `source` reads. [`random`] chooses members, [`scan`] walks through all.
 //! * [`bounds`] reads the ends of ranges.
 //!
 //! Effects name members and their final scores: ZINCRBY is logged as ZADD, what was popped as ZREM.
@@ -16,6 +16,7 @@ pub mod random;
 pub mod range;
 pub mod remove;
 pub mod scan;
+mod source;
 #[cfg(test)]
 mod tests;
 
