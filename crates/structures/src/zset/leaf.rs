@@ -59,10 +59,7 @@ struct Head {
 const HEAD_BYTES: usize = size_of::<Head>();
 const LINK_BYTES: usize = size_of::<Link>();
 const _: () = assert!(HEAD_BYTES == 24 && LINK_BYTES == 24);
-const LAYOUT: Layout = match Layout::from_size_align(NODE_BYTES, 8) {
-    Ok(layout) => layout,
-    Err(_) => panic!("the alignment is a power of two"),
-};
+const LAYOUT: Layout = Layout::new::<[u64; NODE_BYTES / 8]>();
 
 /// The address of a node. Copied freely; only the list makes and frees nodes, and follows none that it has freed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
