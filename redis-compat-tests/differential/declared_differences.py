@@ -55,6 +55,13 @@ DIFFERENCES = [
         r"^COMMAND INFO (msetnx|randomkey|scan|client\|setname|config\|resetstat|config\|rewrite) tips$", r"", r"",
     ),
     Difference(
+        "ZRANK and ZREVRANK take WITHSCORE since 7.2", r"^Z(REV)?RANK ",
+        r"^-ERR wrong number of arguments for 'z(rev)?rank'", r"^-ERR syntax error\r\n$",
+    ),
+    Difference(
+        "as above", r"^COMMAND (INFO z(rev)?rank arity|DOCS z(rev)?rank (arguments|history))$", r"", r"",
+    ),
+    Difference(
         "loglevel has a further value in 7.2: nothing",
         r"^CONFIG SET .*loglevel", r"debug, verbose, notice, warning\r\n$", r"debug, verbose, notice, warning, nothing\r\n$",
     ),

@@ -335,6 +335,189 @@ def arguments(rng):
     ])
 
 
+ZKEYS = ["z1", "z2", "z3", "z:{tag}:1", "", "k1"]
+# Scores that 7.0 (17 digits) and 7.2 (as few as needed) print alike.
+SCORES = ["0", "1", "-1", "2", "3", "10", "1.5", "-2.25", "0.125", "1e3", "inf", "-inf", "+5", "0x10", "1048576", "-0.5",
+          "4503599627370497", "1e15"]
+BAD_SCORES = ["", "nan", "abc", " 1", "1 ", "1e400", "(1"]
+MEMBERS = ["a", "b", "c", "d", "e", "f", "g", "", "10", "9", "-5", "007", "4294967296", "bin\x00\xff", "m" * 63, "n" * 64,
+           "o" * 65, *(f"member:{i:02}" for i in range(20)), *(str(i) for i in range(100, 115))]
+RANKS = ["0", "1", "2", "5", "-1", "-2", "-5", "100", "-100", "x", "9223372036854775807"]
+SCORE_ENDS = [*SCORES, "(1", "(2", "(-1", "(inf", "-inf", "+inf", "(0", "", "(", "x"]
+TEXT_ENDS = ["-", "+", "[a", "(a", "[d", "(d", "[member:05", "(member:10", "[", "(", "[zz", "a", "", "[10", "(9"]
+
+
+def zset_range(rng):
+    """Ends, and the options that go with them, mostly."""
+    by = rng.choice(["RANK", "RANK", "SCORE", "TEXT"])
+    ends = {"RANK": RANKS, "SCORE": SCORE_ENDS, "TEXT": TEXT_ENDS}[by]
+    options = {"RANK": [], "SCORE": [["BYSCORE"]], "TEXT": [["BYLEX"]]}[by]
+    if rng.random() < 0.3:
+        options.append(["REV"])
+    if rng.random() < (0.3 if by != "RANK" else 0.03):
+        options.append(["LIMIT", rng.choice(["0", "1", "3", "-1", "x"]), rng.choice(["0", "1", "5", "-1", "100"])])
+    rng.shuffle(options)
+    return [rng.choice(ends), rng.choice(ends), *(word for option in options for word in option)], by
+
+
+def zset_sources(rng):
+    count = rng.randint(1, 3)
+    return [rng.choice([str(count)] * 12 + ["0", "-1", "x", str(count + 1)]), *(rng.choice(ZKEYS) for _ in range(count))], count
+
+
+def zsets(rng):
+    """Sorted sets with a few members of all kinds. BYLEX meets sets of one score (LEX) often enough to say something."""
+    name = rng.choice("""ZADD ZADD ZADD ZADD ZADD LEX LEX ZINCRBY ZREM ZREM ZCARD ZCOUNT ZLEXCOUNT ZSCORE ZMSCORE ZRANK
+        ZREVRANK ZRANGE ZRANGE ZRANGE ZRANGESTORE ZRANGEBYSCORE ZREVRANGEBYSCORE LEXRANGE ZREVRANGE
+        ZREMRANGEBYRANK ZREMRANGEBYSCORE LEXREM ZPOPMIN ZPOPMAX ZMPOP ZRANDMEMBER ZUNION ZINTER ZDIFF
+        ZUNIONSTORE ZINTERSTORE ZDIFFSTORE ZINTERCARD ALL ALL ENCODING SET DEL COPY RENAME THRESHOLD ZSCAN""".split())
+    target, member = rng.choice(ZKEYS), rng.choice(MEMBERS)
+    score = rng.choice(SCORES if rng.random() < 0.97 else BAD_SCORES)
+    if name == "ZADD":
+        pairs = [word for _ in range(rng.choice([1, 1, 2, 5, 20])) for word in (rng.choice(SCORES), rng.choice(MEMBERS))]
+        pairs[0] = score
+        flags = options(rng, [["NX"], ["XX"], ["GT"], ["LT"], ["CH"]], most=2)
+        flags += ["INCR"] if rng.random() < 0.1 else []
+        words = [name, target, *flags, *(pairs[:2] if flags[-1:] == ["INCR"] and rng.random() < 0.8 else pairs)]
+    elif name == "LEX":
+        words = ["ZADD", "lex", *(w for _ in range(rng.randint(1, 6)) for w in ("0", rng.choice(MEMBERS)))]
+    elif name == "ZINCRBY":
+        words = [name, target, score, member]
+    elif name in ("ZREM", "ZMSCORE"):
+        words = [name, target, *(rng.choice(MEMBERS) for _ in range(rng.randint(1, 4)))]
+    elif name in ("ZCARD", "DEL"):
+        words = [name, target]
+    elif name in ("ZSCORE", "ZRANK", "ZREVRANK"):
+        words = [name, target, member]
+    elif name in ("ZCOUNT", "ZREMRANGEBYSCORE"):
+        words = [name, target, rng.choice(SCORE_ENDS), rng.choice(SCORE_ENDS)]
+    elif name in ("ZLEXCOUNT", "LEXREM"):
+        words = ["ZLEXCOUNT" if name == "ZLEXCOUNT" else "ZREMRANGEBYLEX", "lex", rng.choice(TEXT_ENDS), rng.choice(TEXT_ENDS)]
+    elif name == "LEXRANGE":
+        words = [rng.choice(["ZRANGEBYLEX", "ZREVRANGEBYLEX"]), "lex", rng.choice(TEXT_ENDS), rng.choice(TEXT_ENDS),
+                 *options(rng, [["LIMIT", rng.choice(["0", "1", "-1"]), rng.choice(["1", "-1", "3"])]], most=1)]
+    elif name in ("ZRANGE", "ZRANGESTORE"):
+        part, by = zset_range(rng)
+        source = "lex" if by == "TEXT" else target
+        words = [name, *([rng.choice(ZKEYS)] if name == "ZRANGESTORE" else []), source, *part]
+        words += ["WITHSCORES"] if rng.random() < 0.3 and name == "ZRANGE" else []
+    elif name == "ZREVRANGE":
+        words = [name, target, rng.choice(RANKS), rng.choice(RANKS), *options(rng, [["WITHSCORES"]], most=1)]
+    elif name in ("ZRANGEBYSCORE", "ZREVRANGEBYSCORE"):
+        words = [name, target, rng.choice(SCORE_ENDS), rng.choice(SCORE_ENDS),
+                 *options(rng, [["WITHSCORES"], ["LIMIT", rng.choice(["0", "1", "-1"]), rng.choice(["1", "-1", "3"])]], most=2)]
+    elif name == "ZREMRANGEBYRANK":
+        words = [name, target, rng.choice(RANKS), rng.choice(RANKS)]
+    elif name in ("ZPOPMIN", "ZPOPMAX"):
+        words = [name, target, *rng.choice([[], ["0"], ["1"], ["3"], ["-1"], ["x"], ["100"]])]
+    elif name == "ZMPOP":
+        words = [name, *zset_sources(rng)[0], rng.choice(["MIN", "MAX", "MAX", "FOO"]),
+                 *options(rng, [["COUNT", rng.choice(["1", "2", "10", "0", "x"])]], most=1)]
+    elif name == "ZRANDMEMBER":
+        words = [name, "none", *rng.choice([[], ["3"], ["-3"], ["x"], ["3", "WITHSCORES"]])]
+    elif name in ("ZUNION", "ZINTER", "ZDIFF", "ZUNIONSTORE", "ZINTERSTORE", "ZDIFFSTORE", "ZINTERCARD"):
+        sources, count = zset_sources(rng)
+        weights = ["WEIGHTS", *(rng.choice(["1", "2", "0", "-1", "0.5"]) for _ in range(count))]
+        choices = [["LIMIT", rng.choice(["0", "1", "-1"])]] if name == "ZINTERCARD" else \
+            [["WITHSCORES"], weights, ["AGGREGATE", rng.choice(["SUM", "MIN", "MAX"])]]
+        if name.endswith("STORE"):
+            choices = choices[1:] if "DIFF" not in name else []
+            sources = [rng.choice(ZKEYS), *sources]
+        elif name == "ZDIFF":
+            choices = choices[:1]
+        words = [name, *sources, *(options(rng, choices, most=2) if choices else [])]
+    elif name == "ALL":
+        words = ["ZRANGE", rng.choice([*ZKEYS, "lex"]), "0", "-1", "WITHSCORES"]
+    elif name == "ENCODING":
+        words = ["OBJECT", "ENCODING", target]
+    elif name == "SET":
+        words = ["SET", "k1", "x"]
+    elif name in ("COPY", "RENAME"):
+        words = [name, target, rng.choice(ZKEYS), *(["REPLACE"] if name == "COPY" else [])]
+    elif name == "THRESHOLD":
+        words = ["CONFIG", "SET", "zset-max-listpack-entries", rng.choice(["0", "4", "16", "128"])]
+    else:
+        return to_bytes([name, rng.choice(ZKEYS)]) + [rng.choice([b"x", b"1.5"])]
+    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
+
+
+def large_zsets(rng):
+    """Two sorted sets of thousands of members, so that the large form is asked at every depth."""
+    name = rng.choice("""ADD ADD ADD ADD ADD SPREAD ORDER ZINCRBY ZREM ZRANK ZREVRANK ZSCORE ZCARD ZCOUNT ZRANGE ZRANGE ZREVRANGE
+        BYSCORE BYRANK REMSCORE POP UNION INTER DIFF STORE ENCODING""".split())
+    target, other = rng.sample(["large1", "large2"], 2)
+    member = f"member:{rng.randrange(20000):09}"
+    low = rng.randrange(20000)
+    high = low + rng.choice([0, 1, 10, 500])
+    if name == "ADD":
+        pairs = [(str(rng.randrange(20000)), f"member:{rng.randrange(20000):09}") for _ in range(500)]
+        return to_bytes(["ZADD", target, *(word for pair in pairs for word in pair)])
+    if name in ("SPREAD", "ORDER"):
+        start, slope = rng.randrange(20000), rng.choice([-1, 0, 1]) if name == "ORDER" else 977
+        return to_bytes(["ZADD", target, *(w for i in range(300) for w in (str(start + i * slope), f"{name}:{start + i}"))])
+    return to_bytes({
+        "ZINCRBY": ["ZINCRBY", target, rng.choice(["1", "-3", "0.5", "10000"]), member],
+        "ZREM": ["ZREM", target, *(f"member:{rng.randrange(20000):09}" for _ in range(rng.choice([1, 5, 300])))],
+        "ZRANK": ["ZRANK", target, member],
+        "ZREVRANK": ["ZREVRANK", target, member],
+        "ZSCORE": ["ZSCORE", target, member],
+        "ZCARD": ["ZCARD", target],
+        "ZCOUNT": ["ZCOUNT", target, str(low), f"({high}"],
+        "ZRANGE": ["ZRANGE", target, str(low), str(low + 100), *rng.choice([[], ["WITHSCORES"], ["REV"]])],
+        "ZREVRANGE": ["ZREVRANGE", target, str(low // 4), str(low // 4 + 20), "WITHSCORES"],
+        "BYSCORE": ["ZRANGEBYSCORE", target, f"({low}", str(high), "WITHSCORES", "LIMIT", "1", "50"],
+        "BYRANK": ["ZREMRANGEBYRANK", target, str(low // 4), str(low // 4 + rng.choice([0, 10, 1000]))],
+        "REMSCORE": ["ZREMRANGEBYSCORE", target, str(low), str(high)],
+        "POP": [rng.choice(["ZPOPMIN", "ZPOPMAX"]), target, rng.choice(["1", "100"])],
+        "UNION": ["ZUNIONSTORE", target, "2", target, other, "AGGREGATE", rng.choice(["MIN", "MAX"])],
+        "INTER": ["ZINTERSTORE", "both", "2", target, other, "WEIGHTS", "1", "2"],
+        "DIFF": ["ZDIFF", "2", target, other],
+        "STORE": ["ZRANGESTORE", "both", target, str(low), str(high), "BYSCORE"],
+        "ENCODING": ["OBJECT", "ENCODING", target],
+    }[name])
+
+
+PLACES = [("13.361389", "38.115556"), ("15.087269", "37.502669"), ("12.758489", "38.788135"), ("17.241510", "38.788135"),
+          ("0", "0"), ("-122.27652", "37.805186"), ("-73.9454966", "40.747533"), ("179.9", "10"), ("-179.9", "10.05"),
+          ("180", "85.05112878"), ("2.349014", "48.864716"), ("2.35", "48.86"), ("116.38", "39.55"), ("10", "-45")]
+
+
+def geo(rng):
+    """Positions near and far. Results come in the order of their distances, which no two places share."""
+    name = rng.choice("GEOADD GEOADD GEOADD GEOPOS GEOHASH GEODIST GEOSEARCH GEOSEARCH GEOSEARCH STORE GEORADIUS BYMEMBER ALL".split())
+    target, member = rng.choice(["g1", "g2", "k1"]), f"p{rng.randrange(len(PLACES))}"
+    unit = rng.choice(["m", "km", "ft", "mi", "KM", "x"] if rng.random() < 0.1 else ["km", "km", "mi", "m"])
+    far = rng.choice(["0", "1", "10.5", "100", "200", "1000", "5000", "100000", "-1", "x"])
+    further = options(rng, [["WITHDIST"], ["WITHCOORD"], ["WITHHASH"], ["COUNT", rng.choice(["1", "3", "0", "x"])]], most=3)
+    further.append(rng.choice(["ASC", "DESC"]))
+    place = rng.choice(PLACES)
+    if name == "GEOADD":
+        picked = rng.sample(range(len(PLACES)), rng.choice([1, 3, len(PLACES)]))
+        words = [name, target, *options(rng, [["NX"], ["XX"], ["CH"]], most=2)]
+        for index in picked:
+            words += [*PLACES[index], f"p{index}"]
+    elif name in ("GEOPOS", "GEOHASH"):
+        words = [name, target, member, f"p{rng.randrange(20)}"]
+    elif name == "GEODIST":
+        words = [name, target, member, f"p{rng.randrange(20)}", *rng.choice([[], [unit]])]
+    elif name in ("GEOSEARCH", "STORE"):
+        middle = rng.choice([["FROMMEMBER", member], ["FROMLONLAT", *place]])
+        shape = rng.choice([["BYRADIUS", far, unit], ["BYBOX", far, rng.choice(["1", "300", "9000"]), unit]])
+        parts = [middle, shape]
+        rng.shuffle(parts)
+        words = [name, target, *parts[0], *parts[1], *further]
+        if name == "STORE":
+            words = ["GEOSEARCHSTORE", "d", *words[1:], *rng.choice([[], ["STOREDIST"]])]
+    elif name == "GEORADIUS":
+        words = [rng.choice([name, name + "_RO"]), target, *place, far, unit, *further,
+                 *rng.choice([[], [], ["STORE", "d"]])]
+    elif name == "BYMEMBER":
+        words = [rng.choice(["GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER_RO"]), target, member, far, unit, *further]
+    else:
+        words = ["ZRANGE", rng.choice(["g1", "g2", "d"]), "0", "-1"]
+    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
+
+
 FAMILIES = {
     "strings": strings,
     "numbers": numbers,
@@ -345,4 +528,7 @@ FAMILIES = {
     "arguments": arguments,
     "lists": lists,
     "long lists": long_lists,
+    "zsets": zsets,
+    "large_zsets": large_zsets,
+    "geo": geo,
 }

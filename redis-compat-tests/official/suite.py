@@ -31,6 +31,8 @@ UNITS = [
     "unit/type/list",
     "unit/type/list-2",
     "unit/type/list-3",
+    "unit/type/zset",
+    "unit/geo",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
@@ -79,6 +81,7 @@ class Unit:
 
 def unnumbered(names, name):
     """Names that come several times in a unit are told apart by a count."""
+    name = name.strip()  # as the lists have it
     count = names.get(name, 0) + 1
     names[name] = count
     return name if count == 1 else f"{name} #{count}"

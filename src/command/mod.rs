@@ -19,6 +19,7 @@ pub mod debug;
 pub mod dispatch;
 pub mod expiring;
 pub mod function;
+pub mod geo;
 pub mod info;
 pub mod introspect;
 pub mod key;
@@ -27,6 +28,7 @@ pub mod latency;
 pub mod list;
 pub mod memory;
 pub mod persistence;
+pub mod scanning;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;
@@ -35,6 +37,7 @@ pub mod string;
 pub mod table;
 #[cfg(test)]
 pub mod testing;
+pub mod zset;
 
 pub use context::Context;
 pub use spec::CommandSpec;
@@ -51,6 +54,9 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
+    geo::add::COMMANDS,
+    geo::look::COMMANDS,
+    geo::search::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,
@@ -83,4 +89,12 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::many::COMMANDS,
     string::range::COMMANDS,
     string::set::COMMANDS,
+    zset::add::COMMANDS,
+    zset::combine::COMMANDS,
+    zset::look::COMMANDS,
+    zset::pop::COMMANDS,
+    zset::random::COMMANDS,
+    zset::range::COMMANDS,
+    zset::remove::COMMANDS,
+    zset::scan::COMMANDS,
 ];

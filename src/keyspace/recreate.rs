@@ -7,6 +7,8 @@
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::list::{self, End};
+use dunlin_structures::number::DoubleBuffer;
+use dunlin_structures::zset::Zset;
 
 /// Elements in one command.
 pub const PIECE_LEN: usize = 64;
@@ -16,6 +18,7 @@ pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     match entry.kind() {
         Kind::String => string(entry, emit),
         Kind::List => list(entry, emit),
+        Kind::Zset => zset(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.
@@ -37,6 +40,16 @@ fn list(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     let mut pieces = Pieces::new(b"RPUSH", entry.key(), 1);
     for item in list::items(entry, 0, End::Tail) {
         pieces.arg(item.text(&mut IntText::new()), emit);
+    }
+    pieces.end(emit);
+}
+
+fn zset(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let mut pieces = Pieces::new(b"ZADD", entry.key(), 2);
+    let (mut digits, mut text) = (DoubleBuffer::new(), IntText::new());
+    for (member, score) in Zset::of(entry).iter_all() {
+        pieces.arg(digits.format(score), emit);
+        pieces.arg(member.text(&mut text), emit);
     }
     pieces.end(emit);
 }

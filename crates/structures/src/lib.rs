@@ -5,11 +5,13 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections), [`list`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`list`], [`zset`] (sorted sets), [`geo`]; then the small ones: [`slot`], [`number`], [`glob`],
+//! [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
 pub mod entry;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod lcs;
@@ -19,6 +21,7 @@ pub mod packed;
 mod prefetch;
 pub mod slot;
 pub mod table;
+pub mod zset;
 
 pub use entry::Entry;
 pub use hash::hash_key;

@@ -10,6 +10,7 @@ use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Encoding, IntText, Kind};
 use dunlin_structures::list::{self, End};
+use dunlin_structures::zset::Zset;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -36,13 +37,47 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
     if let Some(bytes) = entry.string_bytes(&mut text) {
         add_ordered(hash, bytes);
     }
-    if entry.kind() == Kind::List {
-        for item in list::items(entry, 0, End::Tail) {
-            add_ordered(hash, item.text(&mut IntText::new()));
+    match entry.kind() {
+        Kind::List => {
+            for item in list::items(entry, 0, End::Tail) {
+                add_ordered(hash, item.text(&mut IntText::new()));
+            }
         }
+        Kind::Zset => add_zset(hash, entry),
+        _ => {}
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");
+    }
+}
+
+fn add_zset(hash: &mut Hash, entry: &Entry) {
+    for (member, score) in Zset::of(entry).iter_all() {
+        let mut element = Hash::default();
+        add_ordered(&mut element, member.text(&mut IntText::new()));
+        add_ordered(&mut element, seventeen_digits(score).as_bytes());
+        add_unordered(hash, &element);
+    }
+}
+
+/// A number as C prints it with `%.17g`.
+fn seventeen_digits(number: f64) -> String {
+    if !number.is_finite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.into();
+    }
+    let scientific = format!("{number:.16e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let without_zeros = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..17).contains(&exponent) {
+        let decimals = usize::try_from(16 - exponent).unwrap_or(0);
+        without_zeros(&format!("{number:.decimals$}"))
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs())
     }
 }
 
@@ -111,5 +146,28 @@ pub(super) fn serialized_len(entry: &Entry) -> usize {
             header + bytes.len()
         }
         _ => entry.memory_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seventeen_digits;
+
+    #[test]
+    fn numbers_are_printed_as_c_does() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (0.1, "0.10000000000000001"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (-1.5e300, "-1.5000000000000001e+300"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(seventeen_digits(number), text);
+        }
     }
 }

@@ -16,6 +16,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("digest", "*", "from a newer server"),
     ("delex", "*", "from a newer server"),
     ("quit", "*", "7.2 lists it"),
+    ("zrank", "arity", "7.2 has WITHSCORE"),
+    ("zrevrank", "arity", "as above"),
 ];
 
 /// Tips differ between 7.0 and 7.2 in many places, and no client of 7.0 knows those of 7.2: they aren't compared.
