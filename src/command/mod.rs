@@ -90,6 +90,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::range::COMMANDS,
     string::set::COMMANDS,
     zset::add::COMMANDS,
+    zset::block::COMMANDS,
     zset::combine::COMMANDS,
     zset::look::COMMANDS,
     zset::pop::COMMANDS,

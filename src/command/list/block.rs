@@ -195,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn several_keys_are_waited_for_in_several_shards() {
+        let (mut pusher, mut waiter) = pair();
+        for key in ["a", "b", "c"] {
+            waiter.say("BLMPOP 0 3 a b c LEFT COUNT 2");
+            pusher.say(&format!("RPUSH {key} 1 2 3"));
+            assert_eq!(waiter.answer(), format!("*2|$1|{key}|*2|$1|1|$1|2"));
+            pusher.say("DEL a b c");
+        }
+    }
+
+    #[test]
     fn moves_make_others_ready_in_turn() {
         let (mut pusher, mut first) = pair();
         let (mut second, mut third) = (pusher.beside(), pusher.beside());

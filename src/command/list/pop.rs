@@ -196,7 +196,7 @@ pub(super) fn pop_first(cx: &mut Context<'_>, request: &Request<'_>) -> Result<b
             reply.bulk(key);
             reply.array(count);
         };
-        if pop_elements(cx, key, request.end, request.count, head)? > 0 {
+        if cx.keys.reaches(key) && pop_elements(cx, key, request.end, request.count, head)? > 0 {
             return Ok(true);
         }
     }

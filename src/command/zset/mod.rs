@@ -8,6 +8,7 @@
 //! Effects name members and their final scores: ZINCRBY is logged as ZADD, what was popped as ZREM.
 
 pub mod add;
+pub mod block;
 pub mod bounds;
 pub mod combine;
 pub mod look;

@@ -232,7 +232,9 @@ impl ManyKeys {
     /// Takes members off the first of the keys that has any, and replies them. Whether there were any.
     pub fn pop(&self, cx: &mut Context<'_>, args: &Args<'_>) -> Result<bool, CommandError> {
         for key in args.from(self.first).take(self.keys) {
-            if let Some(popped) = pop(&mut cx.keys, key, self.end, self.count)? {
+            if cx.keys.reaches(key)
+                && let Some(popped) = pop(&mut cx.keys, key, self.end, self.count)?
+            {
                 reply_pairs_of_key(&mut cx.reply, key, &popped);
                 return Ok(true);
             }
