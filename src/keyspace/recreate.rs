@@ -6,6 +6,7 @@
 
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
+use dunlin_structures::set::Set;
 
 /// Elements in one command.
 pub const PIECE_LEN: usize = 64;
@@ -14,6 +15,7 @@ pub const PIECE_LEN: usize = 64;
 pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     match entry.kind() {
         Kind::String => string(entry, emit),
+        Kind::Set => set(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.
@@ -29,6 +31,15 @@ fn string(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         Some(at) => emit(&[b"SET", entry.key(), value, b"PXAT", itoa::Buffer::new().format(at).as_bytes()]),
         None => emit(&[b"SET", entry.key(), value]),
     }
+}
+
+fn set(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let mut pieces = Pieces::new(b"SADD", entry.key(), 1);
+    let mut digits = IntText::new();
+    for member in Set::of(entry).iter() {
+        pieces.arg(member.text(&mut digits), emit);
+    }
+    pieces.end(emit);
 }
 
 /// Collects arguments into commands of `name key argument..` with up to [`PIECE_LEN`] groups each.

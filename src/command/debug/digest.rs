@@ -9,6 +9,7 @@ use crate::resp::Args;
 use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Encoding, IntText, Kind};
+use dunlin_structures::set::Set;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -34,6 +35,9 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
     let mut text = IntText::default();
     if let Some(bytes) = entry.string_bytes(&mut text) {
         add_ordered(hash, bytes);
+    }
+    if entry.kind() == Kind::Set {
+        Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text)));
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");

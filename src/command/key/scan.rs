@@ -3,9 +3,9 @@
 //! Both walk the shards one after the other, each locked for a bounded piece of work at a time, so that nobody waits for
 //! a walk. They see a key that is there all the while, and may or may not see one that comes or goes.
 
-use crate::command::expiring;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::command::{expiring, scanning};
 use crate::keyspace::walk::Cursor;
 use crate::keyspace::{EffectBuffer, Position};
 use crate::resp::output::SHARED_LEN_MIN;
@@ -55,7 +55,8 @@ const ENTRIES_PER_LOCK: usize = 256;
 const COUNT_DEFAULT: usize = 10;
 
 fn scan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let mut cursor = args.next().and_then(parse_cursor).ok_or(CommandError::text("invalid cursor"))?;
+    let mut cursor = Cursor::from_number(scanning::parse_cursor(args.at(1))?);
+    args.seek(2);
     let mut wanted = Wanted { pattern: b"*", kind: None };
     let mut count = COUNT_DEFAULT;
     while args.remaining() > 0 {
@@ -89,21 +90,6 @@ fn keys(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     walk(cx, &wanted, &mut cursor, usize::MAX, false, &mut names);
     names.reply(cx);
     Ok(())
-}
-
-/// A cursor as `strtoul` reads it: with a sign, with leading zeros, and nothing for zero; but no white space.
-fn parse_cursor(text: &[u8]) -> Option<Cursor> {
-    let (negative, digits) = match text {
-        [] => return Some(Cursor::START),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number: u64 = str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(Cursor::from_number(if negative { number.wrapping_neg() } else { number }))
 }
 
 /// What is looked for.

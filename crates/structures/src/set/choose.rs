@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::entry::Entry;
-use crate::packed::Item;
+use crate::packed::{Item, PackedMut};
 
 use super::edit::{SetLimits, build, small_bytes};
+use super::ints;
 use super::large::LargeSet;
 use super::view::Set;
 
@@ -74,6 +75,10 @@ pub fn pop(
     random: &mut impl FnMut() -> u64,
     mut taken: impl FnMut(Item<'_>),
 ) {
+    if count == 1 && entry.payload().is_none() {
+        pop_one_of_few(entry, random, taken);
+        return;
+    }
     let Some(large) = entry.payload_as_mut::<LargeSet>() else {
         let mut kept = Vec::new();
         split(
@@ -102,6 +107,22 @@ pub fn pop(
         if let Some(bytes) = rebuilt.packed_bytes() {
             entry.set_packed(rebuilt.encoding(), bytes);
         }
+    }
+}
+
+/// Takes a member by chance out of a small set.
+fn pop_one_of_few(entry: &mut Entry, random: &mut impl FnMut() -> u64, mut taken: impl FnMut(Item<'_>)) {
+    let set = Set::of(entry);
+    let Some(index) = below(set.len(), random()) else { return };
+    if let Set::Ints(ints) = set {
+        if let Some(number) = ints.get(index) {
+            taken(Item::Int(number));
+            ints::remove(entry, number);
+        }
+    } else if let Some(spot) = entry.block().get(index) {
+        taken(spot.item);
+        let range = spot.start..spot.end;
+        entry.splice_packed(range, &[]);
     }
 }
 

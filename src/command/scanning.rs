@@ -1,0 +1,63 @@
+//! What the commands share that walk through a collection with a cursor: HSCAN, SSCAN, ZSCAN.
+
+use crate::resp::{Args, CommandError, Reply};
+use dunlin_structures::glob;
+
+/// COUNT if none is given.
+const COUNT_DEFAULT: usize = 10;
+
+/// `[MATCH pattern] [COUNT count]`.
+pub struct ScanOptions<'a> {
+    pattern: &'a [u8],
+    /// Elements that a call looks at, about.
+    pub count: usize,
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Reads what is unread.
+    pub fn parse(args: &mut Args<'a>) -> Result<Self, CommandError> {
+        let mut options = Self { pattern: b"*", count: COUNT_DEFAULT };
+        while args.remaining() > 0 {
+            if args.remaining() == 1 {
+                return Err(CommandError::Syntax);
+            } else if args.accept("count") {
+                let count = args.integer()?;
+                options.count =
+                    usize::try_from(count).ok().filter(|count| *count > 0).ok_or(CommandError::Syntax)?;
+            } else if args.accept("match") {
+                options.pattern = args.required()?;
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    /// Whether an element is wanted.
+    #[inline]
+    pub fn includes(&self, element: &[u8]) -> bool {
+        self.pattern == b"*" || glob::matches(self.pattern, element, false)
+    }
+}
+
+/// A cursor as `strtoul` reads it: with a sign, with leading zeros, and nothing for zero; but no white space.
+pub fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
+    let (negative, digits) = match text {
+        [] => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let digits =
+        str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
+    let number = number.ok_or(CommandError::text("invalid cursor"))?;
+    Ok(if negative { number.wrapping_neg() } else { number })
+}
+
+/// The reply where there is nothing to walk through.
+pub fn reply_empty(reply: &mut Reply<'_>) {
+    reply.array(2);
+    reply.bulk(b"0");
+    reply.array(0);
+}
