@@ -111,10 +111,21 @@ fn pop_many(cx: &mut Context<'_>, key: &[u8], count: &[u8]) -> CommandResult {
     let count = parse_i64(count).and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or(CommandError::text("value is out of range, must be positive"))?;
     let limits = limits(cx);
-    let slot = cx.keys.write(key);
-    let len = slot.of_kind(Kind::Set)?.map_or(0, |entry| Set::of(entry).len());
-    if len == 0 || count == 0 {
+    let mut slot = cx.keys.write(key);
+    let set = slot.of_kind(Kind::Set)?.map_or(Set::EMPTY, Set::of);
+    if set.is_empty() || count == 0 {
         cx.reply.set(0);
+        return Ok(());
+    }
+    if count >= set.len() {
+        let mut bulks = Bulks::default();
+        set.iter().for_each(|member| bulks.add(member));
+        slot.event(EventClass::Set, "spop");
+        slot.discard(Change::composed(EventClass::Generic, "del", &|w| {
+            w.arg(b"DEL").arg(key);
+        }));
+        cx.reply.set(bulks.count);
+        bulks.send(&mut cx.reply);
         return Ok(());
     }
     let popped = slot.edit_existing(
@@ -128,10 +139,6 @@ fn pop_many(cx: &mut Context<'_>, key: &[u8], count: &[u8]) -> CommandResult {
         },
         |texts, announcer| {
             announcer.change(Change::composed(EventClass::Set, "spop", &|w| {
-                if count >= len {
-                    w.arg(b"DEL").arg(key);
-                    return;
-                }
                 for (index, text) in texts.iter().enumerate() {
                     if index % PIECE_LEN == 0 {
                         w.end();

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::entry::Entry;
+use crate::entry::{Encoding, Entry};
 use crate::packed::{Item, PackedMut};
 
-use super::edit::{SetLimits, build, small_bytes};
+use super::edit::{SetLimits, large, may_pack, small_bytes};
 use super::ints;
 use super::large::LargeSet;
 use super::view::Set;
@@ -64,8 +64,8 @@ fn split<'a>(
     }
 }
 
-/// Takes `count` members by chance out of the set, or all, and hands each to `taken`. O(count) for a large set, O(n) for
-/// a small one.
+/// Takes `count` members by chance out of the set, or all, and hands each to `taken`. O(n), or O(count) where less than
+/// half of a large set is taken.
 ///
 /// When most of a large set went, the rest is stored as the limits allow, as in Redis.
 pub fn pop(
@@ -79,34 +79,32 @@ pub fn pop(
         pop_one_of_few(entry, random, taken);
         return;
     }
-    let Some(large) = entry.payload_as_mut::<LargeSet>() else {
-        let mut kept = Vec::new();
-        split(
-            Set::of(entry),
-            count,
-            random,
-            |item, is_chosen| {
-                if is_chosen { taken(item) } else { kept.push(item) }
-            },
-        );
+    let len = Set::of(entry).len();
+    if count <= len / 2
+        && let Some(large) = entry.payload_as_mut::<LargeSet>()
+    {
+        for _ in 0..count {
+            let Some(member) = large.take_sample(random()) else { break };
+            taken(member.item());
+        }
+        return;
+    }
+    let set = Set::of(entry);
+    let mut kept = Vec::with_capacity(len.saturating_sub(count));
+    split(set, count, random, |item, is_chosen| if is_chosen { taken(item) } else { kept.push(item) });
+    if matches!(set, Set::Large(_)) {
+        // Redis packs what is left even if it is all integers.
+        if kept.len() * 5 <= count && may_pack(&kept, limits) {
+            let bytes = small_bytes(Encoding::Packed, &kept);
+            entry.set_packed(Encoding::Packed, &bytes);
+        } else {
+            let rest = large(&kept);
+            entry.set_payload(Box::new(rest));
+        }
+    } else {
         let encoding = entry.encoding();
         let bytes = small_bytes(encoding, &kept);
         entry.set_packed(encoding, &bytes);
-        return;
-    };
-    let len = large.len();
-    for _ in 0..count.min(len) {
-        let Some(member) = large.take_sample(random()) else { break };
-        taken(member.item());
-    }
-    let rest = len.saturating_sub(count);
-    if rest > 0 && rest * 5 <= count && rest <= limits.packed.entries {
-        // Redis packs what is left even if it is all integers.
-        let members: Vec<Item<'_>> = large.iter().collect();
-        let rebuilt = build(b"", &members, false, limits);
-        if let Some(bytes) = rebuilt.packed_bytes() {
-            entry.set_packed(rebuilt.encoding(), bytes);
-        }
     }
 }
 

@@ -184,20 +184,29 @@ pub fn build(key: &[u8], items: &[Item<'_>], starts_as_ints: bool, limits: &SetL
         let fits = items.len() <= limits.ints && 8 * items.len() < PACKED_LEN_MAX;
         fits.then_some(Encoding::Intset)
     } else {
-        let fits = items.len() <= limits.packed.entries
-            && (!starts_as_ints || leading_ints <= limits.ints)
-            && items.iter().all(|item| is_short(*item, limits))
-            && items.iter().map(Item::encoded_len).sum::<usize>() <= PACKED_LEN_MAX;
+        let fits = (!starts_as_ints || leading_ints <= limits.ints) && may_pack(items, limits);
         fits.then_some(Encoding::Packed)
     };
     if let Some(encoding) = small {
         return Entry::packed(key, Kind::Set, encoding, &small_bytes(encoding, items), None);
     }
-    let mut large = LargeSet::with_capacity(items.len());
+    Entry::boxed(key, Kind::Set, Box::new(large(items)), None)
+}
+
+/// A large set of these members.
+pub(super) fn large(items: &[Item<'_>]) -> LargeSet {
+    let mut set = LargeSet::with_capacity(items.len());
     for run in items.chunks(RUN) {
-        large.add_run(run);
+        set.add_run(run);
     }
-    Entry::boxed(key, Kind::Set, Box::new(large), None)
+    set
+}
+
+/// Whether these members may be packed, whatever they are.
+pub(super) fn may_pack(items: &[Item<'_>], limits: &SetLimits) -> bool {
+    items.len() <= limits.packed.entries
+        && items.iter().all(|item| is_short(*item, limits))
+        && items.iter().map(Item::encoded_len).sum::<usize>() <= PACKED_LEN_MAX
 }
 
 /// The bytes of a small set with these members.
