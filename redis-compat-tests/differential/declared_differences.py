@@ -37,6 +37,10 @@ DIFFERENCES = [
         r"^LPOS .*-9223372036854775808", r"", r"^-ERR value is out of range, value must between -9223372036854775807 and",
     ),
     Difference(
+        "a small set with a member that is no integer is a listpack since 7.2",
+        r"^OBJECT ENCODING ", r"^\$9\r\nhashtable\r\n$", r"^\$8\r\nlistpack\r\n$",
+    ),
+    Difference(
         "COPY gives a small integer a private object in Redis; here none is shared, and all are told alike",
         r"^OBJECT REFCOUNT ", r"^:1\r\n$", r"^:2147483647\r\n$",
     ),

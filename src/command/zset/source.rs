@@ -3,14 +3,15 @@
 use crate::resp::CommandError;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
-use dunlin_structures::packed::{Item, Packed};
+use dunlin_structures::packed::Item;
+use dunlin_structures::set::Set;
 use dunlin_structures::zset::Zset;
 
 /// Number of members.
 pub(super) fn len(entry: &Entry) -> Result<usize, CommandError> {
     match entry.kind() {
         Kind::Zset => Ok(Zset::of(entry).len()),
-        Kind::Set => Ok(set_members(entry).count()),
+        Kind::Set => Ok(Set::of(entry).len()),
         _ => Err(CommandError::WrongType),
     }
 }
@@ -19,7 +20,7 @@ pub(super) fn len(entry: &Entry) -> Result<usize, CommandError> {
 pub(super) fn each(entry: &Entry, mut visit: impl FnMut(&[u8], f64)) {
     let mut digits = IntText::new();
     if entry.kind() == Kind::Set {
-        set_members(entry).for_each(|member| visit(member.text(&mut digits), 1.0));
+        Set::of(entry).iter().for_each(|member| visit(member.text(&mut digits), 1.0));
     } else {
         Zset::of(entry).iter_all().for_each(|(member, score)| visit(member.text(&mut digits), score));
     }
@@ -28,14 +29,8 @@ pub(super) fn each(entry: &Entry, mut visit: impl FnMut(&[u8], f64)) {
 /// The score of a member, if it is there.
 pub(super) fn score(entry: &Entry, member: &[u8]) -> Option<f64> {
     if entry.kind() == Kind::Set {
-        let wanted = Item::of(member);
-        set_members(entry).any(|item| item == wanted).then_some(1.0)
+        Set::of(entry).contains(Item::of(member)).then_some(1.0)
     } else {
         Zset::of(entry).score(member)
     }
-}
-
-/// The members of a set. There is no command yet that makes one; what is stored otherwise than packed comes with those.
-fn set_members(entry: &Entry) -> impl Iterator<Item = Item<'_>> {
-    Packed::new(entry.packed_bytes().unwrap_or_default()).items()
 }
