@@ -5,7 +5,7 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`stream`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -17,6 +17,7 @@ pub mod number;
 pub mod packed;
 mod prefetch;
 pub mod slot;
+pub mod stream;
 pub mod table;
 
 pub use entry::Entry;
