@@ -30,6 +30,7 @@ pub mod server;
 pub mod shutdown;
 pub mod slowlog;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod table;
 #[cfg(test)]
@@ -68,6 +69,19 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     server::COMMANDS,
     shutdown::COMMANDS,
     slowlog::COMMANDS,
+    stream::ack::COMMANDS,
+    stream::add::COMMANDS,
+    stream::autoclaim::COMMANDS,
+    stream::claim::COMMANDS,
+    stream::delete::COMMANDS,
+    stream::group::COMMANDS,
+    stream::info::COMMANDS,
+    stream::pending::COMMANDS,
+    stream::range::COMMANDS,
+    stream::read::COMMANDS,
+    stream::readgroup::COMMANDS,
+    stream::set_id::COMMANDS,
+    stream::trim::COMMANDS,
     string::count::COMMANDS,
     string::delete::COMMANDS,
     string::get::COMMANDS,

@@ -9,6 +9,7 @@ use crate::resp::Args;
 use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Encoding, IntText, Kind};
+use dunlin_structures::stream::Stream;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -35,8 +36,23 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
     if let Some(bytes) = entry.string_bytes(&mut text) {
         add_ordered(hash, bytes);
     }
+    if entry.kind() == Kind::Stream {
+        add_stream(hash, Stream::of(entry));
+    }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");
+    }
+}
+
+/// Entries only: their IDs, with a dot, and their fields.
+fn add_stream(hash: &mut Hash, stream: &Stream) {
+    let mut digits = IntText::default();
+    for entry in stream.iter() {
+        add_ordered(hash, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (name, value) in entry.fields() {
+            add_ordered(hash, name.text(&mut digits));
+            add_ordered(hash, value.text(&mut digits));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::entry::StreamEntry;
 use super::group::Group;
 use super::id::StreamId;
 use super::range::{Direction, Range};
-use crate::entry::Payload;
+use crate::entry::{Entry, Kind, Payload};
 use crate::packed::Limits;
 
 /// What a listpack has besides its elements: Redis counts it when it measures a block.
@@ -252,5 +252,26 @@ impl Payload for Stream {
         let mut copy = self.clone();
         copy.blocks.values_mut().for_each(Block::shrink);
         Box::new(copy)
+    }
+}
+
+/// Streams in the keyspace. An entry of the stream kind always holds one.
+impl Stream {
+    /// # Panics
+    ///
+    /// If the entry is of another kind.
+    pub fn of(entry: &Entry) -> &Self {
+        entry.payload_as().expect("an entry of this kind holds a stream")
+    }
+
+    /// # Panics
+    ///
+    /// If the entry is of another kind.
+    pub fn of_mut(entry: &mut Entry) -> &mut Self {
+        entry.payload_as_mut().expect("an entry of this kind holds a stream")
+    }
+
+    pub fn into_entry(self, key: &[u8], expire_at: Option<i64>) -> Entry {
+        Entry::boxed(key, Kind::Stream, Box::new(self), expire_at)
     }
 }

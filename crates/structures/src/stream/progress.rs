@@ -41,15 +41,15 @@ impl Stream {
         read.map(|read| self.entries_added.wrapping_sub(read) as i64)
     }
 
-    /// Notes that a group was given this entry, if it is ahead of what it was given before. Returns whether it is.
-    pub fn note_delivery(&mut self, name: &[u8], id: StreamId) -> bool {
-        let has_gap = self.has_gap_from(id);
-        let counted = self.count_up_to(id);
-        let added = self.entries_added;
-        let Some(group) = self.groups.get_mut(name).filter(|group| id > group.last_id) else { return false };
+    /// Notes that a group of this stream, taken out of it, was given this entry, if it is ahead of what it was given
+    /// before. Returns whether it is.
+    pub fn note_delivery(&self, group: &mut Group, id: StreamId) -> bool {
+        if id <= group.last_id {
+            return false;
+        }
         match group.entries_read {
-            Some(read) if !has_gap => group.entries_read = Some(read.wrapping_add(1)),
-            _ if added != 0 => group.entries_read = counted,
+            Some(read) if !self.has_gap_from(id) => group.entries_read = Some(read.wrapping_add(1)),
+            _ if self.entries_added != 0 => group.entries_read = self.count_up_to(id),
             _ => {}
         }
         group.last_id = id;

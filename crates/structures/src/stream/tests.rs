@@ -216,7 +216,12 @@ fn radix_nodes_are_counted_as_redis_has_them() {
     let nodes = |ids: &[(u64, u64)]| {
         let mut stream = Stream::new();
         for &(ms, seq) in ids {
-            add(&mut stream, StreamId::new(ms, seq), &[b"f".to_vec(), b"v".to_vec()], Limits { entries: 1, bytes: 0 });
+            add(
+                &mut stream,
+                StreamId::new(ms, seq),
+                &[b"f".to_vec(), b"v".to_vec()],
+                Limits { entries: 1, bytes: 0 },
+            );
         }
         stream.radix_nodes()
     };
@@ -246,7 +251,10 @@ fn pending_entries_have_one_owner() {
     assert_eq!(group.pending().len(), 5);
     let (three, _) = group.create(b"three", 1);
     assert_eq!(three, two, "gaps are used again");
-    assert_eq!(group.consumers().map(|(_, consumer)| &*consumer.name).collect::<Vec<_>>(), [&b"one"[..], b"three"]);
+    assert_eq!(
+        group.consumers().map(|(_, consumer)| &*consumer.name).collect::<Vec<_>>(),
+        [&b"one"[..], b"three"]
+    );
     group.check_invariants().expect("both lists agree");
 }
 

@@ -17,7 +17,9 @@ pub enum TrimTo {
 pub enum Precision {
     Exact,
     /// Whole blocks only, and no more entries than that; none: as many as there are.
-    Blocks { limit: Option<usize> },
+    Blocks {
+        limit: Option<usize>,
+    },
 }
 
 impl Stream {
