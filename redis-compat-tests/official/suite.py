@@ -28,6 +28,8 @@ SOURCE = os.path.join(STATE, "redis-source")
 UNITS = [
     "unit/type/string",
     "unit/type/incr",
+    "unit/type/stream",
+    "unit/type/stream-cgroups",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
