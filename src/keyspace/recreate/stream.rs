@@ -18,15 +18,25 @@ pub(super) fn commands(entry: &Entry, emit: &mut Emit<'_>) {
         self::group(key, name, group, emit);
     }
     remove(key, stream, &gone, emit);
+    ids(key, stream, emit);
+}
+
+fn ids(key: &[u8], stream: &Stream, emit: &mut Emit<'_>) {
+    let (last, max_deleted) = (IdText::of(stream.last_id), IdText::of(stream.max_deleted_id));
+    // XSETID refuses a last ID below the other, but doesn't mind if it comes to be so in two steps.
+    let high = if stream.last_id < stream.max_deleted_id { &max_deleted } else { &last };
     emit(&[
         b"XSETID",
         key,
-        IdText::of(stream.last_id).as_bytes(),
+        high.as_bytes(),
         b"ENTRIESADDED",
         itoa::Buffer::new().format(stream.entries_added).as_bytes(),
         b"MAXDELETEDID",
-        IdText::of(stream.max_deleted_id).as_bytes(),
+        max_deleted.as_bytes(),
     ]);
+    if stream.last_id < stream.max_deleted_id {
+        emit(&[b"XSETID", key, last.as_bytes()]);
+    }
 }
 
 /// The entries that somebody has yet to acknowledge, though they are not in the stream any more. XCLAIM knows only
