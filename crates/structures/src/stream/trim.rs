@@ -26,6 +26,7 @@ impl Stream {
     /// Drops the oldest entries and returns how many went. O(blocks that go, and entries of one more).
     pub fn trim(&mut self, to: TrimTo, precision: Precision) -> usize {
         let mut dropped = 0;
+        let mut first_left = None;
         while let Some((first, block)) = self.blocks().first_key_value() {
             let first = *first;
             let live = block.counts().0;
@@ -44,39 +45,48 @@ impl Stream {
                 self.removed(live);
                 dropped += live;
             } else {
-                dropped += self.trim_block(first, to);
+                let flagged;
+                (flagged, first_left) = self.trim_block(first, to);
+                dropped += flagged;
                 break;
             }
         }
-        if dropped > 0 {
-            self.find_first();
+        match first_left {
+            Some(first) => self.first_id = first,
+            None if dropped > 0 => self.find_first(),
+            None => {}
         }
         dropped
     }
 
-    /// Flags the entries of the first block that are to go.
-    fn trim_block(&mut self, first: StreamId, to: TrimTo) -> usize {
+    /// Flags the entries of the first block that are to go. Returns how many, and which one is the first that is left in
+    /// it, so that nobody has to look for it again.
+    fn trim_block(&mut self, first: StreamId, to: TrimTo) -> (usize, Option<StreamId>) {
         let too_many = if let TrimTo::Len(len) = to { self.len() - len } else { usize::MAX };
-        let Some(block) = self.blocks_mut().get_mut(&first) else { return 0 };
-        let mut flagged = 0;
-        let mut at = block.view(first).begin;
-        while let Some(place) = block.view(first).at(at) {
+        let Some(block) = self.blocks_mut().get_mut(&first) else { return (0, None) };
+        let (mut flagged, mut first_left) = (0, None);
+        let mut starts = Vec::new();
+        let view = block.view(first);
+        let mut at = view.begin;
+        while let Some(place) = view.at(at) {
+            at = place.end;
+            if place.is_deleted {
+                continue;
+            }
             let stays = match to {
                 TrimTo::Len(_) => flagged == too_many,
                 TrimTo::MinId(min) => place.entry.id >= min,
             };
             if stays {
+                first_left = Some(place.entry.id);
                 break;
             }
-            at = place.end;
-            if !place.is_deleted {
-                let start = place.start;
-                block.flag_deleted(start);
-                flagged += 1;
-            }
+            starts.push(place.start);
+            flagged += 1;
         }
+        starts.into_iter().for_each(|start| block.flag_deleted(start));
         block.count_deleted(flagged);
         self.removed(flagged);
-        flagged
+        (flagged, first_left)
     }
 }
