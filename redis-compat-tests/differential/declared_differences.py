@@ -33,6 +33,9 @@ DIFFERENCES = [
         r"^XREAD(GROUP)? ", r"^-ERR Unbalanced XREAD list", r"^-ERR Unbalanced 'xread(group)?' list",
     ),
     Difference(
+        "FULL of XINFO STREAM is an argument of its own since 7.2", r"^COMMAND DOCS xinfo arguments$", r"", r"'FULL'",
+    ),
+    Difference(
         "7.2 tells when a consumer was active", r"^XINFO (CONSUMERS|STREAM \S+ FULL)", r"", r"inactive|active-time",
     ),
     Difference(

@@ -12,7 +12,8 @@ COMMANDS = """append decr decrby get getdel getex getrange getset incr incrby in
 set setex setnx setrange strlen substr copy del exists expire expireat expiretime keys move object persist pexpire
 pexpireat pexpiretime pttl randomkey rename renamenx scan touch ttl type unlink auth client command config dbsize debug
 echo flushall flushdb hello info lastsave latency lolwut memory ping quit reset select slowlog swapdb time shutdown
-bgrewriteaof save bgsave function""".split()
+bgrewriteaof save bgsave function
+xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim""".split()
 # Containers of which a part only belongs to this issue; the others must have all of Redis' subcommands.
 SUBCOMMANDS = {
     "client": "id info list kill setname getname reply pause unpause no-evict help".split(),

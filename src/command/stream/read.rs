@@ -27,7 +27,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     complexity: "For each stream mentioned: O(N) with N being the number of elements being returned, it means that \
                  XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK option is used, XADD will pay O(M) time \
                  in order to serve the M clients blocked on the stream getting new data.",
-    syntax: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+    syntax: "[COUNT count] [BLOCK milliseconds] STREAMS <key [key ...] id [id ...]>",
     run: Run::OnKeys(xread),
     ..CommandSpec::BLANK
 }];

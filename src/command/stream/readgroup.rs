@@ -32,7 +32,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
                  always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when \
                  XREADGROUP blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream \
                  getting new data.",
-    syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
+    syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS <key [key ...] id [id ...]>",
     run: Run::OnKeys(xreadgroup),
     ..CommandSpec::BLANK
 }];

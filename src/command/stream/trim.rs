@@ -24,7 +24,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     complexity: "O(N), with N being the number of evicted entries. Constant times are very small however, since entries \
                  are organized in macro nodes containing multiple entries that can be released with a single \
                  deallocation.",
-    syntax: "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]",
+    syntax: "key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count]>",
     history: &[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")],
     tips: &["nondeterministic_output"],
     run: Run::OnKeys(xtrim),

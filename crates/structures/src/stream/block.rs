@@ -245,8 +245,9 @@ impl<'a> View<'a> {
     pub fn find(&self, id: StreamId) -> Option<Place<'a>> {
         let mut at = self.begin;
         while let Some(place) = self.at(at) {
-            if place.entry.id >= id {
-                return (place.entry.id == id && !place.is_deleted).then_some(place);
+            // A deleted entry may be out of order: see `Stream`.
+            if place.entry.id >= id && !place.is_deleted {
+                return (place.entry.id == id).then_some(place);
             }
             at = place.end;
         }

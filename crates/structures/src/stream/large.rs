@@ -20,6 +20,9 @@ pub const BLOCK_LEN_MAX: usize = 1 << 30;
 const SLOTS_PER_ELEMENT: usize = 2;
 
 /// A stream. Its entries stay in the order of their IDs, and each has a greater ID than any before it.
+///
+/// The last ID may be set back to that of the last entry that lives. What is added then comes behind entries with greater
+/// IDs that were deleted: only those that live are in order, and all of a block's entries are behind its first ID.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
     /// By the first ID of each, deleted or not.
@@ -52,11 +55,14 @@ impl Stream {
             let view = block.view(first);
             let mut at = view.begin;
             while let Some(place) = view.at(at) {
+                at = place.end;
+                if place.is_deleted {
+                    continue;
+                }
                 if last.is_some_and(|last| place.entry.id <= last) || place.entry.id < first {
                     return None;
                 }
                 last = Some(place.entry.id);
-                at = place.end;
             }
             if at == view.begin || stream.blocks.contains_key(&first) {
                 return None;
@@ -108,6 +114,10 @@ impl Stream {
         assert!(id > self.last_id, "an entry comes behind all that were ever there");
         let texts: usize = pairs.clone().map(<[u8]>::len).sum();
         let bytes_max = if limits.bytes == 0 { BLOCK_LEN_MAX } else { limits.bytes.min(BLOCK_LEN_MAX) };
+        // Blocks without a live entry, from before the last ID was set back.
+        while self.blocks.last_entry().is_some_and(|tail| *tail.key() > id) {
+            self.blocks.pop_last();
+        }
         let tail = self.blocks.last_entry().and_then(|mut tail| {
             let block = tail.get_mut();
             let (live, deleted) = block.counts();
@@ -203,11 +213,14 @@ impl Stream {
                 return Err(format!("the block of {first:?} begins with another entry"));
             }
             while let Some(place) = view.at(at) {
-                if last >= Some(place.entry.id) {
+                at = place.end;
+                if place.is_deleted {
+                    continue;
+                }
+                if last >= Some(place.entry.id) || place.entry.id < *first {
                     return Err(format!("{:?} is out of order", place.entry.id));
                 }
                 last = Some(place.entry.id);
-                at = place.end;
             }
         }
         if live != self.len || last.is_some_and(|last| last > self.last_id) {

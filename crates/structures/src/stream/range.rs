@@ -55,7 +55,7 @@ impl<'a> Range<'a> {
         if self.end == StreamId::MAX && self.start > *first && self.blocks.clone().next().is_none() {
             at = view.end();
             while let Some(place) = view.before(at) {
-                if place.entry.id < self.start {
+                if place.entry.id < self.start && !place.is_deleted {
                     break;
                 }
                 at = place.start;
@@ -99,9 +99,12 @@ impl<'a> Iterator for Range<'a> {
             if let Some((_, at)) = &mut self.current {
                 *at = next;
             }
-            self.over = passed;
-            if !(passed || early || place.is_deleted) {
-                return Some(place.entry);
+            // A deleted entry may be out of order: it says nothing of those behind it.
+            if !place.is_deleted {
+                self.over = passed;
+                if !(passed || early) {
+                    return Some(place.entry);
+                }
             }
         }
         None

@@ -40,6 +40,7 @@ enum Step {
     Trim { to: prop::sample::Index, by_id: bool },
     TrimBlocks { to: prop::sample::Index, by_id: bool, limit: Option<usize> },
     Range(prop::sample::Index, prop::sample::Index),
+    SetBack,
 }
 
 fn texts() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -60,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (index(), any::<bool>(), prop::option::of(0..10usize))
             .prop_map(|(to, by_id, limit)| Step::TrimBlocks { to, by_id, limit }),
         2 => (index(), index()).prop_map(|(from, to)| Step::Range(from, to)),
+        1 => Just(Step::SetBack),
     ]
 }
 
@@ -114,6 +116,7 @@ fn apply(step: &Step, model: &mut Model, stream: &mut Stream, limits: Limits) {
             assert!(dropped <= count && limit.is_none_or(|limit| dropped <= limit));
             model.entries.drain(..dropped);
         }
+        Step::SetBack => stream.last_id = stream.last_entry_id().unwrap_or(StreamId::new(1, 0)),
         Step::Range(from, to) => {
             let (start, end) = (some_id(model, *from), some_id(model, *to));
             let inside = |(id, _): &&Record| start <= *id && *id <= end;
