@@ -41,9 +41,13 @@ fn ids(key: &[u8], stream: &Stream, emit: &mut Emit<'_>) {
 
 /// The entries that somebody has yet to acknowledge, though they are not in the stream any more. XCLAIM knows only
 /// entries that are, so they are added for a while.
+///
+/// One that was trimmed, and is behind others only because XSETID set the last ID back, is left out: no command removes
+/// it without a trace.
 fn gone(stream: &Stream) -> BTreeSet<StreamId> {
     let pending = stream.groups.values().flat_map(|group| group.pending().keys().copied());
-    pending.filter(|id| !stream.contains(*id)).collect()
+    let can_go = |id: &StreamId| is_trimmed(stream, *id) || *id <= stream.max_deleted_id;
+    pending.filter(|id| !stream.contains(*id) && can_go(id)).collect()
 }
 
 fn entries(key: &[u8], stream: &Stream, gone: &BTreeSet<StreamId>, emit: &mut Emit<'_>) {
@@ -77,7 +81,7 @@ fn text(item: Item<'_>) -> std::borrow::Cow<'_, [u8]> {
 
 /// Takes the stand-ins out again: by trimming what was trimmed, since only deletion leaves a trace in the stream.
 fn remove(key: &[u8], stream: &Stream, gone: &BTreeSet<StreamId>, emit: &mut Emit<'_>) {
-    let is_trimmed = |id: &StreamId| stream.len() == 0 || *id < stream.first_id;
+    let is_trimmed = |id: &StreamId| is_trimmed(stream, *id);
     if gone.first().is_some_and(is_trimmed) {
         emit(&[
             b"XTRIM",
@@ -90,6 +94,11 @@ fn remove(key: &[u8], stream: &Stream, gone: &BTreeSet<StreamId>, emit: &mut Emi
     for id in gone.iter().filter(|id| !is_trimmed(id)) {
         emit(&[b"XDEL", key, IdText::of(*id).as_bytes()]);
     }
+}
+
+/// Whether an entry that is gone was before all that are there.
+fn is_trimmed(stream: &Stream, id: StreamId) -> bool {
+    stream.len() == 0 || id < stream.first_id
 }
 
 /// How many stand-ins are not before all entries.

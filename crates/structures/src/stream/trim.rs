@@ -27,7 +27,9 @@ impl Stream {
     pub fn trim(&mut self, to: TrimTo, precision: Precision) -> usize {
         let mut dropped = 0;
         let mut first_left = None;
-        while let Some((first, block)) = self.blocks().first_key_value() {
+        // Behind blocks that had to stay for a deleted entry of theirs, though none lives in them.
+        let mut from = StreamId::ZERO;
+        while let Some((first, block)) = self.blocks().range(from..).next() {
             let first = *first;
             let live = block.counts().0;
             let goes_whole = match to {
@@ -48,7 +50,10 @@ impl Stream {
                 let flagged;
                 (flagged, first_left) = self.trim_block(first, to);
                 dropped += flagged;
-                break;
+                match first.next() {
+                    Some(next) if first_left.is_none() => from = next,
+                    _ => break,
+                }
             }
         }
         match first_left {
