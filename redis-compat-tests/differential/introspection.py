@@ -15,7 +15,8 @@ echo flushall flushdb hello info lastsave latency lolwut memory ping quit reset 
 bgrewriteaof save bgsave function lpush rpush lpushx rpushx lpop rpop llen lrange lindex lset linsert lrem ltrim lpos lmove
 rpoplpush lmpop
 sadd srem scard sismember smismember smembers spop srandmember smove
-sinter sintercard sinterstore sunion sunionstore sdiff sdiffstore sscan""".split()
+sinter sintercard sinterstore sunion sunionstore sdiff sdiffstore sscan
+xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim""".split()
 # Containers of which a part only belongs to this issue; the others must have all of Redis' subcommands.
 SUBCOMMANDS = {
     "client": "id info list kill setname getname reply pause unpause no-evict help".split(),

@@ -5,8 +5,8 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections), [`list`], [`set`], [`zset`] (sorted sets), [`geo`]; then the small ones: [`slot`], [`number`],
-//! [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`list`], [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; then the small ones: [`slot`],
+//! [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -21,6 +21,7 @@ pub mod packed;
 mod prefetch;
 pub mod set;
 pub mod slot;
+pub mod stream;
 pub mod table;
 pub mod zset;
 
