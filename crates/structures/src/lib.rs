@@ -8,10 +8,12 @@
 //! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
+pub mod bits;
 pub mod cycles;
 pub mod entry;
 pub mod glob;
 pub mod hash;
+pub mod hll;
 pub mod lcs;
 pub mod number;
 pub mod packed;
