@@ -10,6 +10,7 @@
 //! * [`context`] is what a handler is given. [`blocking`] is for those that wait for a key.
 
 pub mod auth;
+pub mod bitmap;
 pub mod blocking;
 pub mod client;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod debug;
 pub mod dispatch;
 pub mod expiring;
 pub mod function;
+pub mod hyperloglog;
 pub mod info;
 pub mod introspect;
 pub mod key;
@@ -45,11 +47,17 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
     auth::COMMANDS,
+    bitmap::bit::COMMANDS,
+    bitmap::combine::COMMANDS,
+    bitmap::field::COMMANDS,
+    bitmap::search::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
+    hyperloglog::COMMANDS,
+    hyperloglog::debug::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,

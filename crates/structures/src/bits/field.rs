@@ -54,8 +54,15 @@ impl Field {
     }
 
     /// What SET stores: the number's 64 bits are taken for the field's kind of integer.
+    ///
+    /// Near the lowest number Redis' test for overflow wraps, and takes it for one that is too high: so does this.
     pub fn given(self, number: i64) -> i128 {
-        if self.signed { i128::from(number) } else { i128::from(number as u64) }
+        let is_far_below = self.bits < 64 && self.limits().1 - i128::from(number) > i128::from(i64::MAX);
+        match self.signed {
+            true if is_far_below => i128::from(number) + (1 << 64),
+            true => i128::from(number),
+            false => i128::from(number as u64),
+        }
     }
 
     fn limits(self) -> (i128, i128) {

@@ -92,6 +92,8 @@ fn numbers_that_do_not_fit() {
         assert_eq!(byte.fit(number, Overflow::Saturate), Some(saturated));
         assert_eq!(byte.fit(number, Overflow::Fail), None);
     }
+    assert_eq!(byte.fit(byte.given(i64::MIN + 127), Overflow::Saturate), Some(127));
+    assert_eq!(byte.fit(byte.given(i64::MIN + 128), Overflow::Saturate), Some(-128));
     let unsigned = Field { signed: false, bits: 2 };
     assert_eq!(unsigned.fit(unsigned.given(-1), Overflow::Saturate), Some(3));
     assert_eq!(unsigned.fit(-1, Overflow::Saturate), Some(0));
