@@ -5,7 +5,8 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections); then what strings can be besides, [`bits`] and [`hll`]; then the small ones: [`slot`], [`number`],
+//! [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod bits;

@@ -152,6 +152,33 @@ fn request() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A sketch of a few runs, or of bytes that only begin as one.
+fn broken_sketch() -> impl Strategy<Value = Vec<u8>> {
+    (prop::sample::select(vec![0u8, 1, 1, 1, 1, 2]), prop::collection::vec(any::<u8>(), 0..60)).prop_map(
+        |(layout, rest)| {
+            let mut bytes = vec![b'H', b'Y', b'L', b'L', layout];
+            bytes.extend(rest);
+            bytes
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn broken_sketches_are_refused_or_used(bytes in broken_sketch(), requests in prop::collection::vec(request(), 1..8)) {
+        let mut client = TestClient::new();
+        for key in [b"a", b"b"] {
+            client.run(&[b"SET", key, &bytes]);
+        }
+        for request in &requests {
+            client.effects();
+            let reply = client.say(request);
+            let refused = reply.starts_with('-');
+            prop_assert!(!refused || client.effects().is_empty(), "{} answered {}", request, reply);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]

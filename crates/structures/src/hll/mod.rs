@@ -9,7 +9,7 @@
 //! another server and go there. [`dense`] registers take 6 bits each, [`sparse`] ones are runs. All bytes are input:
 //! what is no sketch, or is a broken one, is a [`Fault`], never a panic.
 //!
-//! An element selects a register by the low bits of its hash, and may raise it ([`Pattern`]); [`estimate`] works from
+//! An element selects a register by the low bits of its hash, and may raise it ([`Pattern`]); the estimate works from
 //! how many registers hold which value; [`Union`] holds registers a byte each, to merge several sketches.
 
 pub mod dense;
