@@ -609,6 +609,85 @@ def long_sets(rng):
     }[name]
 
 
+BIT_STRINGS = ["", "\x00", "\xff", "\x00\xff\xf0", "\xff" * 40, "\x00" * 700 + "\x01", "12345", "hello", "\xaa\x55" * 300]
+BIT_INDEXES = ["0", "1", "-1", "2", "7", "8", "-8", "9", "100", "-100", "5000", "-20", "9223372036854775807",
+               "-9223372036854775808", "abc", "", "4294967295", "4294967296"]
+
+
+def bit_number(rng):
+    return rng.choice([str(rng.randint(0, 64)), str(rng.randint(0, 6000)), rng.choice(BIT_INDEXES)])
+
+
+def field_step(rng):
+    kind = rng.choice("ui") + rng.choice(["1", "2", "5", "8", "13", "31", "32", "33", "62", "63", "64", "0", "65", "x"][: rng.choice([11, 11, 11, 14])])
+    offset = rng.choice(["", "", "#"]) + rng.choice([str(rng.randint(0, 200)), str(rng.randint(0, 6000)), bit_number(rng)][: rng.choice([1, 2, 2, 3])])
+    number = rng.choice(["0", "1", "-1", "127", "128", "-129", str(rng.getrandbits(62)), str(-rng.getrandbits(62)),
+                         "9223372036854775807", "-9223372036854775808", "x"][: rng.choice([10, 10, 11])])
+    return rng.choice([
+        ["GET", kind, offset], ["SET", kind, offset, number], ["INCRBY", kind, offset, number],
+        ["OVERFLOW", rng.choice(["WRAP", "SAT", "FAIL", "SAT", "FAIL"])],
+    ])
+
+
+def bitmaps(rng):
+    name = rng.choice("""SET SETBIT SETBIT SETBIT GETBIT BITCOUNT BITCOUNT BITPOS BITPOS BITOP BITFIELD BITFIELD BITFIELD_RO
+        GET STRLEN ENCODING APPEND DEL TTL""".split())
+    if name in ("SET", "APPEND"):
+        words = [name, key(rng), rng.choice(BIT_STRINGS + VALUES), *(["EX", "1000"] if name == "SET" and rng.random() < 0.1 else [])]
+    elif name == "SETBIT":
+        words = [name, key(rng), rng.choice([str(rng.randint(0, 100)), str(rng.randint(0, 6000))] * 4 + ["-1", "abc", "4294967296"]),
+                 rng.choice(["0", "1", "0", "1", "0", "1", "2", "x"])]
+    elif name == "GETBIT":
+        words = [name, key(rng), bit_number(rng)]
+    elif name in ("BITCOUNT", "BITPOS"):
+        words = [name, key(rng), *([rng.choice(["0", "1", "0", "1", "0", "1", "2", "x"])] if name == "BITPOS" else []),
+                 *[bit_number(rng) for _ in range(rng.randint(0, 2))]]
+        if rng.random() < 0.5:
+            words.append(rng.choice(["BIT", "BYTE", "bit", "byte", "BITS"]))
+    elif name == "BITOP":
+        words = [name, rng.choice(["AND", "OR", "XOR", "NOT", "and", "xOr", "NAND"]), key(rng), *keys(rng, 3)]
+    elif name in ("BITFIELD", "BITFIELD_RO"):
+        words = [name, key(rng)] + [w for _ in range(rng.randint(0, 4)) for w in field_step(rng)]
+        if name == "BITFIELD_RO" and rng.random() < 0.7:
+            words = [name, key(rng), "GET", "u8", str(rng.randint(0, 80)), "GET", "i13", "#" + str(rng.randint(0, 9))]
+    elif name == "ENCODING":
+        words = ["OBJECT", "ENCODING", key(rng)]
+    else:
+        words = [name, key(rng)]
+    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
+
+
+def hyperloglog(rng):
+    """Sketches of all sizes: their bytes are compared after every change, and what both servers cache in them."""
+    sketch = rng.choice(["h1", "h2", "h3", "h4"])
+    name = rng.choice("""PFADD PFADD PFADD MANY MANY PFCOUNT PFCOUNT UNION PFMERGE GET GET DECODE ENCODING TODENSE
+        HEADER LIMIT DEL COPY DIGEST""".split())
+    if name == "MANY":
+        start, count = rng.randint(0, 5000), rng.choice([10, 100, 300, 900])
+        return to_bytes(["PFADD", sketch, *[str(n) for n in range(start, start + count)]])
+    if name == "DEL" and rng.random() < 0.6:
+        name = "GET"
+    others = [rng.choice(["h1", "h2", "h3", "h4", "none"]) for _ in range(rng.randint(0, 3))]
+    words = {
+        "PFADD": ["PFADD", sketch, *[rng.choice(VALUES + [str(rng.getrandbits(40))]) for _ in range(rng.randint(0, 5))]],
+        "PFCOUNT": ["PFCOUNT", sketch],
+        "UNION": ["PFCOUNT", sketch, *others],
+        "PFMERGE": ["PFMERGE", sketch, *others],
+        "GET": ["GET", sketch],
+        "DEL": ["DEL", sketch],
+        "COPY": ["COPY", sketch, rng.choice(["h1", "h2", "h3", "h4"]), "REPLACE"],
+        "DECODE": ["PFDEBUG", "DECODE", sketch],
+        "ENCODING": ["PFDEBUG", "ENCODING", sketch],
+        "TODENSE": ["PFDEBUG", rng.choice(["TODENSE", "GETREG", "FOO"]), sketch] if rng.random() < 0.3 else ["PFCOUNT", sketch],
+        # Anything but the layout: the registers stay what they are.
+        "HEADER": ["SETRANGE", sketch, rng.choice(["5", "6", "7", "8", "9", "10"]), rng.choice(["a", "\x00", "\xff"])]
+        if rng.random() < 0.3 else ["GET", sketch],
+        "LIMIT": ["CONFIG", "SET", "hll-sparse-max-bytes", rng.choice(["3000", "3000", "500", "100"])],
+        "DIGEST": ["DEBUG", "DIGEST"],
+    }[name]
+    return to_bytes(words)
+
+
 FAMILIES = {
     "strings": strings,
     "numbers": numbers,
@@ -625,4 +704,6 @@ FAMILIES = {
     "sets": sets,
     "long sets": long_sets,
     "streams": streams,
+    "bitmaps": bitmaps,
+    "hyperloglog": hyperloglog,
 }

@@ -10,6 +10,7 @@
 //! * [`context`] is what a handler is given. [`blocking`] is for those that wait for a key.
 
 pub mod auth;
+pub mod bitmap;
 pub mod blocking;
 pub mod client;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod dispatch;
 pub mod expiring;
 pub mod function;
 pub mod geo;
+pub mod hyperloglog;
 pub mod info;
 pub mod introspect;
 pub mod key;
@@ -51,6 +53,10 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
     auth::COMMANDS,
+    bitmap::bit::COMMANDS,
+    bitmap::combine::COMMANDS,
+    bitmap::field::COMMANDS,
+    bitmap::search::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
@@ -59,6 +65,8 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     geo::add::COMMANDS,
     geo::look::COMMANDS,
     geo::search::COMMANDS,
+    hyperloglog::COMMANDS,
+    hyperloglog::debug::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,

@@ -24,6 +24,8 @@ pub struct TestClient {
     pub now: i64,
     effects: EffectBuffer,
     log: Arc<Mutex<Vec<String>>>,
+    /// The same effects as they were logged.
+    logged: Arc<Mutex<Vec<Vec<u8>>>>,
     events: Arc<Mutex<Vec<String>>>,
 }
 
@@ -36,12 +38,16 @@ impl Wake for Unpark {
     }
 }
 
-struct RecordingLog(Arc<Mutex<Vec<String>>>);
+struct RecordingLog {
+    shown: Arc<Mutex<Vec<String>>>,
+    logged: Arc<Mutex<Vec<Vec<u8>>>>,
+}
 
 impl LogSink for RecordingLog {
     fn append(&self, unit: &EffectBuffer) -> Lsn {
-        let mut log = self.0.lock();
+        let mut log = self.shown.lock();
         for (db, effect) in unit.parts() {
+            self.logged.lock().push(effect.to_vec());
             log.push(format!("{db}: {}", words(effect)));
         }
         Lsn(log.len() as u64)
@@ -89,14 +95,16 @@ impl TestClient {
         let listener = Box::new(RecordingListener(Arc::clone(&events)));
         let server = build_with(config, listener).expect("nothing is renamed");
         let log = Arc::new(Mutex::new(Vec::new()));
-        server.commit.set_log(Some(Box::new(RecordingLog(Arc::clone(&log)))));
+        let logged = Arc::new(Mutex::new(Vec::new()));
+        let recording = RecordingLog { shown: Arc::clone(&log), logged: Arc::clone(&logged) };
+        server.commit.set_log(Some(Box::new(recording)));
         let now = 1_700_000_000_000;
         let id = server.clients.next_id();
         let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, now, 0, Arc::from("default"));
         let client = Arc::new(client);
         server.clients.add(Arc::clone(&client));
         let session = Session::new(client, false);
-        Self { server, session, now, effects: EffectBuffer::default(), log, events }
+        Self { server, session, now, effects: EffectBuffer::default(), log, logged, events }
     }
 
     /// Lets time pass.
@@ -158,6 +166,7 @@ impl TestClient {
             now: self.now,
             effects: EffectBuffer::default(),
             log: Arc::clone(&self.log),
+            logged: Arc::clone(&self.logged),
             events: Arc::clone(&self.events),
         }
     }
@@ -180,10 +189,37 @@ impl TestClient {
         std::mem::take(&mut self.events.lock())
     }
 
+    /// Has another server do what was logged here since the last call, byte for byte. No effect may fail.
+    pub fn replay_into(&self, other: &mut TestClient) {
+        for effect in std::mem::take(&mut *self.logged.lock()) {
+            let args = arguments(&effect);
+            let reply = other.run(&args).unwrap_or_default();
+            assert!(!reply.starts_with(b"-"), "{} failed", words(&effect));
+        }
+    }
+
     /// The effects since the last call, as `db: words`.
     pub fn effects(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log.lock())
     }
+}
+
+/// A command's RESP array as its arguments.
+fn arguments(command: &[u8]) -> Vec<&[u8]> {
+    let (mut rest, mut args) = (command, Vec::new());
+    let line = |rest: &mut &[u8]| -> usize {
+        let end = memchr::memchr(b'\r', rest).expect("a length ends with CRLF");
+        let number = std::str::from_utf8(&rest[1..end]).ok().and_then(|digits| digits.parse().ok());
+        *rest = &rest[end + 2..];
+        number.expect("a length is a number")
+    };
+    let count = line(&mut rest);
+    for _ in 0..count {
+        let length = line(&mut rest);
+        args.push(&rest[..length]);
+        rest = &rest[length + 2..];
+    }
+    args
 }
 
 fn bytes_of(output: &Output) -> Vec<u8> {

@@ -18,6 +18,8 @@ pub enum EventClass {
     Stream = 1 << 10,
     KeyMiss = 1 << 11,
     New = 1 << 14,
+    /// A change of which no notification tells, as PFCOUNT's of what it keeps; whoever watches the key still hears of it.
+    Silent = 1 << 15,
 }
 
 /// Hears of every event whose class somebody asked for. Called with the key's shard locked: it must be quick.

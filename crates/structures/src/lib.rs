@@ -5,15 +5,17 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections), [`list`], [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; then the small ones: [`slot`],
-//! [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`list`], [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; what strings can be besides,
+//! [`bits`] and [`hll`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
+pub mod bits;
 pub mod cycles;
 pub mod entry;
 pub mod geo;
 pub mod glob;
 pub mod hash;
+pub mod hll;
 pub mod lcs;
 pub mod list;
 pub mod number;

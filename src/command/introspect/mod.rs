@@ -297,7 +297,8 @@ fn shown_flags(spec: &CommandSpec) -> Vec<&'static str> {
     if has_movable_keys(spec.keys) {
         flags = flags.and(MOVABLE_KEYS);
     }
-    let shown = FLAG_NAMES.iter().filter(|(flag, _)| *flag != PROTECTED && flags.has(*flag));
+    let hidden = |flag: Flags| flag == PROTECTED || flag == MAY_REPLICATE;
+    let shown = FLAG_NAMES.iter().filter(|(flag, _)| !hidden(*flag) && flags.has(*flag));
     shown.map(|(_, name)| *name).collect()
 }
 

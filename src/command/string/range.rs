@@ -141,7 +141,7 @@ fn setrange(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 /// Length of a string's value in bytes.
-pub(super) fn length_of(entry: &Entry) -> usize {
+pub(in crate::command) fn length_of(entry: &Entry) -> usize {
     match entry.value() {
         ValueRef::Inline(text) => text.len(),
         ValueRef::Buffer(buffer) => buffer.len(),

@@ -3,9 +3,13 @@
 use crate::keyspace::Change;
 use crate::keyspace::event::EventClass;
 use crate::resp::{CommandError, Reply};
+use bytes::Bytes;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{StringValue, ValueRef};
 use dunlin_structures::number::parse_i64;
+
+/// Up to here a copy costs less than sharing.
+const COPIED_MAX: usize = 4096;
 
 /// The value to store for an argument: an integer if it is exactly one's text.
 #[inline]
@@ -36,6 +40,11 @@ pub(super) fn integer(entry: &Entry) -> Result<i64, CommandError> {
         ValueRef::Buffer(_) | ValueRef::Packed(_) | ValueRef::Boxed(_) => None,
     }
     .ok_or(CommandError::NotAnInteger)
+}
+
+/// The value to store for bytes that were computed: named `raw` whatever they are. Long ones become the value's own.
+pub(in crate::command) fn computed(bytes: &Bytes) -> StringValue<'_> {
+    if bytes.len() > COPIED_MAX { StringValue::Buffer(bytes.clone()) } else { StringValue::Raw(bytes) }
 }
 
 /// Complains if a string would outgrow `proto-max-bulk-len`.
