@@ -35,6 +35,8 @@ DIFFERENCES = [
     Difference(
         "7.2 refuses the one RANK that has no opposite; 7.0 takes it for another",
         r"^LPOS .*-9223372036854775808", r"", r"^-ERR value is out of range, value must between -9223372036854775807 and",
+        "a small set with a member that is no integer is a listpack since 7.2",
+        r"^OBJECT ENCODING ", r"^\$9\r\nhashtable\r\n$", r"^\$8\r\nlistpack\r\n$",
     ),
     Difference(
         "COPY gives a small integer a private object in Redis; here none is shared, and all are told alike",

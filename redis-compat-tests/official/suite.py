@@ -33,6 +33,7 @@ UNITS = [
     "unit/type/list-3",
     "unit/type/zset",
     "unit/geo",
+    "unit/type/set",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",

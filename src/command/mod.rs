@@ -30,6 +30,7 @@ pub mod memory;
 pub mod persistence;
 pub mod scanning;
 pub mod server;
+pub mod set;
 pub mod shutdown;
 pub mod slowlog;
 pub mod spec;
@@ -80,6 +81,12 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     memory::COMMANDS,
     persistence::COMMANDS,
     server::COMMANDS,
+    set::add::COMMANDS,
+    set::choose::COMMANDS,
+    set::combine::COMMANDS,
+    set::look::COMMANDS,
+    set::remove::COMMANDS,
+    set::scan::COMMANDS,
     shutdown::COMMANDS,
     slowlog::COMMANDS,
     string::count::COMMANDS,

@@ -295,6 +295,24 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// The read door for several keys at once, in order: each of that kind, or missing.
+    pub fn read_kinds<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        kind: Kind,
+    ) -> Result<Vec<Option<Ref<'_, Entry>>>, CommandError> {
+        let mut found = Vec::with_capacity(keys.size_hint().0);
+        for key in keys {
+            let is_there = self.read_kind(key, kind)?.is_some();
+            found.push(is_there.then(|| (self.position(key), key)));
+        }
+        let (locked, db) = (&self.locked, self.out.db);
+        let entry = |(position, key): (Position, &[u8])| {
+            locked.peek(position.shard())?.db_ref(db).table(position)?.get(position.hash, key)
+        };
+        Ok(found.into_iter().map(|place| place.and_then(entry)).collect())
+    }
+
     /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
     pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let position = self.position(key);

@@ -9,6 +9,7 @@ use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::list::{self, End};
 use dunlin_structures::number::DoubleBuffer;
 use dunlin_structures::zset::Zset;
+use dunlin_structures::set::Set;
 
 /// Elements in one command.
 pub const PIECE_LEN: usize = 64;
@@ -19,6 +20,7 @@ pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         Kind::String => string(entry, emit),
         Kind::List => list(entry, emit),
         Kind::Zset => zset(entry, emit),
+        Kind::Set => set(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.
@@ -50,6 +52,11 @@ fn zset(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     for (member, score) in Zset::of(entry).iter_all() {
         pieces.arg(digits.format(score), emit);
         pieces.arg(member.text(&mut text), emit);
+fn set(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let mut pieces = Pieces::new(b"SADD", entry.key(), 1);
+    let mut digits = IntText::new();
+    for member in Set::of(entry).iter() {
+        pieces.arg(member.text(&mut digits), emit);
     }
     pieces.end(emit);
 }

@@ -99,7 +99,17 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn bulk_integer(&mut self, value: i64) {
         let mut digits = itoa::Buffer::new();
-        self.bulk(digits.format(value).as_bytes());
+        let digits = digits.format(value).as_bytes();
+        // Put together on the stack and copied once: lists of integers are mostly this.
+        let (mut line, len) = ([0; 32], digits.len());
+        line[..5].copy_from_slice(&[b'$', b'0' + (len / 10) as u8, b'0' + (len % 10) as u8, b'\r', b'\n']);
+        let end = 5 + len + 2;
+        line[5..5 + len].copy_from_slice(digits);
+        line[5 + len..end].copy_from_slice(b"\r\n");
+        if len < 10 {
+            line[1] = b'$';
+        }
+        self.out.bytes.extend_from_slice(&line[usize::from(len < 10)..end]);
     }
 
     /// Nothing there: `$-1` in RESP2, `_` in RESP3.
@@ -275,6 +285,10 @@ mod tests {
         use Protocol::{Resp2, Resp3};
         check(Resp2, |r| r.bulk(b"abc"), "$3\r\nabc\r\n");
         check(Resp2, |r| r.integer(-123), ":-123\r\n");
+        check(Resp2, |r| r.bulk_integer(-1), "$2\r\n-1\r\n");
+        check(Resp2, |r| r.bulk_integer(123_456_789), "$9\r\n123456789\r\n");
+        check(Resp2, |r| r.bulk_integer(1_234_567_890), "$10\r\n1234567890\r\n");
+        check(Resp2, |r| r.bulk_integer(i64::MIN), "$20\r\n-9223372036854775808\r\n");
         check(Resp2, |r| r.null(), "$-1\r\n");
         check(Resp3, |r| r.null(), "_\r\n");
         check(Resp2, |r| r.map(2), "*4\r\n");

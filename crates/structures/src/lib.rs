@@ -7,6 +7,7 @@
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
 //! (small collections), [`list`], [`zset`] (sorted sets), [`geo`]; then the small ones: [`slot`], [`number`], [`glob`],
 //! [`lcs`], [`cycles`].
+//! (small collections), [`set`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -19,6 +20,7 @@ pub mod list;
 pub mod number;
 pub mod packed;
 mod prefetch;
+pub mod set;
 pub mod slot;
 pub mod table;
 pub mod zset;

@@ -11,6 +11,7 @@ use dunlin_structures::Entry;
 use dunlin_structures::entry::{Encoding, IntText, Kind};
 use dunlin_structures::list::{self, End};
 use dunlin_structures::zset::Zset;
+use dunlin_structures::set::Set;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -45,6 +46,8 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
         }
         Kind::Zset => add_zset(hash, entry),
         _ => {}
+    if entry.kind() == Kind::Set {
+        Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text)));
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");

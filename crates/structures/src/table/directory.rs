@@ -4,7 +4,7 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 
-use super::word::{LeafWord, directory_root};
+use super::word::{CLASS_SPLIT, LeafWord, directory_root};
 
 /// Stands before the words.
 #[repr(C)]
@@ -13,6 +13,8 @@ struct Header {
     len: usize,
     /// Leaves whose depth is the directory's. When there are none, every word has an equal neighbour.
     deepest: usize,
+    /// No leaf has a larger class than this, which is at least that of the largest leaf that is not yet split.
+    class_bound: u8,
 }
 
 const HEADER_BYTES: usize = size_of::<Header>();
@@ -48,11 +50,14 @@ impl Directory {
             if block.is_null() {
                 handle_alloc_error(layout);
             }
-            block.cast::<Header>().write(Header { len, deepest });
             let words = block.add(HEADER_BYTES).cast::<LeafWord>();
+            let mut class_bound = CLASS_SPLIT;
             for index in 0..1_usize << depth {
-                words.add(index).write(word(index));
+                let word = word(index);
+                class_bound = class_bound.max(word.class());
+                words.add(index).write(word);
             }
+            block.cast::<Header>().write(Header { len, deepest, class_bound });
             words.expose_provenance();
             Self { words, depth }
         }
@@ -93,6 +98,8 @@ impl Directory {
             // SAFETY: the range of a prefix that is no longer than `depth` lies inside the directory.
             unsafe { *self.words.add(index) = word };
         }
+        let header = self.header();
+        header.class_bound = header.class_bound.max(word.class());
     }
 
     /// The leaves, each once, with the first hash of its range. O(2^depth).
@@ -128,6 +135,15 @@ impl Directory {
 
     pub(super) fn deepest(self) -> usize {
         self.header().deepest
+    }
+
+    /// A class that no leaf's is above.
+    pub(super) fn class_bound(self) -> u8 {
+        self.header().class_bound
+    }
+
+    pub(super) fn words(self) -> usize {
+        1 << self.depth
     }
 
     pub(super) fn set_deepest(self, deepest: usize) {

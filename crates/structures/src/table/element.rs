@@ -10,7 +10,8 @@ use super::word::ADDRESS_MASK;
 /// An owned thin pointer with a key, hashed by [`Element::hash`].
 ///
 /// It may also be a small value that stands where the address would: such an element owns nothing, and its "address" is
-/// any number but 0.
+/// any number but 0
+/// and the one with all 48 bits set.
 ///
 /// # Safety
 ///
@@ -62,6 +63,6 @@ pub(super) unsafe fn address_of(cell: u64) -> NonNull<u8> {
 #[inline(always)]
 pub(super) fn address_bits<E: Element>(element: E) -> u64 {
     let address = element.into_raw().as_ptr().expose_provenance() as u64;
-    debug_assert!(address & !ADDRESS_MASK == 0 && address != 0);
+    debug_assert!(address != 0 && address < ADDRESS_MASK);
     address & ADDRESS_MASK
 }

@@ -36,6 +36,7 @@ mod guard;
 mod leaf;
 mod reshape;
 mod root;
+mod sample;
 mod scan;
 #[cfg(test)]
 mod tests;

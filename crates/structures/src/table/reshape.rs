@@ -2,7 +2,8 @@
 
 #![expect(unsafe_code, reason = "leaves and directories are replaced by address")]
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::directory::Directory;
 use super::element::{Element, borrow};
@@ -11,7 +12,23 @@ use super::root::Table;
 use super::word::{DEPTH_MAX, LeafWord, Root, class_for};
 use crate::prefetch::prefetch;
 
+/// Elements that a leaf of a table made for many is meant for.
+const PLANNED_LEAF_LEN: usize = 1024;
+
 impl<E: Element> Table<E> {
+    /// An empty table with a directory for about `len` elements: eight bytes for each thousand of them.
+    ///
+    /// For who fills it in hash order, as a copy of another table is: without a directory the leaf that all of them
+    /// belong to at first would have to grow far beyond its proper size.
+    pub fn with_capacity(len: usize) -> Self {
+        let depth = (len / PLANNED_LEAF_LEN).max(1).ilog2().min(u32::from(DEPTH_MAX)) as u8;
+        if depth == 0 {
+            return Self::new();
+        }
+        let directory = Directory::build(depth, 0, 1 << depth, |_| LeafWord::vacant(depth));
+        Self { root: AtomicU64::new(directory.root()), elements: PhantomData }
+    }
+
     /// Makes room for one more in the leaf that `word` leads to: a larger block, or two leaves in place of one.
     #[cold]
     pub(super) fn grow(&mut self, hash: u64, word: LeafWord) {

@@ -1,4 +1,4 @@
-//! Walking a table: in full, step by step with a cursor that survives every change, and by chance.
+//! Walking a table: in full, step by step with a cursor that survives every change.
 
 #![expect(unsafe_code, reason = "leaves and elements are reached by the addresses that the table owns")]
 
@@ -55,26 +55,6 @@ impl<E: Element> Table<E> {
         }
     }
 
-    /// An element chosen by the given random bits, each with nearly the same probability; none if the table is empty.
-    /// Expected O(1).
-    pub fn sample(&self, random: u64) -> Option<Ref<'_, E>> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut state = random;
-        // A prefix is as likely as its share of the hashes, and so a leaf about as likely as it has elements.
-        for _ in 0..STEP_VACANT_LEAVES {
-            let word = self.leaf_word(next_random(&mut state));
-            if !word.is_vacant()
-                && let Some(cell) = sample_leaf(word, &mut state)
-            {
-                return Some(Ref::new(cell));
-            }
-        }
-        // Nearly everything was removed at once: take the first that comes.
-        self.iter().next()
-    }
-
     /// All elements in hash order. O(n).
     pub fn iter(&self) -> Iter<'_, E> {
         Iter { table: self, hash: Some(0), cells: [].iter() }
@@ -103,31 +83,6 @@ fn scan_leaf<E: Element>(word: LeafWord, tag: u64, visit: &mut impl FnMut(&E)) -
         }
     }
     None
-}
-
-/// A cell of this leaf with an entry, by chance: tries some, then takes the next one from the last that was tried.
-fn sample_leaf(word: LeafWord, state: &mut u64) -> Option<u64> {
-    const TRIES: usize = 32;
-    // SAFETY: the word is of a leaf of the table that the caller borrows.
-    let cells = unsafe { Leaf::new(word) }.cells();
-    let mut index = 0;
-    for _ in 0..TRIES {
-        index = ((u128::from(next_random(state)) * cells.len() as u128) >> 64) as usize;
-        if has_entry(cells[index]) {
-            return Some(cells[index]);
-        }
-    }
-    let (before, after) = cells.split_at(index);
-    after.iter().chain(before).copied().find(|&cell| has_entry(cell))
-}
-
-/// The next of a sequence of well-mixed numbers (splitmix64).
-fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }
 
 /// All elements of a table, in hash order.
@@ -183,7 +138,7 @@ impl<E: Element> Table<E> {
             };
             if let Root::Directory { address, depth } = self.parts() {
                 let directory = self.directory(address, depth);
-                assert!(word.depth() <= depth);
+                assert!(word.depth() <= depth && word.class() <= directory.class_bound());
                 deepest += usize::from(word.depth() == depth);
                 let count = 1_usize << (depth - word.depth());
                 let first = directory.index(start);

@@ -322,19 +322,55 @@ fn scans_of_a_still_table_return_each_element_once_and_a_few_a_step() {
     }
 }
 
+/// Draws `per_element` times as many samples as there are elements, and compares how often each came with chance.
+fn check_samples(pair: &Pair, per_element: u64) {
+    let mut counts: BTreeMap<u64, u64> = pair.model.keys().map(|&key| (key, 0)).collect();
+    let draws = per_element * counts.len() as u64;
+    for random in 0..draws {
+        let sample = pair.table.sample(random).expect("not empty").number();
+        *counts.get_mut(&sample).expect("an element of the table") += 1;
+    }
+    let expected = per_element as f64;
+    let chi: f64 = counts.values().map(|&count| (count as f64 - expected).powi(2) / expected).sum();
+    let freedom = (counts.len() - 1) as f64;
+    // Five standard deviations of chi-square's distribution, which is nearly normal here.
+    let spread = 5.0 * (2.0 * freedom).sqrt();
+    assert!((chi - freedom).abs() <= spread, "chi-square {chi} for {freedom}, {:?}", pair.hashing);
+}
+
 #[test]
-fn samples_are_spread() {
+fn samples_are_uniform_whatever_the_shape() {
     assert!(Table::<Item>::new().sample(1).is_none());
+    for hashing in HASHINGS {
+        let lopsided = matches!(hashing, Hashing::AllEqual | Hashing::FewValues);
+        let mut pair = Pair::new(hashing);
+        (0..if lopsided { 1_000 } else { 7_000 }).for_each(|key| pair.insert(key, 0));
+        check_samples(&pair, 20);
+    }
+    // Leaves of all densities and depths: what is left of each eighth of the hashes is less by half than of the one before.
+    let mut pair = Pair::new(Hashing::Mixed);
+    (0..20_000).for_each(|key| pair.insert(key, 0));
+    for key in 0..20_000 {
+        let eighth = pair.hash(key) >> 61;
+        if key & ((1 << eighth) - 1) != 0 {
+            pair.remove(key, false);
+        }
+    }
+    check_samples(&pair, 20);
+    // One deep corner that grew, all else sparse.
+    for key in 20_000..60_000 {
+        if pair.hash(key) >> 60 == 15 {
+            pair.insert(key, 0);
+        }
+    }
+    pair.check();
+    check_samples(&pair, 20);
+}
+
+#[test]
+fn a_sample_of_what_a_mass_removal_left_is_found() {
     let mut pair = Pair::new(Hashing::Mixed);
     (0..5_000).for_each(|key| pair.insert(key, 0));
-    let mut counts = vec![0_u32; 5_000];
-    for random in 0..500_000_u64 {
-        counts[pair.table.sample(random).expect("not empty").number() as usize] += 1;
-    }
-    // 100 each on average; a fair die of this size stays within about 50 to 160.
-    let (least, most) = (counts.iter().min(), counts.iter().max());
-    assert!(least >= Some(&30) && most <= Some(&220), "{least:?} {most:?}");
-    // Almost empty after a mass removal: still O(1), still an element.
     (0..4_999).for_each(|key| pair.remove(key, false));
     assert_eq!(pair.table.sample(7).expect("one left").number(), 4_999);
 }
