@@ -16,6 +16,8 @@ bgrewriteaof save bgsave function lpush rpush lpushx rpushx lpop rpop llen lrang
 rpoplpush lmpop""".split()
 bgrewriteaof save bgsave function sadd srem scard sismember smismember smembers spop srandmember smove
 sinter sintercard sinterstore sunion sunionstore sdiff sdiffstore sscan""".split()
+bgrewriteaof save bgsave function
+xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim""".split()
 # Containers of which a part only belongs to this issue; the others must have all of Redis' subcommands.
 SUBCOMMANDS = {
     "client": "id info list kill setname getname reply pause unpause no-evict help".split(),

@@ -147,6 +147,14 @@ def counts_of(text):
     return counts
 
 
+def pending(redis, ours):
+    """XPENDING's entries: all but how long ago they were delivered."""
+    if redis.kind != b"*" or ours.kind != b"*" or not all(len(entry.items) == 4 for entry in redis.items + ours.items):
+        return exact(redis, ours)
+    known = [[[entry.items[at].raw for at in (0, 1, 3)] for entry in reply.items] for reply in (redis, ours)]
+    return None if known[0] == known[1] else "other entries"
+
+
 RULES = {
     "counters": counters,
     "exact": exact,
@@ -158,6 +166,7 @@ RULES = {
     "fields": fields,
     "scan": scan_elements,
     "slowlog": slowlog,
+    "pending": pending,
 }
 NEAR = re.compile(r"near (\d+)")
 # What holds for a command unless the scenario says otherwise; the longest match wins. The tolerances are those of a
@@ -192,6 +201,7 @@ BY_COMMAND = {
     b"SLOWLOG GET": slowlog,
     b"LATENCY HISTOGRAM": kind,
     b"COMMAND COUNT": kind,
+    b"XPENDING": pending,
 }
 
 

@@ -34,6 +34,8 @@ UNITS = [
     "unit/type/zset",
     "unit/geo",
     "unit/type/set",
+    "unit/type/stream",
+    "unit/type/stream-cgroups",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",

@@ -101,11 +101,17 @@ impl Context<'_> {
     ///
     /// Where nobody may wait, the reply is that nothing came.
     pub fn block(&mut self, waited: &[&[u8]], wait: Wait) -> CommandResult {
+        self.block_as(waited, wait, &[])
+    }
+
+    /// As [`Context::block`], for a request that is run again with other arguments than it came with: each is given by
+    /// its index. What is relative to now must be replaced so (`$` of XREAD).
+    pub fn block_as(&mut self, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> CommandResult {
         match self.blocking {
             Blocking::Denied => wait.nothing.write(&mut self.reply),
             Blocking::Serving => self.parked = Some(ParkedOn::StillNothing),
             Blocking::Allowed => {
-                let blocked = Arc::new(Blocked::new(self, waited, wait));
+                let blocked = Arc::new(Blocked::new(self, waited, wait, replaced));
                 for key in waited {
                     self.keys.add_waiter(key, blocked.clone());
                 }
@@ -120,10 +126,11 @@ impl Context<'_> {
 }
 
 impl Blocked {
-    fn new(cx: &Context<'_>, waited: &[&[u8]], wait: Wait) -> Self {
+    fn new(cx: &Context<'_>, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> Self {
         let args = cx.keys.request();
         let (mut request, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
-        for arg in args.from(0) {
+        for (index, arg) in args.from(0).enumerate() {
+            let arg = replaced.iter().find(|(other, _)| *other == index).map_or(arg, |(_, arg)| arg);
             // A request is shorter than 4 GiB: see the query buffer's limit.
             spans.push(Span { start: request.len() as u32, len: arg.len() as u32 });
             request.extend_from_slice(arg);

@@ -34,6 +34,7 @@ pub mod set;
 pub mod shutdown;
 pub mod slowlog;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod table;
 #[cfg(test)]
@@ -89,6 +90,19 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     set::scan::COMMANDS,
     shutdown::COMMANDS,
     slowlog::COMMANDS,
+    stream::ack::COMMANDS,
+    stream::add::COMMANDS,
+    stream::autoclaim::COMMANDS,
+    stream::claim::COMMANDS,
+    stream::delete::COMMANDS,
+    stream::group::COMMANDS,
+    stream::info::COMMANDS,
+    stream::pending::COMMANDS,
+    stream::range::COMMANDS,
+    stream::read::COMMANDS,
+    stream::readgroup::COMMANDS,
+    stream::set_id::COMMANDS,
+    stream::trim::COMMANDS,
     string::count::COMMANDS,
     string::delete::COMMANDS,
     string::get::COMMANDS,

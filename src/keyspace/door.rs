@@ -448,7 +448,9 @@ impl Outbox<'_> {
         self.written |= 1 << position.shard();
         self.changes += 1;
         self.effect(change.effect);
-        self.event(change.class, change.event, key);
+        if !change.event.is_empty() {
+            self.event(change.class, change.event, key);
+        }
         self.note_ready(waiters, key);
     }
 

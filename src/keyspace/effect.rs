@@ -39,6 +39,7 @@ impl EffectLog for NoLog {
 /// What a write says when it changes a key: its event's name, and its effect.
 pub struct Change<'e> {
     pub class: EventClass,
+    /// Empty: nobody is told (XACK, XCLAIM).
     pub event: &'static str,
     pub effect: Effect<'e>,
 }
@@ -66,6 +67,11 @@ impl<'e> Change<'e> {
         effect: &'e dyn Fn(&mut EffectWriter),
     ) -> Self {
         Self { class, event, effect: Effect::Compose(effect) }
+    }
+
+    /// A change of which Redis says no event.
+    pub const fn untold(class: EventClass, effect: Effect<'e>) -> Self {
+        Self { class, event: "", effect }
     }
 
     /// A change that another effect of this unit covers.

@@ -4,6 +4,8 @@
 //! effects of whatever is logged by its result (RENAME, COPY, MOVE, the STORE commands). Large collections are told in
 //! pieces, as Redis does, so that no command grows without bound.
 
+mod stream;
+
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::list::{self, End};
@@ -21,6 +23,7 @@ pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         Kind::List => list(entry, emit),
         Kind::Zset => zset(entry, emit),
         Kind::Set => set(entry, emit),
+        Kind::Stream => stream::commands(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.

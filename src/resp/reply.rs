@@ -21,6 +21,13 @@ pub struct Reply<'a> {
     protocol: Protocol,
 }
 
+/// An array that is being written.
+#[derive(Debug)]
+#[must_use]
+pub struct OpenArray {
+    at: usize,
+}
+
 impl<'a> Reply<'a> {
     #[inline]
     pub fn new(out: &'a mut Output, protocol: Protocol) -> Self {
@@ -132,6 +139,36 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn array(&mut self, len: usize) {
         self.header(b'*', len as i64);
+    }
+
+    /// Begins an array whose elements are counted while they are written; see [`Reply::end_array`].
+    pub fn begin_array(&mut self) -> OpenArray {
+        let at = self.out.bytes.len();
+        self.out.bytes.extend_from_slice(b"*0\r\n");
+        OpenArray { at }
+    }
+
+    /// Says how many elements an array has that was begun. Nothing of it may be shared with its place of storage.
+    pub fn end_array(&mut self, array: OpenArray, len: usize) {
+        self.end(array, b'*', len);
+    }
+
+    /// As [`Reply::end_array`], for pairs that are a map in RESP3; in RESP2 an array of pairs, which are arrays.
+    pub fn end_pairs(&mut self, array: OpenArray, len: usize) {
+        let kind = if self.is_resp3() { b'%' } else { b'*' };
+        self.end(array, kind, len);
+    }
+
+    fn end(&mut self, array: OpenArray, kind: u8, len: usize) {
+        let bytes = &mut self.out.bytes;
+        if len < 10 {
+            bytes[array.at] = kind;
+            bytes[array.at + 1] = b'0' + len as u8;
+        } else {
+            let mut header = Vec::with_capacity(24);
+            push_header(&mut header, kind, len as i64);
+            bytes.splice(array.at..array.at + 4, header);
+        }
     }
 
     /// A map of `pairs` pairs; in RESP2 a flat array.
@@ -293,6 +330,14 @@ mod tests {
         check(Resp3, |r| r.null(), "_\r\n");
         check(Resp2, |r| r.map(2), "*4\r\n");
         check(Resp3, |r| r.map(12), "%12\r\n");
+        for len in [0, 9, 10, 1234] {
+            let counted = |r: &mut Reply<'_>| {
+                let array = r.begin_array();
+                r.ok();
+                r.end_array(array, len);
+            };
+            check(Resp3, counted, &format!("*{len}\r\n+OK\r\n"));
+        }
         check(Resp3, |r| r.set(100), "~100\r\n");
         check(Resp3, |r| r.push(3), ">3\r\n");
         check(Resp2, |r| r.double(3.5), "$3\r\n3.5\r\n");

@@ -8,6 +8,7 @@
 //! (small collections), [`list`], [`zset`] (sorted sets), [`geo`]; then the small ones: [`slot`], [`number`], [`glob`],
 //! [`lcs`], [`cycles`].
 //! (small collections), [`set`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`stream`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
@@ -22,6 +23,7 @@ pub mod packed;
 mod prefetch;
 pub mod set;
 pub mod slot;
+pub mod stream;
 pub mod table;
 pub mod zset;
 

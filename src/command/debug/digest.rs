@@ -12,6 +12,7 @@ use dunlin_structures::entry::{Encoding, IntText, Kind};
 use dunlin_structures::list::{self, End};
 use dunlin_structures::zset::Zset;
 use dunlin_structures::set::Set;
+use dunlin_structures::stream::Stream;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -48,6 +49,8 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
         _ => {}
     if entry.kind() == Kind::Set {
         Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text)));
+    if entry.kind() == Kind::Stream {
+        add_stream(hash, Stream::of(entry));
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");
@@ -81,6 +84,15 @@ fn seventeen_digits(number: f64) -> String {
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs())
+/// Entries only: their IDs, with a dot, and their fields.
+fn add_stream(hash: &mut Hash, stream: &Stream) {
+    let mut digits = IntText::default();
+    for entry in stream.iter() {
+        add_ordered(hash, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (name, value) in entry.fields() {
+            add_ordered(hash, name.text(&mut digits));
+            add_ordered(hash, value.text(&mut digits));
+        }
     }
 }
 

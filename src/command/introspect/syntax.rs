@@ -165,10 +165,12 @@ impl Builder<'_> {
     fn leaf(&mut self, word: &str) -> Argument {
         let word = word.trim_matches('"');
         let key_spec = self.spec.keys.iter().position(|spec| self.finds(spec));
-        let mut argument = Argument::new(word, kind_of(word, self.spec.name));
+        let mut argument = Argument::new(word, kind_of(word, self.spec));
         if key_spec.is_some() {
             argument.kind = "key";
             argument.key_spec = key_spec;
+            // The keys stand right behind it.
+            self.keyword = None;
         }
         self.position = self.position.map(|position| position + 1);
         argument
@@ -246,7 +248,8 @@ fn is_repetition(alternatives: &[Vec<Node>]) -> bool {
 }
 
 fn is_token(word: &str) -> bool {
-    word.contains(|c: char| c.is_ascii_uppercase()) && !word.contains(|c: char| c.is_ascii_lowercase())
+    matches!(word, "*" | "=" | "~" | "$")
+        || word.contains(|c: char| c.is_ascii_uppercase()) && !word.contains(|c: char| c.is_ascii_lowercase())
 }
 
 /// What to call a choice, after what is offered.
@@ -266,7 +269,14 @@ fn name_of_choice(arguments: &[Argument]) -> String {
 }
 
 /// The type of an argument that is no key, by its name.
-fn kind_of(name: &str, command: &str) -> &'static str {
+fn kind_of(name: &str, spec: &CommandSpec) -> &'static str {
+    match (spec.group, name) {
+        // IDs of streams have two parts.
+        ("stream", "id" | "start" | "end") => return "string",
+        ("stream", "ms" | "entries-read" | "entries-added") => return "integer",
+        ("stream", "min-idle-time") if spec.name == "xpending" => return "integer",
+        _ => {}
+    }
     const INTEGERS: &[&str] = &[
         "milliseconds",
         "seconds",
@@ -314,7 +324,7 @@ fn kind_of(name: &str, command: &str) -> &'static str {
         "error-rate",
     ];
     match name {
-        "increment" => match command {
+        "increment" => match spec.name {
             "incrbyfloat" | "hincrbyfloat" | "zincrby" => "double",
             _ => "integer",
         },
@@ -387,6 +397,18 @@ mod tests {
         );
         check("[GET pattern [GET pattern ...]]", &[], "pattern:pattern=GET?++");
         check("key [LIMIT offset count]", ONE, "key:key#0 limit:block=LIMIT?(offset:integer count:integer)");
+        const STREAMS: &[KeySpec] = &[KeySpec {
+            notes: "",
+            flags: key::RO,
+            begin: Begin::Keyword("STREAMS", 1),
+            find: Find::Range { last: -1, step: 1, limit: 2 },
+        }];
+        check(
+            "[MAXLEN [= | ~] threshold] STREAMS <key [key ...] id [id ...]>",
+            STREAMS,
+            "maxlen:block?(maxlen:pure-token=MAXLEN =-~:oneof?(=:pure-token== ~:pure-token=~) threshold:string) \
+             key:block=STREAMS(key:key#0+ id:integer+)",
+        );
         check("][ <<> |", &[], "");
     }
 }

@@ -15,6 +15,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("delifeq", "*", "from a newer server"),
     ("digest", "*", "from a newer server"),
     ("delex", "*", "from a newer server"),
+    ("xackdel", "*", "from a newer server"),
+    ("xdelex", "*", "from a newer server"),
     ("quit", "*", "7.2 lists it"),
     ("zrank", "arity", "7.2 has WITHSCORE"),
     ("zrevrank", "arity", "as above"),
