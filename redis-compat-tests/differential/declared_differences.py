@@ -35,16 +35,6 @@ DIFFERENCES = [
     Difference(
         "7.2 refuses the one RANK that has no opposite; 7.0 takes it for another",
         r"^LPOS .*-9223372036854775808", r"", r"^-ERR value is out of range, value must between -9223372036854775807 and",
-        "a small set with a member that is no integer is a listpack since 7.2",
-        r"^OBJECT ENCODING ", r"^\$9\r\nhashtable\r\n$", r"^\$8\r\nlistpack\r\n$",
-        "7.2 names the command in what it says of an odd list of streams",
-        r"^XREAD(GROUP)? ", r"^-ERR Unbalanced XREAD list", r"^-ERR Unbalanced 'xread(group)?' list",
-    ),
-    Difference(
-        "FULL of XINFO STREAM is an argument of its own since 7.2", r"^COMMAND DOCS xinfo arguments$", r"", r"'FULL'",
-    ),
-    Difference(
-        "7.2 tells when a consumer was active", r"^XINFO (CONSUMERS|STREAM \S+ FULL)", r"", r"inactive|active-time",
     ),
     Difference(
         "COPY gives a small integer a private object in Redis; here none is shared, and all are told alike",

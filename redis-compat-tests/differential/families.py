@@ -3,8 +3,6 @@
 Every family is a function of a random generator to one request. Nothing depends on the time: expiries are either
 long past or far away, so both servers agree whatever the speed of the machine.
 """
-from .stream_family import streams
-
 KEYS = ["k1", "k2", "k3", "key:{tag}:1", "key:{tag}:2", "", "bin\x00\xff", "long" * 30]
 INTEGERS = ["0", "1", "-1", "2", "10", "100", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
             "-9223372036854775809", "+1", "01", " 1", "1 ", "", "abc", "1.5", "4294967296", "-0", "0x10", "1e3"]
@@ -534,95 +532,3 @@ FAMILIES = {
     "large_zsets": large_zsets,
     "geo": geo,
 }
-SET_KEYS = ["s1", "s2", "s3", "s3", "bin\x00\xff", "k1"]
-SET_INTEGERS = ["0", "-1", "32767", "32768", "-32769", "2147483648", "70368744177663", "70368744177664",
-                "-70368744177665", "9223372036854775807", "-9223372036854775808"]
-SET_TEXTS = ["", "a", "b", "c", "01", "-0", "\x00\xff", "a\r\n", "9223372036854775808", "x" * 63, "y" * 64, "z" * 65, "w" * 300]
-
-
-def set_member(rng):
-    roll = rng.random()
-    if roll < 0.6:
-        return str(rng.randrange(40))
-    return rng.choice(SET_INTEGERS if roll < 0.75 else SET_TEXTS) if roll < 0.85 else f"member:{rng.randrange(30)}"
-
-
-def sets(rng):
-    """Sets of a few members, so that they meet each other; the thresholds move."""
-    name = rng.choice("""SADD SADD SADD SADD INTS INTS SREM SREM SCARD SISMEMBER SMISMEMBER SMEMBERS SPOP SRANDMEMBER SMOVE SMOVE
-        SINTER SINTERCARD SINTERSTORE SUNION SUNIONSTORE SDIFF SDIFF SDIFFSTORE SSCAN SSCANALL DIGEST LIMIT SET DEL COPY RENAME
-        EXPIRE TYPE""".split())
-    of = lambda: rng.choice(SET_KEYS[:5] if rng.random() < 0.95 else SET_KEYS)
-    some = lambda most: [of() for _ in range(rng.randint(1, most))]
-    members = lambda: [set_member(rng) for _ in range(rng.choice([1, 1, 2, 3, 10, 40]))]
-    if name in ("SADD", "SREM", "SMISMEMBER"):
-        words = [name, of(), *members()]
-    elif name == "INTS":
-        words = ["SADD", of(), *(str(rng.randrange(-50, 700)) for _ in range(rng.choice([1, 5, 100, 600])))]
-    elif name in ("SCARD", "SMEMBERS", "TYPE"):
-        words = [name, of()]
-    elif name == "SISMEMBER":
-        words = [name, of(), set_member(rng)]
-    elif name == "SPOP":
-        # What is popped is chance, so all of it must go for both servers to go on alike.
-        words = [name, of(), rng.choice(["0", "100000", "-1", "x", "9223372036854775807"])]
-    elif name == "SRANDMEMBER":
-        words = [name, of(), rng.choice(["0", "100000", "x", "-9223372036854775808"])]
-    elif name == "SMOVE":
-        words = [name, of(), of(), set_member(rng)]
-    elif name in ("SINTER", "SUNION", "SDIFF"):
-        words = [name, *some(6)]
-    elif name in ("SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE"):
-        words = [name, of(), *some(4)]
-    elif name == "SINTERCARD":
-        keys_of = some(3)
-        words = [name, rng.choice([str(len(keys_of))] * 12 + ["0", "x", "9"]), *keys_of,
-                 *options(rng, [["LIMIT", rng.choice(["0", "1", "5", "-1"])]], most=1)]
-    elif name == "SSCAN":
-        words = [name, of(), rng.choice(["abc", "-", "1.5"]), *options(rng, [["COUNT", "0"], ["FOO"]], most=1)]
-    elif name == "SSCANALL":
-        return to_bytes(["SSCAN", of()]) + [b"CURSOR"] + to_bytes(options(
-            rng, [["MATCH", rng.choice(["*", "1*", "[a-c]", "member:?"])], ["COUNT", rng.choice(["1", "3", "1000"])]], most=2))
-    elif name == "DIGEST":
-        words = ["DEBUG", "DIGEST-VALUE", "s1", "s2", "s3"]
-    elif name == "LIMIT":
-        words = ["CONFIG", "SET", "set-max-intset-entries", rng.choice(["0", "1", "5", "50", "512"])]
-    elif name == "SET":
-        words = ["SET", of(), "v"] if rng.random() < 0.2 else ["SMEMBERS", of()]
-    elif name == "DEL":
-        words = ["DEL", of()] if rng.random() < 0.4 else ["SCARD", of()]
-    elif name == "EXPIRE":
-        words = [name, of(), "1000"]
-    else:
-        words = [name, of(), of()]
-    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
-
-
-def long_sets(rng):
-    """Sets of up to a hundred thousand members."""
-    name = rng.choice("""SADD SADD SADD SADD SADD SADD INTS INTS SREM SREM SMISMEMBER SCARD SCARD SINTERCARD SINTERCARD
-        SINTERSTORE SUNIONSTORE SDIFFSTORE SINTER SDIFF DIGEST POP SSCAN""".split())
-    of = lambda: rng.choice(["s1", "s2", "s3"])
-    many = lambda text: [f"{text}{rng.randrange(100_000)}" for _ in range(rng.choice([1, 100, 1000]))]
-    if name in ("SADD", "SREM", "SMISMEMBER"):
-        return [name, of(), *many(rng.choice(["", "member:"]))]
-    if name == "INTS":
-        start = rng.randrange(100_000)
-        return ["SADD", of(), *(str(number) for number in range(start, start + 3000))]
-    return {
-        "SCARD": [name, of()],
-        "SINTERCARD": [name, "2", of(), of(), "LIMIT", rng.choice(["0", "10", "1000"])],
-        "SINTERSTORE": [name, "d", of(), of()],
-        "SUNIONSTORE": [name, rng.choice(["d", "s1"]), of(), of()],
-        "SDIFFSTORE": [name, "d", of(), of(), of()],
-        "SINTER": [name, of(), of()],
-        "SDIFF": [name, of(), of()],
-        "DIGEST": ["DEBUG", "DIGEST-VALUE", "s1", "s2", "s3", "d"],
-        "POP": ["SPOP", "d", "1000000"],
-        "SSCAN": ["SSCAN", of(), "CURSOR", "COUNT", "1000"],
-    }[name]
-
-
-FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "connection": connection,
-            "sets": sets, "long sets": long_sets, "mixed": mixed, "arguments": arguments}
-            "mixed": mixed, "arguments": arguments, "streams": streams}

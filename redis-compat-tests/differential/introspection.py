@@ -14,10 +14,6 @@ pexpireat pexpiretime pttl randomkey rename renamenx scan touch ttl type unlink 
 echo flushall flushdb hello info lastsave latency lolwut memory ping quit reset select slowlog swapdb time shutdown
 bgrewriteaof save bgsave function lpush rpush lpushx rpushx lpop rpop llen lrange lindex lset linsert lrem ltrim lpos lmove
 rpoplpush lmpop""".split()
-bgrewriteaof save bgsave function sadd srem scard sismember smismember smembers spop srandmember smove
-sinter sintercard sinterstore sunion sunionstore sdiff sdiffstore sscan""".split()
-bgrewriteaof save bgsave function
-xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim""".split()
 # Containers of which a part only belongs to this issue; the others must have all of Redis' subcommands.
 SUBCOMMANDS = {
     "client": "id info list kill setname getname reply pause unpause no-evict help".split(),
