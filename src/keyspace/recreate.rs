@@ -55,6 +55,10 @@ fn zset(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     for (member, score) in Zset::of(entry).iter_all() {
         pieces.arg(digits.format(score), emit);
         pieces.arg(member.text(&mut text), emit);
+    }
+    pieces.end(emit);
+}
+
 fn set(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     let mut pieces = Pieces::new(b"SADD", entry.key(), 1);
     let mut digits = IntText::new();

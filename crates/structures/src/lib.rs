@@ -5,15 +5,14 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections), [`list`], [`zset`] (sorted sets), [`geo`]; then the small ones: [`slot`], [`number`], [`glob`],
-//! [`lcs`], [`cycles`].
-//! (small collections), [`set`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
-//! (small collections), [`stream`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections).
+//! And the small ones: [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
 pub mod entry;
 pub mod geo;
+pub mod fields;
 pub mod glob;
 pub mod hash;
 pub mod lcs;

@@ -46,11 +46,9 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
             }
         }
         Kind::Zset => add_zset(hash, entry),
+        Kind::Set => Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text))),
+        Kind::Stream => add_stream(hash, Stream::of(entry)),
         _ => {}
-    if entry.kind() == Kind::Set {
-        Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text)));
-    if entry.kind() == Kind::Stream {
-        add_stream(hash, Stream::of(entry));
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");
@@ -84,6 +82,9 @@ fn seventeen_digits(number: f64) -> String {
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs())
+    }
+}
+
 /// Entries only: their IDs, with a dot, and their fields.
 fn add_stream(hash: &mut Hash, stream: &Stream) {
     let mut digits = IntText::default();
