@@ -64,6 +64,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::copy::COMMANDS,
     key::database::COMMANDS,
     key::delete::COMMANDS,
+    key::dump::COMMANDS,
     key::expire::COMMANDS,
     key::look::COMMANDS,
     key::object::COMMANDS,
