@@ -71,6 +71,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::random::COMMANDS,
     key::rename::COMMANDS,
     key::scan::COMMANDS,
+    key::sort::COMMANDS,
     key::ttl::COMMANDS,
     latency::COMMANDS,
     list::block::COMMANDS,

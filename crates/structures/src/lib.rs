@@ -24,6 +24,7 @@ pub mod set;
 pub mod slot;
 pub mod stream;
 pub mod table;
+pub mod texts;
 pub mod zset;
 
 pub use entry::Entry;

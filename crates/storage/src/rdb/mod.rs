@@ -30,14 +30,13 @@ pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod tests;
-mod texts;
 mod writer;
 pub mod ziplist;
 pub mod zipmap;
 pub mod zset;
 
+pub use dunlin_structures::texts::Texts;
 pub use reader::Reader;
-pub use texts::Texts;
 pub use writer::Writer;
 
 use dunlin_structures::stream::Stream;

@@ -1,6 +1,6 @@
 //! Many texts in two buffers.
 
-use dunlin_structures::number::IntegerBuffer;
+use crate::number::IntegerBuffer;
 use std::collections::HashSet;
 
 /// Texts in order.
