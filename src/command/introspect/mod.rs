@@ -348,6 +348,7 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     }
     reply.bulk_str("find_keys");
     match spec.find {
+        _ if matches!(spec.begin, Begin::Option { .. }) => key_search(reply, "unknown", &[]),
         Find::Range { last, step, limit } => key_search(
             reply,
             "range",

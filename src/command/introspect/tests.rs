@@ -32,6 +32,7 @@ fn word(search: Begin, find: Find) -> String {
         Begin::Unknown | Begin::Option { .. } => "unknown".into(),
     };
     let find = match find {
+        _ if search == "unknown" => "unknown".into(),
         Find::Range { last, step, limit } => format!("range {last} {step} {limit}"),
         Find::Counted { count, first, step } => format!("keynum {count} {first} {step}"),
         Find::Unknown => "unknown".into(),
