@@ -72,27 +72,44 @@ def run(pair, options, results, findings):
         if options.only and not any(word in label for word in options.only):
             continue
         lacking = {words[0] for words in commands if pair.ours_lacks(words[0].encode())}
-        if lacking:
-            left_out |= lacking
-            continue
-        found = list(check(pair, commands))
+        left_out |= lacking
+        found = list(check_there_and_back(pair, commands) if lacking else check(pair, commands))
         findings += found
         results.fail(label, "\n".join(map(str, found))) if found else results.ok(label)
     if left_out:
-        print(f"differential: dumps left out: they need {' '.join(sorted(left_out))}")
+        print(f"differential: values only sent through and back, for want of {' '.join(sorted(left_out))}")
+
+
+def ask(side, *words):
+    return side.ask("first", encode(*words))
+
+
+def make(side, commands):
+    for words in commands:
+        reply = ask(side, *words)
+        if reply.is_error:
+            yield Finding([words[0].encode()], b"", reply.raw, "set-up step")
+
+
+def check_there_and_back(pair, commands):
+    """Redis' dump, restored and dumped by the server under test, is the same value for Redis."""
+    pair.begin(2)
+    yield from make(pair.redis, commands)
+    expected = ask(pair.redis, "DEBUG", "DIGEST-VALUE", "k").raw
+    restored = ask(pair.ours, "RESTORE", "k", 0, ask(pair.redis, "DUMP", "k").value)
+    reloaded = ask(pair.ours, "DEBUG", "RELOAD")
+    payload = ask(pair.ours, "DUMP", "k").text
+    again = ask(pair.redis, "RESTORE", "again", 0, payload)
+    said = ask(pair.redis, "DEBUG", "DIGEST-VALUE", "again").raw
+    if said != expected:
+        found = restored.raw + reloaded.raw + again.raw + said
+        yield Finding([b"RESTORE"], expected, found, "another value after the way there and back")
 
 
 def check(pair, commands):
-    def ask(side, *words):
-        return side.ask("first", encode(*words))
-
     pair.begin(2)
     for side in (pair.redis, pair.ours):
-        for words in commands:
-            reply = ask(side, *words)
-            if reply.is_error:
-                yield Finding([words[0].encode()], b"", reply.raw, "set-up step")
-                return
+        yield from make(side, commands)
     expected = ask(pair.redis, "DEBUG", "DIGEST-VALUE", "k").raw
     sides = {"redis": pair.redis, "dunlin": pair.ours}
     for giver, side in sides.items():

@@ -88,8 +88,7 @@ pub fn read_valkey(reader: &mut Reader<'_>) -> Read<Value> {
         pairs.push(&string::read(reader)?);
         times.push(match reader.time()? {
             NEVER => None,
-            at @ 0.. => Some(at),
-            _ => return Err(TIME),
+            at => Some(expiry(at as u64)?.ok_or(TIME)?),
         });
     }
     Ok(Value::Hash(pairs, times))
