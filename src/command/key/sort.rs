@@ -237,9 +237,13 @@ impl Loaded {
     }
 }
 
-/// A number as C's strtod reads it.
+/// A number as C's strtod reads it: space may come before, and no text at all is 0.
 fn number(text: &[u8]) -> Option<f64> {
-    if text.is_empty() { Some(0.0) } else { parse_f64(text).filter(|number| !number.is_nan()) }
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'))?;
+    parse_f64(&text[start..]).filter(|number| !number.is_nan())
 }
 
 fn sort_loaded(cx: &mut Context<'_>, loaded: &mut Loaded, options: &Options<'_>) -> CommandResult {
