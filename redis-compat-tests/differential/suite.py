@@ -1,7 +1,7 @@
 """The differential suite: the same requests to Redis 7.0.15 and to Dunlin, replies equal byte for byte.
 
-Three sources of requests: scenario files (scenarios/*.txt), the introspection checks (introspection.py), and
-random sequences (families.py). Each runs in RESP2 and in RESP3. A command that Dunlin lacks is a failure.
+Four sources of requests: scenario files (scenarios/*.txt), the introspection checks (introspection.py), values that
+the servers dump and restore (dumps.py), and random sequences (families.py). Each runs in RESP2 and in RESP3. A command that Dunlin lacks is a failure.
 """
 import glob
 import os
@@ -14,7 +14,7 @@ from compat.resp import Closed, Garbled, encode
 from compat.results import Results
 from compat.servers import Server, StartFailed, is_redis, reference, under_test
 
-from . import families, introspection, script
+from . import dumps, families, introspection, script
 from .pair import Finding, Pair, quoted
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -185,6 +185,7 @@ def run(options):
             pair = Pair(redis, ours)
             run_scenarios(pair, options, results, all_findings, against_redis)
             introspection.run(pair, options, results, all_findings, against_redis)
+            dumps.run(pair, options, results, all_findings)
             run_random(pair, options, results, all_findings)
             pair.end()
             for log in pair.ours.crashes:

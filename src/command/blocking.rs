@@ -339,7 +339,7 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
 fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandResult {
     use crate::command::spec::Run;
     match command.spec.run {
-        Run::OnKeys(handler) | Run::OnAll(handler) => handler(cx, args),
+        Run::OnKeys(handler) | Run::OnKeysOrAll(handler, _) | Run::OnAll(handler) => handler(cx, args),
         // Commands that wait have keys.
         Run::Unlocked(_) | Run::Bare(_) | Run::Container => Ok(()),
     }

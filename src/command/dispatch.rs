@@ -102,6 +102,15 @@ impl Unit<'_> {
                 }
                 (locked, handler)
             }
+            Run::OnKeysOrAll(handler, reaches_further) => {
+                let mut locked = lock_keys(server, command, args, known, &mut waited);
+                let serves_others = locked.cross_shards() && command.flags().has(spec::WRITE);
+                if serves_others || reaches_further(args) {
+                    drop(locked);
+                    locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
+                }
+                (locked, handler)
+            }
             Run::OnAll(handler) => (server.keyspace.lock_set_noting(u64::MAX, &mut waited), handler),
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
             // A container was resolved above; its subcommands are no containers.

@@ -57,5 +57,21 @@ fn begin(spec: &KeySpec, args: Args<'_>) -> Option<usize> {
             (1..=from).rev().find(|&index| args.is(index, word)).map(|index| index + 1)
         }
         Begin::Unknown => None,
+        Begin::Option { word, from, others } => option(args, word, from.into(), others),
     }
+}
+
+/// Where the argument of the last such option stands.
+fn option(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) -> Option<usize> {
+    let (mut at, mut found) = (from, None);
+    while at < args.len() {
+        if args.is(at, word) && at + 1 < args.len() {
+            found = Some(at + 1);
+            at += 1;
+        } else if let Some((_, skipped)) = others.iter().find(|(other, _)| args.is(at, other)) {
+            at += usize::from(*skipped);
+        }
+        at += 1;
+    }
+    found
 }

@@ -34,6 +34,8 @@ pub struct CommandSpec {
 pub enum Run {
     /// The shards of the request's keys are locked, in order, while it runs.
     OnKeys(Handler),
+    /// As [`Run::OnKeys`], or as [`Run::OnAll`] for requests that may reach further keys (SORT BY).
+    OnKeysOrAll(Handler, fn(Args<'_>) -> bool),
     /// Every shard is locked while it runs (FLUSHALL, SWAPDB).
     OnAll(Handler),
     /// Nothing is locked; it may take shards one at a time.
@@ -216,6 +218,13 @@ pub enum Begin {
     /// Behind this word, looked for from an index on (negative: from the end, backwards).
     Keyword(&'static str, i16),
     Unknown,
+    /// Told as unknown: behind the last such word among options that stand from an index on. The others take so many
+    /// arguments.
+    Option {
+        word: &'static str,
+        from: u16,
+        others: &'static [(&'static str, u16)],
+    },
 }
 
 /// Which arguments from there on are keys.

@@ -545,10 +545,15 @@ impl KeySlot<'_, '_> {
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
     pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        let Self { place, count, expires, waiters, position, key, clock, out } = self;
+        entry.set_clock(self.clock);
+        self.out.effects.push_recreation(self.out.db, &entry);
+        self.place(entry, Change::covered(class, event));
+    }
+
+    /// As [`KeySlot::put`], for who says the effect, and when the value was used last.
+    pub fn place(self, entry: Entry, change: Change<'_>) {
+        let Self { place, count, expires, waiters, position, key, out, .. } = self;
         debug_assert_eq!(entry.key(), key);
-        entry.set_clock(clock);
-        out.effects.push_recreation(out.db, &entry);
         let new = entry.expire_at();
         match place {
             table::Place::Occupied(mut old) => {
@@ -562,7 +567,7 @@ impl KeySlot<'_, '_> {
                 out.event(EventClass::New, "new", key);
             }
         }
-        out.changed(waiters, position, key, Change::covered(class, event));
+        out.changed(waiters, position, key, change);
     }
 
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.

@@ -132,6 +132,20 @@ impl ShardDb {
         &mut self.tables[position.table()]
     }
 
+    /// Puts what `make` makes of each entry into its place: under the same key, with the same time to live.
+    pub fn replace_all(&mut self, mut make: impl FnMut(&Entry) -> Entry) {
+        for table in &mut self.tables {
+            let made: Vec<Entry> = table.iter().map(|entry| make(&entry)).collect();
+            for new in made {
+                let key = new.key().to_vec();
+                if let Some(mut entry) = table.get_mut(Position::of(&key).hash, &key) {
+                    debug_assert_eq!(entry.expire_at(), new.expire_at());
+                    *entry = new;
+                }
+            }
+        }
+    }
+
     /// Removes a key with its record in the expiry index.
     pub(super) fn remove(&mut self, position: Position, key: &[u8]) -> Option<Entry> {
         let entry = self.tables.get_mut(position.table())?.remove(position.hash, key)?;

@@ -1,8 +1,10 @@
 //! How large a collection may be before it is stored another way: Redis' thresholds, as CONFIG SET last gave them.
 
 use crate::config::Config;
+use dunlin_storage::rdb::entry::Forms;
 use dunlin_structures::list;
 use dunlin_structures::packed::Limits;
+use dunlin_structures::set::SetLimits;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed};
 
 /// See each field for its settings. Written by CONFIG SET, read with relaxed loads.
@@ -86,6 +88,12 @@ impl Thresholds {
     /// DEBUG QUICKLIST-PACKED-THRESHOLD; 0 is the default.
     pub fn set_list_alone_bytes(&self, bytes: usize) {
         self.list_alone_bytes.store(bytes, Relaxed);
+    }
+
+    /// In which forms values from elsewhere are stored.
+    pub fn forms(&self) -> Forms {
+        let set = SetLimits { ints: self.intset_entries(), packed: self.set() };
+        Forms { list: self.list(), set, zset: self.zset(), hash: self.hash() }
     }
 
     /// `hll-sparse-max-bytes`.

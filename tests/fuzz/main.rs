@@ -14,6 +14,7 @@ mod harness;
 mod log;
 mod mutate;
 mod random;
+mod rdb;
 mod requests;
 
 /// The server's own allocator counts what a decoder takes.

@@ -5,7 +5,7 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections), [`list`], [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; what strings can be besides,
+//! (small collections), [`list`], [`fields`] (hashes), [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; what strings can be besides,
 //! [`bits`] and [`hll`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
@@ -13,6 +13,7 @@ pub mod bits;
 pub mod cycles;
 pub mod entry;
 pub mod geo;
+pub mod fields;
 pub mod glob;
 pub mod hash;
 pub mod hll;
@@ -25,6 +26,7 @@ pub mod set;
 pub mod slot;
 pub mod stream;
 pub mod table;
+pub mod texts;
 pub mod zset;
 
 pub use entry::Entry;

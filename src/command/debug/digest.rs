@@ -8,7 +8,7 @@ use crate::command::Context;
 use crate::resp::Args;
 use crate::state::Server;
 use dunlin_structures::Entry;
-use dunlin_structures::entry::{Encoding, IntText, Kind};
+use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::list::{self, End};
 use dunlin_structures::zset::Zset;
 use dunlin_structures::set::Set;
@@ -136,32 +136,6 @@ pub(super) fn of_values(cx: &mut Context<'_>, args: &Args<'_>) {
         }
         drop(shard);
         cx.reply.simple(&hex(&hash));
-    }
-}
-
-/// Bytes of the value in an RDB file without compression; for other types than strings, those in memory.
-pub(super) fn serialized_len(entry: &Entry) -> usize {
-    let mut text = IntText::default();
-    let (is_int, bytes) = (entry.encoding() == Encoding::Int, entry.string_bytes(&mut text));
-    match (entry.kind(), bytes) {
-        (Kind::String, Some(digits)) if is_int || digits.len() <= 11 => {
-            match dunlin_structures::number::parse_i64(digits) {
-                Some(-128..=127) => 2,
-                Some(-32_768..=32_767) => 3,
-                Some(-2_147_483_648..=2_147_483_647) => 5,
-                _ => digits.len() + 1,
-            }
-        }
-        (Kind::String, Some(bytes)) => {
-            let header = match bytes.len() {
-                ..64 => 1,
-                64..16_384 => 2,
-                len if u32::try_from(len).is_ok() => 5,
-                _ => 9,
-            };
-            header + bytes.len()
-        }
-        _ => entry.memory_bytes(),
     }
 }
 

@@ -6,6 +6,8 @@
 mod digest;
 mod populate;
 mod protocol;
+mod reload;
+mod stored;
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
@@ -29,7 +31,17 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 }];
 
 /// The subcommands that look at data or change them.
-const ON_DATA: &[&str] = &["digest", "digest-value", "loadaof", "object", "populate"];
+const ON_DATA: &[&str] = &[
+    "digest",
+    "digest-value",
+    "htstats",
+    "htstats-key",
+    "listpack",
+    "loadaof",
+    "object",
+    "populate",
+    "reload",
+];
 /// The most that DEBUG QUICKLIST-PACKED-THRESHOLD takes, as in Redis.
 const ALONE_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
 
@@ -55,7 +67,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     match (given.to_ascii_lowercase().as_slice(), args.len()) {
         (b"help", 2) => help(cx),
         (b"sleep", 3) => sleep(cx, args),
-        (b"object", 3 | 4) => object(cx, args)?,
+        (b"object", 3 | 4) => stored::object(cx, args)?,
+        (b"listpack", 3) => stored::listpack(cx, args)?,
+        (b"htstats", 3 | 4) => stored::tables(cx, args)?,
+        (b"htstats-key", 3 | 4) => stored::table_of_key(cx, args)?,
+        (b"reload", _) => reload::reload(cx, args)?,
+        (b"set-disable-deny-scripts", 3) => cx.reply.ok(),
         (b"set-active-expire", 3) => {
             cx.server.hot.active_expire.store(is_on(args), Relaxed);
             cx.reply.ok();
@@ -134,27 +151,6 @@ fn error_line(given: &[u8]) -> String {
     String::from_utf8_lossy(given).into_owned()
 }
 
-fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let key = args.at(2);
-    let position = crate::keyspace::Position::of(key);
-    let db = cx.session.db;
-    let shard = cx.server.keyspace.lock(position.shard());
-    let table = shard.db_ref(db).table(position);
-    let entry = table.and_then(|table| table.get(position.hash, key)).ok_or(CommandError::NoSuchKey)?;
-    let now = crate::state::Server::access_clock(cx.now());
-    let idle_s = now.wrapping_sub(entry.clock()) & 0x00ff_ffff;
-    let line = format!(
-        "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_s}",
-        position.hash,
-        entry.encoding_name(),
-        digest::serialized_len(&entry),
-        entry.clock(),
-    );
-    drop(shard);
-    cx.reply.simple(&line);
-    Ok(())
-}
-
 fn help(cx: &mut Context<'_>) {
     cx.reply.help(
         "debug",
@@ -171,6 +167,12 @@ fn help(cx: &mut Context<'_>) {
             "ERROR <string>",
             "    Return a Redis protocol error with <string> as message. Useful for clients",
             "    unit tests to simulate Redis errors.",
+            "HTSTATS <dbid> [full]",
+            "    Return statistics about the tables of the specified database.",
+            "HTSTATS-KEY <key> [full]",
+            "    Like HTSTATS but for the table stored at <key>.",
+            "LISTPACK <key>",
+            "    Write the elements of a packed value to the server log.",
             "LOADAOF",
             "    Flush the log's buffers on disk and reload the log in memory.",
             "LOG <message>",
@@ -187,9 +189,14 @@ fn help(cx: &mut Context<'_>) {
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    From this size on, elements of lists have a block of their own: up to 4gb;",
             "    0 is the default of 1gb.",
+            "RELOAD [option ...]",
+            "    Take every value through its serialized form and back. Options (MERGE,",
+            "    NOFLUSH, NOSAVE) change nothing, since there is no file in between.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Setting it to 0 disables expiring keys in background when they are not",
             "    accessed. Setting it to 1 reenables back the default.",
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            "    Whether scripts may run what they must not. There are no scripts yet.",
             "SLEEP <seconds>",
             "    Stop the worker of this connection for <seconds>. Decimals allowed.",
             "STRINGMATCH-TEST",

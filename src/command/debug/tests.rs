@@ -83,3 +83,41 @@ fn digests_are_those_of_redis() {
         ),
     ]);
 }
+
+#[test]
+fn how_things_are_stored() {
+    check(&[
+        ("SET a hello", "+OK"),
+        ("DEBUG LISTPACK a", "-ERR Not a listpack encoded object."),
+        ("DEBUG LISTPACK nosuch", "-ERR no such key"),
+        ("DEBUG HTSTATS-KEY nosuch", "-ERR no such key"),
+        (
+            "DEBUG HTSTATS-KEY a",
+            "-ERR The value stored at the specified key is not represented using an hash table",
+        ),
+        ("ZADD z 1 a", ":1"),
+        ("DEBUG LISTPACK z", "+Listpack structure printed on stdout"),
+        ("DEBUG SET-DISABLE-DENY-SCRIPTS 1", "+OK"),
+    ]);
+    let mut client = client();
+    client.say("SET a hello");
+    assert!(client.say("DEBUG OBJECT a").contains(" serializedlength:6 "));
+    let tables = client.say("DEBUG HTSTATS 0");
+    assert!(tables.contains("[Dictionary HT]") && tables.contains(" table size: 4\n"), "{tables}");
+}
+
+#[test]
+fn a_reload_changes_nothing() {
+    let mut client = client();
+    for line in ["SET a hello", "SET n 12345 EX 100", "RPUSH l a b 3", "ZADD z 1.5 a 2 b"] {
+        client.say(line);
+    }
+    client.effects();
+    let before = client.say("DEBUG DIGEST");
+    assert_eq!(client.say("DEBUG RELOAD NOSUCH").get(..4), Some("-ERR"));
+    assert_eq!(client.say("DEBUG RELOAD"), "+OK\r\n");
+    assert_eq!(client.say("DEBUG RELOAD NOSAVE"), "+OK\r\n");
+    assert_eq!(client.say("DEBUG DIGEST"), before);
+    assert_eq!(client.say("TTL n"), ":100\r\n");
+    assert!(client.effects().is_empty());
+}

@@ -345,10 +345,11 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
         Begin::Keyword(word, from) => {
             key_search(reply, "keyword", &[("keyword", Field::Word(word)), ("startfrom", number(from))]);
         }
-        Begin::Unknown => key_search(reply, "unknown", &[]),
+        Begin::Unknown | Begin::Option { .. } => key_search(reply, "unknown", &[]),
     }
     reply.bulk_str("find_keys");
     match spec.find {
+        _ if matches!(spec.begin, Begin::Option { .. }) => key_search(reply, "unknown", &[]),
         Find::Range { last, step, limit } => key_search(
             reply,
             "range",

@@ -182,7 +182,7 @@ impl Builder<'_> {
             return false;
         }
         match (spec.begin, spec.find, self.position) {
-            (Begin::Keyword(word, _), _, _) => {
+            (Begin::Keyword(word, _) | Begin::Option { word, .. }, _, _) => {
                 self.keyword.as_deref().is_some_and(|k| k.eq_ignore_ascii_case(word))
             }
             (Begin::Index(index), Find::Counted { first, .. }, Some(position)) => position == index + first,

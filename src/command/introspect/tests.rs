@@ -29,9 +29,10 @@ fn word(search: Begin, find: Find) -> String {
     let search = match search {
         Begin::Index(index) => format!("index {index}"),
         Begin::Keyword(word, from) => format!("keyword {word} {from}"),
-        Begin::Unknown => "unknown".into(),
+        Begin::Unknown | Begin::Option { .. } => "unknown".into(),
     };
     let find = match find {
+        _ if search == "unknown" => "unknown".into(),
         Find::Range { last, step, limit } => format!("range {last} {step} {limit}"),
         Find::Counted { count, first, step } => format!("keynum {count} {first} {step}"),
         Find::Unknown => "unknown".into(),
@@ -112,8 +113,9 @@ fn every_command_documents_itself() {
         assert!(spec.summary.ends_with('.'), "{}: its summary is a sentence", command.full_name);
         let brackets = |open, close| spec.syntax.matches(open).count() == spec.syntax.matches(close).count();
         assert!(brackets('[', ']') && brackets('<', '>'), "{}: {}", command.full_name, spec.syntax);
-        let keys =
-            spec.keys.iter().any(|spec| spec.begin != Begin::Unknown && !spec.flags.has(key::INCOMPLETE));
+        let keys = spec.keys.iter().any(|spec| {
+            !matches!(spec.begin, Begin::Unknown | Begin::Option { .. }) && !spec.flags.has(key::INCOMPLETE)
+        });
         if keys {
             let arguments = syntax::arguments(spec, is_subcommand(command));
             assert!(has_key(&arguments), "{}: no key in {:?}", command.full_name, spec.syntax);

@@ -3,6 +3,8 @@
 //! * [`look`] says whether keys are there and what they are, [`object`] how they are stored and used.
 //! * [`expire`] sets when keys go, [`ttl`] says when.
 //! * [`delete`] removes keys; [`rename`] and [`copy`] give a value another name or another database.
+//! * [`dump`] gives a value away as bytes, and takes it back.
+//! * [`sort`] puts the elements of a value in order.
 //! * [`scan`] lists the names of keys, [`random`] draws one. [`database`] is about all keys of a database at once.
 //!
 //! Knows nothing of the types of values: what it needs of one, an entry says.
@@ -10,6 +12,7 @@
 pub mod copy;
 pub mod database;
 pub mod delete;
+pub mod dump;
 pub mod expire;
 pub mod look;
 pub mod object;
@@ -18,6 +21,7 @@ pub mod rename;
 pub mod scan;
 #[cfg(test)]
 mod scan_tests;
+pub mod sort;
 #[cfg(test)]
 mod tests;
 pub mod ttl;

@@ -84,6 +84,11 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// Has what most commands read first on its way into the cache. The object itself is there already.
     fn prefetch(&self) {}
 
+    /// When the first of its elements expires, in ms since 1970, if elements of it do. O(1).
+    fn next_due(&self) -> Option<i64> {
+        None
+    }
+
     /// An equal value that shares nothing that can be changed.
     fn duplicate(&self) -> Box<dyn Payload>;
 }

@@ -1,0 +1,49 @@
+//! DEBUG RELOAD: every value through its serialized form and back, as saving and loading would take it.
+//!
+//! All shards are locked meanwhile. Whether each value can be read again is tried before any is replaced.
+
+use crate::command::{CommandResult, Context};
+use crate::resp::{Args, CommandError};
+use crate::state::Server;
+use dunlin_storage::rdb::Damaged;
+use dunlin_storage::rdb::entry;
+
+pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    while args.remaining() > 0 {
+        if !["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|word| args.accept(word)) {
+            return Err(CommandError::text(
+                "DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+            ));
+        }
+    }
+    let Some(server) = cx.server.this.upgrade() else { return Ok(()) };
+    let work = move || reload_all(&server);
+    if let Some(reloaded) = cx.aside("reload", work) {
+        reloaded?;
+        cx.reply.ok();
+    }
+    Ok(())
+}
+
+fn reload_all(server: &Server) -> Result<(), CommandError> {
+    let forms = server.thresholds.forms();
+    let mut locked = server.keyspace.lock_all();
+    for (_, shard) in locked.iter_mut() {
+        for entry in shard.dbs().iter().flat_map(|db| db.tables()).flat_map(|table| table.iter()) {
+            entry::reload(&entry, &forms).map_err(|Damaged(reason)| {
+                let key = String::from_utf8_lossy(entry.key()).into_owned();
+                tracing::warn!("DEBUG RELOAD: the value of {key:?} can't be read again: {reason}");
+                CommandError::text("Error trying to load the RDB dump, check server logs.")
+            })?;
+        }
+    }
+    for (_, shard) in locked.iter_mut() {
+        for db in 0..server.keyspace.databases() {
+            // What was read again a moment ago can be so now.
+            shard.db(db).replace_all(|old| {
+                entry::reload(old, &forms).unwrap_or_else(|_| old.copy_under_key(old.key()))
+            });
+        }
+    }
+    Ok(())
+}
