@@ -10,8 +10,8 @@ use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::list::{self, End};
 use dunlin_structures::number::DoubleBuffer;
-use dunlin_structures::zset::Zset;
 use dunlin_structures::set::Set;
+use dunlin_structures::zset::Zset;
 
 /// Elements in one command.
 pub const PIECE_LEN: usize = 64;

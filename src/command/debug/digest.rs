@@ -10,9 +10,9 @@ use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::list::{self, End};
-use dunlin_structures::zset::Zset;
 use dunlin_structures::set::Set;
 use dunlin_structures::stream::Stream;
+use dunlin_structures::zset::Zset;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
