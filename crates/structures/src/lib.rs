@@ -5,11 +5,12 @@
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
-//! (small collections); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! (small collections), [`fields`] (hashes); then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod cycles;
 pub mod entry;
+pub mod fields;
 pub mod glob;
 pub mod hash;
 pub mod lcs;

@@ -116,6 +116,15 @@ impl Entry {
         }
     }
 
+    /// When the first element of a collection expires, if elements of it do. O(1).
+    #[inline]
+    pub fn next_due(&self) -> Option<i64> {
+        match self.value() {
+            ValueRef::Boxed(payload) => payload.next_due(),
+            ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) | ValueRef::Packed(_) => None,
+        }
+    }
+
     /// The name that TYPE answers.
     pub fn type_name(&self) -> &'static str {
         self.payload().and_then(Payload::type_name).unwrap_or(self.kind().name())

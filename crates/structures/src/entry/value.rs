@@ -81,6 +81,11 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// About how many blocks of memory dropping it frees: what tells whether to do that elsewhere. O(1).
     fn blocks(&self) -> usize;
 
+    /// When the first of its elements expires, in ms since 1970, if elements of it do. O(1).
+    fn next_due(&self) -> Option<i64> {
+        None
+    }
+
     /// An equal value that shares nothing that can be changed.
     fn duplicate(&self) -> Box<dyn Payload>;
 }

@@ -1,0 +1,195 @@
+//! Changing a hash in its entry, and its way from one form to the next.
+
+use super::hashtable::FieldTable;
+use super::timed::TimedPack;
+use super::view::Fields;
+use crate::entry::{Encoding, Entry, IntText, Kind, PACKED_LEN_MAX};
+use crate::packed::{Limits, Packed, PackedMut};
+
+/// What becomes of a field's time to live when its value is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldExpiry {
+    Keep,
+    Clear,
+    /// Unix time in ms.
+    At(i64),
+}
+
+impl FieldExpiry {
+    #[inline]
+    pub(super) fn after(self, before: Option<i64>) -> Option<i64> {
+        match self {
+            Self::Keep => before,
+            Self::Clear => None,
+            Self::At(at) => Some(at),
+        }
+    }
+}
+
+/// What the heads and tails of two or three elements take at most.
+const OVERHEAD_MAX: usize = 45;
+
+/// A hash without fields.
+pub fn empty(key: &[u8]) -> Entry {
+    Entry::packed(key, Kind::Hash, Encoding::Packed, &[], None)
+}
+
+/// Makes a small hash a large one before many texts are put into it, as Redis does: if one of them is too long, or if
+/// they are more pairs than a small one may have. O(texts), and O(n) when the hash changes its form.
+#[inline]
+pub fn make_room<'t>(
+    entry: &mut Entry,
+    pairs: usize,
+    texts: impl IntoIterator<Item = &'t [u8]>,
+    limits: Limits,
+) {
+    if !is_table(entry)
+        && (pairs > limits.entries || texts.into_iter().any(|text| text.len() > limits.bytes))
+    {
+        to_table(entry);
+    }
+}
+
+/// Sets a field's value, and says whether it is a new one.
+#[inline]
+pub fn set(entry: &mut Entry, name: &[u8], value: &[u8], expiry: FieldExpiry, limits: Limits) -> bool {
+    if let Some(table) = entry.payload_as_mut::<FieldTable>() {
+        return table.set(name, value, expiry);
+    }
+    if name.len() > limits.bytes || value.len() > limits.bytes {
+        to_table(entry);
+    } else if let FieldExpiry::At(_) = expiry {
+        to_timed(entry);
+    }
+    if let Some(bytes) = entry.packed_bytes() {
+        if bytes.len() + name.len() + value.len() + OVERHEAD_MAX <= PACKED_LEN_MAX {
+            return set_packed(entry, name, value, limits);
+        }
+        to_table(entry);
+    }
+    if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
+        let is_new = pack.set(name, value, expiry);
+        if pack.len() > limits.entries {
+            to_table(entry);
+        }
+        return is_new;
+    }
+    entry.payload_as_mut::<FieldTable>().is_some_and(|table| table.set(name, value, expiry))
+}
+
+fn set_packed(entry: &mut Entry, name: &[u8], value: &[u8], limits: Limits) -> bool {
+    let block = entry.block();
+    let bytes = block.bytes().len();
+    let place = locate(block, name);
+    let is_new = place.is_err();
+    match place {
+        Ok((start, end)) => entry.replace(start..end, value),
+        Err(_) => entry.insert_pair(bytes, name, value),
+    }
+    let count = match place {
+        Err(before) => before + 1,
+        // No pair takes less than four bytes: short blocks can't have too many.
+        Ok(_) if bytes / 4 <= limits.entries => 0,
+        Ok(_) => entry.block().len() / 2,
+    };
+    if count > limits.entries {
+        to_table(entry);
+    }
+    is_new
+}
+
+/// Where the value of the field of that name stands; or how many fields there are.
+#[inline]
+fn locate(block: Packed<'_>, name: &[u8]) -> Result<(usize, usize), usize> {
+    let wanted = crate::packed::Item::of(name);
+    let (mut at, mut count) = (0, 0);
+    while let Some(spot) = block.at(at) {
+        let Some(value) = block.at(spot.end) else { break };
+        if spot.item == wanted {
+            return Ok((value.start, value.end));
+        }
+        (at, count) = (value.end, count + 1);
+    }
+    Err(count)
+}
+
+/// Removes a field, and says whether it was there. A hash without fields is left as it is: its key is the caller's.
+pub fn remove(entry: &mut Entry, name: &[u8]) -> bool {
+    if let Some(bytes) = entry.packed_bytes() {
+        let block = Packed::new(bytes);
+        let Some(field) = block.find(name, 2) else { return false };
+        let end = block.at(field.end).map_or(bytes.len(), |value| value.end);
+        let range = field.start..end;
+        entry.remove(range);
+        return true;
+    }
+    if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
+        return pack.remove(name);
+    }
+    entry.payload_as_mut::<FieldTable>().is_some_and(|table| table.remove(name))
+}
+
+/// Sets when a field expires, or that it doesn't, and says whether it is there.
+pub fn set_expiry(entry: &mut Entry, name: &[u8], at: Option<i64>) -> bool {
+    if let Some(bytes) = entry.packed_bytes() {
+        if Packed::new(bytes).find(name, 2).is_none() {
+            return false;
+        }
+        if at.is_none() {
+            return true;
+        }
+        to_timed(entry);
+    }
+    if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
+        return pack.set_expiry(name, at);
+    }
+    entry.payload_as_mut::<FieldTable>().is_some_and(|table| table.set_expiry(name, at))
+}
+
+/// Removes fields that expired before `now`, at most `limit` of them, and names each. Returns how many there were.
+pub fn remove_due(entry: &mut Entry, now: i64, limit: usize, mut removed: impl FnMut(&[u8])) -> usize {
+    let mut count = 0;
+    if let Some(table) = entry.payload_as_mut::<FieldTable>() {
+        while count < limit
+            && let Some(field) = table.pop_due(now)
+        {
+            removed(field.name());
+            count += 1;
+        }
+    } else if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
+        while count < limit
+            && let Some(name) = pack.due(now)
+        {
+            pack.remove(&name);
+            removed(&name);
+            count += 1;
+        }
+    }
+    count
+}
+
+fn is_table(entry: &Entry) -> bool {
+    entry.payload_as::<FieldTable>().is_some()
+}
+
+/// Gives a packed hash room for times.
+fn to_timed(entry: &mut Entry) {
+    if let Some(bytes) = entry.packed_bytes() {
+        let pack = TimedPack::from_pairs(Packed::new(bytes));
+        entry.set_payload(Box::new(pack));
+    }
+}
+
+/// Makes a small hash a large one.
+fn to_table(entry: &mut Entry) {
+    if is_table(entry) {
+        return;
+    }
+    let mut table = FieldTable::default();
+    let (mut name, mut value) = (IntText::new(), IntText::new());
+    for field in Fields::all_of(entry).iter() {
+        let expiry = field.expire_at.map_or(FieldExpiry::Clear, FieldExpiry::At);
+        table.set(field.name.text(&mut name), field.value.text(&mut value), expiry);
+    }
+    entry.set_payload(Box::new(table));
+}
