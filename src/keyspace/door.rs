@@ -10,13 +10,18 @@ use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::reclaim::Reclaimer;
+use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position};
 use crate::keyspace::shard::{Shard, ShardDb};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Kind, StringValue};
+use dunlin_structures::fields::{self, Fields};
 use dunlin_structures::table::{self, Ref, RefMut};
+
+/// Expired elements that a reader deletes on its way, at most: the clockwork does the rest.
+const ELEMENTS_PER_READ: usize = 64;
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -193,7 +198,7 @@ impl<'a> Keys<'a> {
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
         let clock = self.access.clock;
-        if self.drop_if_expired(position, key, self.access.keeps_expired) {
+        if self.is_gone(position, key) {
             self.misses += 1;
             self.out.event(EventClass::KeyMiss, "keymiss", key);
             return None;
@@ -230,7 +235,7 @@ impl<'a> Keys<'a> {
     /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
     pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let position = self.position(key);
-        if self.drop_if_expired(position, key, self.access.keeps_expired) {
+        if self.is_gone(position, key) {
             return None;
         }
         let db = self.locked.shard(position.shard()).db(self.out.db);
@@ -241,13 +246,41 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
         let position = self.position(key);
-        // A write that no pause holds back needs a free place.
+        // A write that no pause holds back needs a free place, and a hash as it is now.
         self.drop_if_expired(position, key, false);
+        self.drop_elements(position, key, usize::MAX);
         let db = self.locked.shard(position.shard()).db(self.out.db);
         db.table_mut(position);
-        let ShardDb { tables, len, expires } = db;
+        let ShardDb { tables, len, expires, element_expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
-        KeySlot { place, len, expires, position, key, clock: self.access.clock, out: &mut self.out }
+        KeySlot { place, len, expires, element_expires, position, key, clock: self.access.clock, out: &mut self.out }
+    }
+
+    /// Whether a reader finds nothing, because the key or all that is in it has expired.
+    #[inline]
+    fn is_gone(&mut self, position: Position, key: &[u8]) -> bool {
+        let stays = self.access.keeps_expired;
+        self.drop_if_expired(position, key, stays)
+            || self.drop_elements(position, key, if stays { 0 } else { ELEMENTS_PER_READ })
+    }
+
+    /// Deletes up to `limit` elements of the key's value that have expired, and says whether nothing else is left: a
+    /// reader passes over the rest.
+    #[inline]
+    fn drop_elements(&mut self, position: Position, key: &[u8], limit: usize) -> bool {
+        let shard = self.locked.shard(position.shard());
+        let db = shard.db(self.out.db);
+        if db.element_expires.is_empty() {
+            return false;
+        }
+        let table = db.tables.get(position.table());
+        let soonest = table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.next_due());
+        if soonest.is_none_or(|at| at >= self.now) {
+            return false;
+        }
+        expire_elements(shard, position, key, self.now, limit, &mut self.out);
+        let entry = shard.db(self.out.db).table(position).and_then(|table| table.get(position.hash, key));
+        entry.is_none_or(|entry| Fields::of(&entry, self.now).is_empty())
     }
 
     /// Says whether the key's time has come. Deletes it then, announcing that, unless it `stays`.
@@ -270,7 +303,8 @@ impl<'a> Keys<'a> {
         true
     }
 
-    /// Deletes every key of the locked shard `index` that is due, at most `limit` of them. Returns how many were.
+    /// Deletes every key, and every element of a key, of the locked shard `index` that is due, at most `limit` of them.
+    /// Returns how many were.
     pub fn expire_due(&mut self, index: usize, limit: usize) -> usize {
         let mut count = 0;
         let selected = self.out.db;
@@ -281,6 +315,10 @@ impl<'a> Keys<'a> {
                 let Some((position, key)) = shard.db(db).due(self.now) else { break };
                 expire(shard, position, &key, &mut self.out);
                 count += 1;
+            }
+            while count < limit {
+                let Some((position, key)) = shard.db(db).element_due(self.now) else { break };
+                count += expire_elements(shard, position, &key, self.now, limit - count, &mut self.out);
             }
         }
         self.out.db = selected;
@@ -337,6 +375,40 @@ fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_
     }
 }
 
+/// Deletes up to `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
+/// Returns how many they were.
+#[cold]
+fn expire_elements(
+    shard: &mut Shard,
+    position: Position,
+    key: &[u8],
+    now: i64,
+    limit: usize,
+    out: &mut Outbox<'_>,
+) -> usize {
+    let ShardDb { tables, element_expires, .. } = shard.db(out.db);
+    let found = tables.get_mut(position.table()).and_then(|table| table.get_mut(position.hash, key));
+    let Some(mut entry) = found.filter(|_| limit > 0) else { return 0 };
+    let before = entry.next_due();
+    let mut pieces = Pieces::new(b"HDEL", key, 1);
+    let (db, effects) = (out.db, &mut *out.effects);
+    let mut emit = |args: &[&[u8]]| effects.push(db, args);
+    let count = fields::remove_due(&mut entry, now, limit, |name| pieces.arg(name, &mut emit));
+    pieces.end(&mut emit);
+    let (after, is_empty) = (entry.next_due(), entry.is_empty_collection());
+    drop(entry);
+    reindex(element_expires, position, before, after, out);
+    if count > 0 {
+        out.written |= 1 << position.shard();
+        out.event(EventClass::Hash, "hexpired", key);
+    }
+    if is_empty && let Some(entry) = shard.db(out.db).remove(position, key) {
+        out.reclaimer.discard(entry);
+        out.event(EventClass::Generic, "del", key);
+    }
+    count
+}
+
 impl Outbox<'_> {
     #[inline]
     fn event(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
@@ -368,6 +440,7 @@ pub struct KeySlot<'k, 'a> {
     place: table::Place<'k, Entry>,
     len: &'k mut usize,
     expires: &'k mut ExpiryIndex,
+    element_expires: &'k mut ExpiryIndex,
     position: Position,
     key: &'k [u8],
     clock: u32,
@@ -407,7 +480,7 @@ impl KeySlot<'_, '_> {
     /// Stores a string, whatever was there before.
     #[inline]
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, element_expires, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
@@ -425,6 +498,7 @@ impl KeySlot<'_, '_> {
                         entry.set_expire_at(new);
                     }
                 } else {
+                    reindex(element_expires, position, entry.next_due(), None, out);
                     out.reclaimer.discard(std::mem::replace(&mut *entry, Entry::string(key, value, new)));
                 }
                 entry.set_clock(clock);
@@ -445,18 +519,20 @@ impl KeySlot<'_, '_> {
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
     pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, element_expires, position, key, clock, out } = self;
         debug_assert_eq!(entry.key(), key);
         entry.set_clock(clock);
         out.effects.push_recreation(out.db, &entry);
-        let new = entry.expire_at();
+        let (new, due) = (entry.expire_at(), entry.next_due());
         match place {
             table::Place::Occupied(mut old) => {
                 reindex(expires, position, old.expire_at(), new, out);
+                reindex(element_expires, position, old.next_due(), due, out);
                 out.reclaimer.discard(std::mem::replace(&mut *old, entry));
             }
             table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
+                reindex(element_expires, position, None, due, out);
                 *len += 1;
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
@@ -488,16 +564,18 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, element_expires, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(entry) => {
-                edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce)
+                let indexes = Indexes { len, expires, element_expires };
+                edit_stored(entry, indexes, Announcer { position, key, out }, clock, edit, announce)
             }
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
                 let result = edit(&mut entry);
                 if !entry.is_empty_collection() {
                     entry.set_clock(clock);
+                    reindex(element_expires, position, None, entry.next_due(), out);
                     *len += 1;
                     place.insert(entry);
                     out.event(EventClass::New, "new", key);
@@ -515,9 +593,10 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> Option<R> {
-        let Self { place, len, expires, position, key, clock, out } = self;
+        let Self { place, len, expires, element_expires, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
-        Some(edit_stored(entry, len, expires, Announcer { position, key, out }, clock, edit, announce))
+        let indexes = Indexes { len, expires, element_expires };
+        Some(edit_stored(entry, indexes, Announcer { position, key, out }, clock, edit, announce))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -532,11 +611,12 @@ impl KeySlot<'_, '_> {
 
     /// Deletes the key and returns what was stored: for who moves it elsewhere. See [`KeySlot::discard`].
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
-        let Self { place, len, expires, position, key, out, .. } = self;
+        let Self { place, len, expires, element_expires, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
         *len -= 1;
         reindex(expires, position, entry.expire_at(), None, out);
+        reindex(element_expires, position, entry.next_due(), None, out);
         out.changed(position, key, change);
         Some(entry)
     }
@@ -573,24 +653,31 @@ impl Announcer<'_, '_> {
     }
 }
 
+/// What is kept in step with the entries of a database.
+struct Indexes<'k> {
+    len: &'k mut usize,
+    expires: &'k mut ExpiryIndex,
+    element_expires: &'k mut ExpiryIndex,
+}
+
 #[inline]
 fn edit_stored<R>(
     mut entry: table::Occupied<'_, Entry>,
-    len: &mut usize,
-    expires: &mut ExpiryIndex,
+    indexes: Indexes<'_>,
     mut announcer: Announcer<'_, '_>,
     clock: u32,
     edit: impl FnOnce(&mut Entry) -> R,
     announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
 ) -> R {
-    let before = entry.expire_at();
+    let (before, due) = (entry.expire_at(), entry.next_due());
     let result = edit(&mut entry);
     debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
     let is_empty = entry.is_empty_collection();
+    reindex(indexes.element_expires, announcer.position, due, entry.next_due(), announcer.out);
     if is_empty {
         let entry = entry.remove();
-        *len -= 1;
-        reindex(expires, announcer.position, entry.expire_at(), None, announcer.out);
+        *indexes.len -= 1;
+        reindex(indexes.expires, announcer.position, entry.expire_at(), None, announcer.out);
         announcer.out.reclaimer.discard(entry);
     } else {
         entry.set_clock(clock);
