@@ -18,6 +18,7 @@ pub mod debug;
 pub mod dispatch;
 pub mod expiring;
 pub mod function;
+pub mod hash;
 pub mod info;
 pub mod introspect;
 pub mod key;
@@ -49,6 +50,16 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
+    hash::count::COMMANDS,
+    hash::delete::COMMANDS,
+    hash::expire::COMMANDS,
+    hash::get::COMMANDS,
+    hash::getex::COMMANDS,
+    hash::random::COMMANDS,
+    hash::scan::COMMANDS,
+    hash::set::COMMANDS,
+    hash::setex::COMMANDS,
+    hash::ttl::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,

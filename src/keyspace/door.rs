@@ -253,7 +253,16 @@ impl<'a> Keys<'a> {
         db.table_mut(position);
         let ShardDb { tables, len, expires, element_expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
-        KeySlot { place, len, expires, element_expires, position, key, clock: self.access.clock, out: &mut self.out }
+        KeySlot {
+            place,
+            len,
+            expires,
+            element_expires,
+            position,
+            key,
+            clock: self.access.clock,
+            out: &mut self.out,
+        }
     }
 
     /// Whether a reader finds nothing, because the key or all that is in it has expired.
@@ -274,7 +283,8 @@ impl<'a> Keys<'a> {
             return false;
         }
         let table = db.tables.get(position.table());
-        let soonest = table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.next_due());
+        let soonest =
+            table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.next_due());
         if soonest.is_none_or(|at| at >= self.now) {
             return false;
         }

@@ -6,6 +6,7 @@
 
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
+use dunlin_structures::fields::Fields;
 
 /// Elements in one command.
 pub const PIECE_LEN: usize = 64;
@@ -14,6 +15,7 @@ pub const PIECE_LEN: usize = 64;
 pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     match entry.kind() {
         Kind::String => string(entry, emit),
+        Kind::Hash => hash(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.
@@ -28,6 +30,27 @@ fn string(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     match entry.expire_at() {
         Some(at) => emit(&[b"SET", entry.key(), value, b"PXAT", itoa::Buffer::new().format(at).as_bytes()]),
         None => emit(&[b"SET", entry.key(), value]),
+    }
+}
+
+fn hash(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let key = entry.key();
+    let (mut name, mut value) = (IntText::new(), IntText::new());
+    let fields = Fields::all_of(entry);
+    let mut pieces = Pieces::new(b"HSET", key, 2);
+    for field in fields.iter() {
+        pieces.arg(field.name.text(&mut name), emit);
+        pieces.arg(field.value.text(&mut value), emit);
+    }
+    pieces.end(emit);
+    if entry.next_due().is_some() {
+        let mut time = itoa::Buffer::new();
+        for field in fields.iter() {
+            if let Some(at) = field.expire_at {
+                let (at, name) = (time.format(at).as_bytes(), field.name.text(&mut name));
+                emit(&[b"HPEXPIREAT", key, at, b"FIELDS", b"1", name]);
+            }
+        }
     }
 }
 

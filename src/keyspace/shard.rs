@@ -57,7 +57,8 @@ impl Shard {
 
     /// When the first key, or element of a key, of any database expires.
     pub fn next_expiry(&self) -> i64 {
-        let firsts = self.dbs.iter().flat_map(|db| [db.expires.first(), db.element_expires.first()]).flatten();
+        let firsts =
+            self.dbs.iter().flat_map(|db| [db.expires.first(), db.element_expires.first()]).flatten();
         firsts.map(|(at, _)| at).min().unwrap_or(i64::MAX)
     }
 

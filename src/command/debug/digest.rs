@@ -9,6 +9,7 @@ use crate::resp::Args;
 use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Encoding, IntText, Kind};
+use dunlin_structures::fields::Fields;
 use sha1::{Digest, Sha1};
 
 type Hash = [u8; 20];
@@ -35,8 +36,25 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
     if let Some(bytes) = entry.string_bytes(&mut text) {
         add_ordered(hash, bytes);
     }
+    if entry.kind() == Kind::Hash {
+        add_fields(hash, entry);
+    }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");
+    }
+}
+
+/// Adds the fields of a hash, whose order doesn't matter: each by name and value, and whether it expires.
+fn add_fields(hash: &mut Hash, entry: &Entry) {
+    let mut text = IntText::default();
+    for field in Fields::all_of(entry).iter() {
+        let mut one = Hash::default();
+        add_ordered(&mut one, field.name.text(&mut text));
+        add_ordered(&mut one, field.value.text(&mut text));
+        if field.expire_at.is_some() {
+            add_unordered(&mut one, b"!!hexpire!!");
+        }
+        add_unordered(hash, &one);
     }
 }
 

@@ -43,8 +43,7 @@ pub fn make_room<'t>(
     texts: impl IntoIterator<Item = &'t [u8]>,
     limits: Limits,
 ) {
-    if !is_table(entry)
-        && (pairs > limits.entries || texts.into_iter().any(|text| text.len() > limits.bytes))
+    if !is_table(entry) && (pairs > limits.entries || texts.into_iter().any(|text| text.len() > limits.bytes))
     {
         to_table(entry);
     }

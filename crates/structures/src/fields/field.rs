@@ -87,7 +87,9 @@ impl Field {
                 block.add(shape.time_offset()).cast::<i64>().write_unaligned(at);
             }
             block.add(shape.name_offset()).copy_from_nonoverlapping(NonNull::from(name).cast(), name.len());
-            block.add(shape.value_offset()).copy_from_nonoverlapping(NonNull::from(value).cast(), value.len());
+            block
+                .add(shape.value_offset())
+                .copy_from_nonoverlapping(NonNull::from(value).cast(), value.len());
             field
         }
     }
@@ -132,9 +134,7 @@ impl Field {
     pub fn name(&self) -> &[u8] {
         let shape = self.shape();
         // SAFETY: a name of that length stands there.
-        unsafe {
-            std::slice::from_raw_parts(self.block.add(shape.name_offset()).as_ptr(), shape.name_len)
-        }
+        unsafe { std::slice::from_raw_parts(self.block.add(shape.name_offset()).as_ptr(), shape.name_len) }
     }
 
     #[inline]
