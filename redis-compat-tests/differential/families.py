@@ -209,4 +209,61 @@ def connection(rng):
     return sometimes_broken(rng, words)
 
 
-FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "connection": connection}
+FIELDS = ["f1", "f2", "f3", "", "7", "-1", "007", "bin\x00\xff", "f" * 64, "f" * 65]
+HASHES = ["h1", "h2", "h3", "small"]
+
+
+def hashes(rng):
+    """Fields of a few hashes: some small, some just at the thresholds, some large."""
+    name = rng.choice("""HSET HSET HSET HSETNX HMSET HGET HMGET HGETALL HKEYS HVALS HLEN HSTRLEN HEXISTS HDEL HDEL HINCRBY
+        HINCRBY HINCRBYFLOAT HINCRBYFLOAT HRANDFIELD HSCAN HSCANALL FILL FILL ENCODING TYPE DEL COPY RENAME EXPIRE STRING
+        DIGEST""".split())
+    target = rng.choice(HASHES) if rng.random() < 0.97 else rng.choice(KEYS)
+    field = rng.choice(FIELDS)
+    values = VALUES + INTEGERS + FLOATS + ["v" * 64, "v" * 65]
+    some = [rng.choice(FIELDS) for _ in range(rng.randint(1, 4))]
+    if name in ("HSET", "HMSET"):
+        words = [name, target] + [w for f in some for w in (f, rng.choice(values))]
+    elif name == "FILL":
+        # Around the default threshold of 512 fields, as many as there may be in one command without a field twice.
+        first, count = rng.choice([0, 0, 400]), rng.choice([3, 100, 112, 113, 400])
+        words = ["HSET", target] + [w for n in range(first, first + count) for w in (f"n{n}", str(n))]
+        return to_bytes(words)
+    elif name == "HSETNX":
+        words = [name, target, field, rng.choice(values)]
+    elif name in ("HGET", "HSTRLEN", "HEXISTS"):
+        words = [name, target, field]
+    elif name in ("HMGET", "HDEL"):
+        words = [name, target, *some]
+    elif name == "HINCRBY":
+        words = [name, target, field, rng.choice(INTEGERS)]
+    elif name == "HINCRBYFLOAT":
+        words = [name, target, field, rng.choice(FLOATS)]
+    elif name == "HRANDFIELD":
+        # What comes is left to chance; how much, and in which shape, is not: `like` would have to know the rest.
+        count = rng.choice(["0", "x", "-9223372036854775808", "9223372036854775807", "10000"])
+        words = [name, target, count, *rng.choice([[], [], ["FOO"]])]
+        if count == "10000":
+            words = ["HKEYS", target]
+    elif name == "HSCAN":
+        words = [name, target, rng.choice(["abc", "1.5", ""]), *options(rng, [["COUNT", "0"], ["FOO"]], most=1)]
+        if words[2] == "":
+            words[2] = "x"
+    elif name == "HSCANALL":
+        words = ["HGETALL", target]
+    elif name == "ENCODING":
+        words = ["OBJECT", "ENCODING", target]
+    elif name in ("COPY", "RENAME"):
+        words = [name, target, rng.choice(HASHES), *(["REPLACE"] if name == "COPY" else [])]
+    elif name == "EXPIRE":
+        words = [name, target, rng.choice(FAR_SECONDS)]
+    elif name == "STRING":
+        words = ["SET", target, "v"] if rng.random() < 0.1 else ["HLEN", target]
+    elif name == "DIGEST":
+        words = ["DEBUG", "DIGEST-VALUE", target]
+    else:
+        words = [name, target]
+    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
+
+
+FAMILIES = {"strings": strings, "numbers": numbers, "keyspace": keyspace, "expiry": expiry, "hashes": hashes, "connection": connection}

@@ -15,6 +15,18 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("delifeq", "*", "from a newer server"),
     ("digest", "*", "from a newer server"),
     ("delex", "*", "from a newer server"),
+    ("hexpire", "*", "new in 7.4"),
+    ("hexpireat", "*", "new in 7.4"),
+    ("hexpiretime", "*", "new in 7.4"),
+    ("hgetdel", "*", "new in 8.0"),
+    ("hgetex", "*", "new in 8.0"),
+    ("hpersist", "*", "new in 7.4"),
+    ("hpexpire", "*", "new in 7.4"),
+    ("hpexpireat", "*", "new in 7.4"),
+    ("hpexpiretime", "*", "new in 7.4"),
+    ("hpttl", "*", "new in 7.4"),
+    ("hsetex", "*", "new in 8.0"),
+    ("httl", "*", "new in 7.4"),
     ("quit", "*", "7.2 lists it"),
 ];
 
