@@ -240,17 +240,15 @@ def hashes(rng):
     elif name == "HINCRBYFLOAT":
         words = [name, target, field, rng.choice(FLOATS)]
     elif name == "HRANDFIELD":
-        # What comes is left to chance; how much, and in which shape, is not: `like` would have to know the rest.
-        count = rng.choice(["0", "x", "-9223372036854775808", "9223372036854775807", "10000"])
-        words = [name, target, count, *rng.choice([[], [], ["FOO"]])]
-        if count == "10000":
-            words = ["HKEYS", target]
+        count = rng.choice(["0", "1", "3", "-3", "-100", "10000", "x", "-9223372036854775808", "9223372036854775807"])
+        words = [name, target, *rng.choice([[], [count], [count, "WITHVALUES"], [count, "FOO"]])]
     elif name == "HSCAN":
-        words = [name, target, rng.choice(["abc", "1.5", ""]), *options(rng, [["COUNT", "0"], ["FOO"]], most=1)]
-        if words[2] == "":
-            words[2] = "x"
+        # An error whenever the arguments are wrong; the cursor of a good call is the server's own affair.
+        words = [name, target, rng.choice(["abc", "1.5"]), *options(rng, [["COUNT", "0"], ["FOO"]], most=1)]
     elif name == "HSCANALL":
-        words = ["HGETALL", target]
+        return to_bytes(["HSCAN", target]) + [b"CURSOR"] + to_bytes(options(
+            rng, [["MATCH", rng.choice(["*", "n*", "f?", "n1*", "7"])], ["COUNT", rng.choice(["1", "3", "1000", "0"])]],
+            most=2))
     elif name == "ENCODING":
         words = ["OBJECT", "ENCODING", target]
     elif name in ("COPY", "RENAME"):
