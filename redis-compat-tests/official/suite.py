@@ -28,6 +28,7 @@ SOURCE = os.path.join(STATE, "redis-source")
 UNITS = [
     "unit/type/string",
     "unit/type/incr",
+    "unit/type/hash",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
