@@ -4,8 +4,11 @@ use super::value::{BLANK, as_requested};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
+use dunlin_structures::Entry;
 use dunlin_structures::entry::Kind;
 use dunlin_structures::fields::{self, FieldExpiry, Fields};
+use dunlin_structures::packed::Limits;
+use std::cell::Cell;
 
 const FLAGS: Flags = WRITE.and(DENYOOM).and(FAST);
 const KEYS: &[KeySpec] = &[KeySpec::one(1, key::RW.and(key::UPDATE))];
@@ -69,20 +72,34 @@ fn set_pairs(cx: &mut Context<'_>, args: &Args<'_>) -> Result<i64, CommandError>
     let limits = cx.server.thresholds.hash();
     let slot = cx.keys.write(args.at(1));
     slot.of_kind(Kind::Hash)?;
+    let texts = args.from(2);
+    // A hash that isn't there is made with its fields.
+    let made = Cell::new(None);
     let added = slot.edit(
-        fields::empty,
-        |entry| {
-            let mut added = 0;
-            let mut texts = args.from(2);
-            fields::make_room(entry, texts.len() / 2, texts.clone(), limits);
-            while let (Some(field), Some(value)) = (texts.next(), texts.next()) {
-                added += i64::from(fields::set(entry, field, value, FieldExpiry::Clear, limits));
-            }
-            added
+        |key| {
+            let (entry, added) = fields::from_pairs(key, texts.clone(), limits);
+            made.set(Some(added));
+            entry
         },
+        |entry| made.get().unwrap_or_else(|| add_pairs(entry, texts.clone(), limits)),
         |_, out| out.change(as_requested("hset")),
     );
-    Ok(added)
+    Ok(added as i64)
+}
+
+/// Sets all these fields of a hash that is there.
+#[inline]
+fn add_pairs<'t>(
+    entry: &mut Entry,
+    mut texts: impl ExactSizeIterator<Item = &'t [u8]> + Clone,
+    limits: Limits,
+) -> usize {
+    let mut added = 0;
+    fields::make_room(entry, texts.len() / 2, texts.clone(), limits);
+    while let (Some(field), Some(value)) = (texts.next(), texts.next()) {
+        added += usize::from(fields::set(entry, field, value, FieldExpiry::Clear, limits));
+    }
+    added
 }
 
 fn hsetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {

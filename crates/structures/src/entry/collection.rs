@@ -24,6 +24,21 @@ impl Entry {
         Self::create(key, kind, NewValue::Inline(bytes, encoding), expire_at, 0)
     }
 
+    /// A small collection whose packed bytes are `parts`, one behind the other; together at most [`PACKED_LEN_MAX`].
+    pub fn packed_parts(key: &[u8], kind: Kind, parts: &[&[u8]]) -> Self {
+        let value_len = parts.iter().map(|part| part.len()).sum();
+        assert!(value_len <= PACKED_LEN_MAX);
+        let shape = Shape { has_expiry: false, key_len: key.len(), encoding: Encoding::Packed, value_len };
+        // SAFETY: all of the value is written below, before anybody can see it.
+        let mut entry = unsafe { Self::allocate(key, kind, shape, None, 0) };
+        let (value, mut at) = (entry.inline_mut(), 0);
+        for part in parts {
+            value[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        entry
+    }
+
     /// The bytes of a small collection; nothing for strings and objects.
     #[inline]
     pub fn packed_bytes(&self) -> Option<&[u8]> {

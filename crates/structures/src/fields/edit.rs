@@ -4,7 +4,7 @@ use super::hashtable::FieldTable;
 use super::timed::TimedPack;
 use super::view::Fields;
 use crate::entry::{Encoding, Entry, IntText, Kind, PACKED_LEN_MAX};
-use crate::packed::{Limits, Packed, PackedMut};
+use crate::packed::{Encoded, Item, Limits, Packed, PackedMut};
 
 /// What becomes of a field's time to live when its value is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,63 @@ impl FieldExpiry {
     }
 }
 
-/// What the heads and tails of two or three elements take at most.
-const OVERHEAD_MAX: usize = 45;
+/// What the heads and tails of a pair take at most.
+const OVERHEAD_MAX: usize = 28;
 
 /// A hash without fields.
 pub fn empty(key: &[u8]) -> Entry {
     Entry::packed(key, Kind::Hash, Encoding::Packed, &[], None)
+}
+
+/// A hash of these names and values, one after the other, and how many fields that makes: what [`make_room`] and then
+/// [`set`] for each pair would give, in as few allocations as possible.
+#[inline]
+pub fn from_pairs<'t>(
+    key: &[u8],
+    texts: impl ExactSizeIterator<Item = &'t [u8]> + Clone,
+    limits: Limits,
+) -> (Entry, usize) {
+    let bytes = texts.clone().map(<[u8]>::len).sum::<usize>() + texts.len() * OVERHEAD_MAX;
+    let is_long = texts.len() / 2 > limits.entries || texts.clone().any(|text| text.len() > limits.bytes);
+    let mut pairs = texts.clone();
+    if texts.len() == 2
+        && !is_long
+        && bytes <= PACKED_LEN_MAX
+        && let (Some(name), Some(value)) = (pairs.next(), pairs.next())
+    {
+        let (name, value) = (Encoded::of(name), Encoded::of(value));
+        let ([a, b, c], [d, e, f]) = (name.parts(), value.parts());
+        return (Entry::packed_parts(key, Kind::Hash, &[a, b, c, d, e, f]), 1);
+    }
+    many_pairs(key, texts, is_long || bytes > PACKED_LEN_MAX, bytes)
+}
+
+fn many_pairs<'t>(
+    key: &[u8],
+    mut texts: impl Iterator<Item = &'t [u8]>,
+    is_large: bool,
+    bytes: usize,
+) -> (Entry, usize) {
+    let mut count = 0;
+    if is_large {
+        let mut table = FieldTable::default();
+        while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+            count += usize::from(table.set(name, value, FieldExpiry::Clear));
+        }
+        return (Entry::boxed(key, Kind::Hash, Box::new(table), None), count);
+    }
+    let mut block = Vec::with_capacity(bytes);
+    while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+        match locate(Packed::new(&block), name) {
+            Ok((start, end)) => PackedMut::replace(&mut block, start..end, value),
+            Err(_) => {
+                let end = block.len();
+                PackedMut::insert_pair(&mut block, end, name, value);
+                count += 1;
+            }
+        }
+    }
+    (Entry::packed(key, Kind::Hash, Encoding::Packed, &block, None), count)
 }
 
 /// Makes a small hash a large one before many texts are put into it, as Redis does: if one of them is too long, or if
@@ -100,7 +151,7 @@ fn set_packed(entry: &mut Entry, name: &[u8], value: &[u8], limits: Limits) -> b
 /// Where the value of the field of that name stands; or how many fields there are.
 #[inline]
 fn locate(block: Packed<'_>, name: &[u8]) -> Result<(usize, usize), usize> {
-    let wanted = crate::packed::Item::of(name);
+    let wanted = Item::of(name);
     let (mut at, mut count) = (0, 0);
     while let Some(spot) = block.at(at) {
         let Some(value) = block.at(spot.end) else { break };

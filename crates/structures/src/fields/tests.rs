@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{Field, FieldExpiry, FieldTable, Fields, TimedPack};
-use super::{empty, make_room, remove, remove_due, set, set_expiry};
+use super::{empty, from_pairs, make_room, remove, remove_due, set, set_expiry};
 use crate::entry::{Entry, PACKED_LEN_MAX};
 use crate::packed::{Limits, Packed};
 use crate::table::Element;
@@ -190,6 +190,22 @@ proptest! {
             prop_assert!(rank(&entry) >= before);
             check(&entry, &model, now);
         }
+    }
+
+    #[test]
+    fn a_hash_of_pairs_is_what_setting_them_gives(pairs in prop::collection::vec((name(), value()), 1..12)) {
+        let texts: Vec<&[u8]> = pairs.iter().flat_map(|(name, value)| [&name[..], &value[..]]).collect();
+        let (made, count) = from_pairs(b"key", texts.iter().copied(), LIMITS);
+        let (mut model, mut entry) = (Model::default(), empty(b"key"));
+        make_room(&mut entry, pairs.len(), texts.iter().copied(), LIMITS);
+        for (name, value) in &pairs {
+            model.set(name, value, FieldExpiry::Clear);
+            set(&mut entry, name, value, FieldExpiry::Clear, LIMITS);
+        }
+        prop_assert_eq!(count, model.fields.len());
+        prop_assert_eq!(made.encoding_name(), entry.encoding_name());
+        check(&made, &model, 0);
+        check(&entry, &model, 0);
     }
 }
 
