@@ -218,6 +218,11 @@ pub fn remove_due(entry: &mut Entry, now: i64, limit: usize, mut removed: impl F
     count
 }
 
+/// Whether this is a large hash whose every field has expired before `now`: then nothing is to be gone through.
+pub fn all_due(entry: &Entry, now: i64) -> bool {
+    entry.payload_as::<FieldTable>().is_some_and(|table| table.all_due(now))
+}
+
 fn is_table(entry: &Entry) -> bool {
     entry.payload_as::<FieldTable>().is_some()
 }

@@ -21,7 +21,7 @@ mod tests;
 mod timed;
 mod view;
 
-pub use edit::{FieldExpiry, empty, from_pairs, make_room, remove, remove_due, set, set_expiry};
+pub use edit::{FieldExpiry, all_due, empty, from_pairs, make_room, remove, remove_due, set, set_expiry};
 pub use field::Field;
 pub use hashtable::FieldTable;
 pub use timed::TimedPack;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{Field, FieldExpiry, FieldTable, Fields, TimedPack};
-use super::{empty, from_pairs, make_room, remove, remove_due, set, set_expiry};
+use super::{all_due, empty, from_pairs, make_room, remove, remove_due, set, set_expiry};
 use crate::entry::{Entry, PACKED_LEN_MAX};
 use crate::packed::{Limits, Packed};
 use crate::table::Element;
@@ -49,6 +49,9 @@ fn check(entry: &Entry, model: &Model, now: i64) {
     assert_eq!(entry.is_empty_collection(), model.fields.is_empty());
     assert_eq!(entry.next_due(), model.soonest());
     let is_live = |at: &Option<i64>| at.is_none_or(|at| at >= now);
+    let is_large = entry.payload_as::<FieldTable>().is_some();
+    let nothing_lives = !model.fields.is_empty() && !model.fields.values().any(|(_, at)| is_live(at));
+    assert_eq!(all_due(entry, now), is_large && nothing_lives);
     let fields = Fields::of(entry, now);
     let found: Vec<_> =
         fields.iter().map(|field| (field.name.to_vec(), field.value.to_vec(), field.expire_at)).collect();
