@@ -23,6 +23,11 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     ..BLANK
 }];
 
+/// The longest reply of fields that may repeat, about. Redis has no such bound: a client there gets what memory holds.
+const REPEATED_BYTES_MAX: u64 = 256 << 20;
+/// What a bulk's frame takes, about.
+const BULK_BYTES: u64 = 8;
+
 fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if args.len() == 2 {
         let found = with_fields(cx, args.at(1), |fields, reply| {
@@ -49,15 +54,16 @@ fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let found = with_fields(cx, args.at(1), |fields, reply| {
         let mut picked = Picked { reply, with_values };
         if count < 0 {
-            picked.repeatable(fields, count.unsigned_abs());
+            picked.repeatable(fields, count.unsigned_abs())
         } else {
             picked.distinct(fields, usize::try_from(count).unwrap_or(usize::MAX));
+            Ok(())
         }
     })?;
-    if found.is_none() {
+    found.unwrap_or_else(|| {
         cx.reply.array(0);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Replies the fields that were picked.
@@ -83,7 +89,11 @@ impl Picked<'_, '_> {
     }
 
     /// Each drawn by itself, so that one may come more than once.
-    fn repeatable(&mut self, fields: &Fields<'_>, count: u64) {
+    fn repeatable(&mut self, fields: &Fields<'_>, count: u64) -> CommandResult {
+        let bytes = fields.mean_bytes() as u64 + BULK_BYTES;
+        if count.saturating_mul(bytes) > REPEATED_BYTES_MAX {
+            return Err(CommandError::OutOfRange);
+        }
         self.begin(count);
         if fields.is_packed() {
             let all: Vec<_> = fields.iter().collect();
@@ -98,6 +108,7 @@ impl Picked<'_, '_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Up to `count` different ones.

@@ -137,6 +137,8 @@ fn by_chance() {
         ),
         ("HRANDFIELD h 9223372036854775807 WITHVALUES", "-ERR value is out of range"),
         ("HRANDFIELD h 9223372036854775807", "*1|$1|a"),
+        ("HRANDFIELD h -9223372036854775807", "-ERR value is out of range"),
+        ("HRANDFIELD h -100000000", "-ERR value is out of range"),
     ]);
 }
 
