@@ -686,6 +686,61 @@ def hyperloglog(rng):
     return to_bytes(words)
 
 
+FIELDS = ["f1", "f2", "f3", "", "7", "-1", "007", "bin\x00\xff", "f" * 64, "f" * 65]
+HASHES = ["h1", "h2", "h3", "small"]
+
+
+def hashes(rng):
+    """Fields of a few hashes: some small, some just at the thresholds, some large."""
+    name = rng.choice("""HSET HSET HSET HSETNX HMSET HGET HMGET HGETALL HKEYS HVALS HLEN HSTRLEN HEXISTS HDEL HDEL HINCRBY
+        HINCRBY HINCRBYFLOAT HINCRBYFLOAT HRANDFIELD HSCAN HSCANALL FILL FILL ENCODING TYPE DEL COPY RENAME EXPIRE STRING
+        DIGEST""".split())
+    target = rng.choice(HASHES) if rng.random() < 0.97 else rng.choice(KEYS)
+    field = rng.choice(FIELDS)
+    values = VALUES + INTEGERS + FLOATS + ["v" * 64, "v" * 65]
+    some = [rng.choice(FIELDS) for _ in range(rng.randint(1, 4))]
+    if name in ("HSET", "HMSET"):
+        words = [name, target] + [w for f in some for w in (f, rng.choice(values))]
+    elif name == "FILL":
+        # Around the default threshold of 512 fields, as many as there may be in one command without a field twice.
+        first, count = rng.choice([0, 0, 400]), rng.choice([3, 100, 112, 113, 400])
+        words = ["HSET", target] + [w for n in range(first, first + count) for w in (f"n{n}", str(n))]
+        return to_bytes(words)
+    elif name == "HSETNX":
+        words = [name, target, field, rng.choice(values)]
+    elif name in ("HGET", "HSTRLEN", "HEXISTS"):
+        words = [name, target, field]
+    elif name in ("HMGET", "HDEL"):
+        words = [name, target, *some]
+    elif name == "HINCRBY":
+        words = [name, target, field, rng.choice(INTEGERS)]
+    elif name == "HINCRBYFLOAT":
+        words = [name, target, field, rng.choice(FLOATS)]
+    elif name == "HRANDFIELD":
+        count = rng.choice(["0", "1", "3", "-3", "-100", "10000", "x", "-9223372036854775808", "9223372036854775807"])
+        words = [name, target, *rng.choice([[], [count], [count, "WITHVALUES"], [count, "FOO"]])]
+    elif name == "HSCAN":
+        # An error whenever the arguments are wrong; the cursor of a good call is the server's own affair.
+        words = [name, target, rng.choice(["abc", "1.5"]), *options(rng, [["COUNT", "0"], ["FOO"]], most=1)]
+    elif name == "HSCANALL":
+        return to_bytes(["HSCAN", target]) + [b"CURSOR"] + to_bytes(options(
+            rng, [["MATCH", rng.choice(["*", "n*", "f?", "n1*", "7"])], ["COUNT", rng.choice(["1", "3", "1000", "0"])]],
+            most=2))
+    elif name == "ENCODING":
+        words = ["OBJECT", "ENCODING", target]
+    elif name in ("COPY", "RENAME"):
+        words = [name, target, rng.choice(HASHES), *(["REPLACE"] if name == "COPY" else [])]
+    elif name == "EXPIRE":
+        words = [name, target, rng.choice(FAR_SECONDS)]
+    elif name == "STRING":
+        words = ["SET", target, "v"] if rng.random() < 0.1 else ["HLEN", target]
+    elif name == "DIGEST":
+        words = ["DEBUG", "DIGEST-VALUE", target]
+    else:
+        words = [name, target]
+    return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
+
+
 FAMILIES = {
     "strings": strings,
     "numbers": numbers,
@@ -704,4 +759,5 @@ FAMILIES = {
     "streams": streams,
     "bitmaps": bitmaps,
     "hyperloglog": hyperloglog,
+    "hashes": hashes,
 }

@@ -38,6 +38,7 @@ UNITS = [
     "unit/type/set",
     "unit/type/stream",
     "unit/type/stream-cgroups",
+    "unit/type/hash",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",

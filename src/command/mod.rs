@@ -21,6 +21,7 @@ pub mod dispatch;
 pub mod expiring;
 pub mod function;
 pub mod geo;
+pub mod hash;
 pub mod hyperloglog;
 pub mod info;
 pub mod introspect;
@@ -67,6 +68,16 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     geo::search::COMMANDS,
     hyperloglog::COMMANDS,
     hyperloglog::debug::COMMANDS,
+    hash::count::COMMANDS,
+    hash::delete::COMMANDS,
+    hash::expire::COMMANDS,
+    hash::get::COMMANDS,
+    hash::getex::COMMANDS,
+    hash::random::COMMANDS,
+    hash::scan::COMMANDS,
+    hash::set::COMMANDS,
+    hash::setex::COMMANDS,
+    hash::ttl::COMMANDS,
     info::COMMANDS,
     introspect::COMMANDS,
     key::copy::COMMANDS,

@@ -10,6 +10,7 @@ use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::reclaim::Reclaimer;
+use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position};
 use crate::keyspace::shard::{KeyCount, Shard, ShardDb};
 use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
@@ -17,8 +18,12 @@ use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Kind, StringValue};
+use dunlin_structures::fields::{self, Fields};
 use dunlin_structures::table::{self, Ref, RefMut};
 use std::sync::Arc;
+
+/// Expired elements that a reader deletes on its way, at most: the clockwork does the rest.
+const ELEMENTS_PER_READ: usize = 64;
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -261,7 +266,7 @@ impl<'a> Keys<'a> {
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
         let clock = self.access.clock;
-        if self.drop_if_expired(position, key, self.access.keeps_expired) {
+        if self.is_gone(position, key) {
             self.misses += 1;
             self.out.event(EventClass::KeyMiss, "keymiss", key);
             return None;
@@ -316,7 +321,7 @@ impl<'a> Keys<'a> {
     /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
     pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let position = self.position(key);
-        if self.drop_if_expired(position, key, self.access.keeps_expired) {
+        if self.is_gone(position, key) {
             return None;
         }
         let db = self.locked.shard(position.shard()).db(self.out.db);
@@ -327,14 +332,43 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
         let position = self.position(key);
-        // A write that no pause holds back needs a free place.
+        // A write that no pause holds back needs a free place, and a hash as it is now.
         self.drop_if_expired(position, key, false);
+        self.drop_elements(position, key, usize::MAX);
         let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
         db.table_mut(position);
-        let ShardDb { tables, count, expires } = db;
+        let ShardDb { tables, count, expires, element_expires } = db;
         let place = tables[position.table()].entry(position.hash, key);
         let clock = self.access.clock;
-        KeySlot { place, count, expires, waiters, position, key, clock, out: &mut self.out }
+        KeySlot { place, count, expires, element_expires, waiters, position, key, clock, out: &mut self.out }
+    }
+
+    /// Whether a reader finds nothing, because the key or all that is in it has expired.
+    #[inline]
+    fn is_gone(&mut self, position: Position, key: &[u8]) -> bool {
+        let stays = self.access.keeps_expired;
+        self.drop_if_expired(position, key, stays)
+            || self.drop_elements(position, key, if stays { 0 } else { ELEMENTS_PER_READ })
+    }
+
+    /// Deletes up to `limit` elements of the key's value that have expired, and says whether nothing else is left: a
+    /// reader passes over the rest.
+    #[inline]
+    fn drop_elements(&mut self, position: Position, key: &[u8], limit: usize) -> bool {
+        let shard = self.locked.shard(position.shard());
+        let db = shard.db(self.out.db);
+        if db.element_expires.is_empty() {
+            return false;
+        }
+        let table = db.tables.get(position.table());
+        let soonest =
+            table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.next_due());
+        if soonest.is_none_or(|at| at >= self.now) {
+            return false;
+        }
+        expire_elements(shard, position, key, self.now, limit, &mut self.out);
+        let entry = shard.db(self.out.db).table(position).and_then(|table| table.get(position.hash, key));
+        entry.is_none_or(|entry| Fields::of(&entry, self.now).is_empty())
     }
 
     /// Says whether the key's time has come. Deletes it then, announcing that, unless it `stays`.
@@ -357,7 +391,8 @@ impl<'a> Keys<'a> {
         true
     }
 
-    /// Deletes every key of the locked shard `index` that is due, at most `limit` of them. Returns how many were.
+    /// Deletes every key, and every element of a key, of the locked shard `index` that is due, at most `limit` of them.
+    /// Returns how many were.
     pub fn expire_due(&mut self, index: usize, limit: usize) -> usize {
         let mut count = 0;
         let selected = self.out.db;
@@ -368,6 +403,10 @@ impl<'a> Keys<'a> {
                 let Some((position, key)) = shard.db(db).due(self.now) else { break };
                 expire(shard, position, &key, &mut self.out);
                 count += 1;
+            }
+            while count < limit {
+                let Some((position, key)) = shard.db(db).element_due(self.now) else { break };
+                count += expire_elements(shard, position, &key, self.now, limit - count, &mut self.out);
             }
         }
         self.out.db = selected;
@@ -426,6 +465,52 @@ fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_
     }
 }
 
+/// Deletes up to `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
+/// Returns how many they were.
+#[cold]
+fn expire_elements(
+    shard: &mut Shard,
+    position: Position,
+    key: &[u8],
+    now: i64,
+    limit: usize,
+    out: &mut Outbox<'_>,
+) -> usize {
+    let ShardDb { tables, element_expires, .. } = shard.db(out.db);
+    let found = tables.get_mut(position.table()).and_then(|table| table.get_mut(position.hash, key));
+    let Some(mut entry) = found.filter(|_| limit > 0) else { return 0 };
+    let before = entry.next_due();
+    if fields::all_due(&entry, now) {
+        // Whatever its size, this takes no longer than any key's end.
+        drop(entry);
+        out.effects.push(out.db, &[b"DEL", key]);
+        expired_elements(shard, position, key, true, out);
+        return 1;
+    }
+    let mut pieces = Pieces::new(b"HDEL", key, 1);
+    let (db, effects) = (out.db, &mut *out.effects);
+    let mut emit = |args: &[&[u8]]| effects.push(db, args);
+    let count = fields::remove_due(&mut entry, now, limit, |name| pieces.arg(name, &mut emit));
+    pieces.end(&mut emit);
+    let (after, is_empty) = (entry.next_due(), entry.is_empty_collection());
+    drop(entry);
+    reindex(element_expires, position, before, after, out);
+    if count > 0 {
+        expired_elements(shard, position, key, is_empty, out);
+    }
+    count
+}
+
+/// Says that elements of a key's value have expired, and deletes the key if nothing is left in it.
+fn expired_elements(shard: &mut Shard, position: Position, key: &[u8], is_empty: bool, out: &mut Outbox<'_>) {
+    out.written |= 1 << position.shard();
+    out.event(EventClass::Hash, "hexpired", key);
+    if is_empty && let Some(entry) = shard.db(out.db).remove(position, key) {
+        out.reclaimer.discard(entry);
+        out.event(EventClass::Generic, "del", key);
+    }
+}
+
 impl Outbox<'_> {
     #[inline]
     fn event(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
@@ -467,6 +552,7 @@ pub struct KeySlot<'k, 'a> {
     place: table::Place<'k, Entry>,
     count: &'k mut KeyCount,
     expires: &'k mut ExpiryIndex,
+    element_expires: &'k mut ExpiryIndex,
     waiters: &'k Waiters,
     position: Position,
     key: &'k [u8],
@@ -507,7 +593,7 @@ impl KeySlot<'_, '_> {
     /// Stores a string, whatever was there before.
     #[inline]
     pub fn put_string(self, value: StringValue<'_>, expiry: Expiry, change: Change<'_>) {
-        let Self { place, count, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(mut entry) => {
                 let old = entry.expire_at();
@@ -525,6 +611,7 @@ impl KeySlot<'_, '_> {
                         entry.set_expire_at(new);
                     }
                 } else {
+                    reindex(element_expires, position, entry.next_due(), None, out);
                     out.reclaimer.discard(std::mem::replace(&mut *entry, Entry::string(key, value, new)));
                 }
                 entry.set_clock(clock);
@@ -552,16 +639,18 @@ impl KeySlot<'_, '_> {
 
     /// As [`KeySlot::put`], for who says the effect, and when the value was used last.
     pub fn place(self, entry: Entry, change: Change<'_>) {
-        let Self { place, count, expires, waiters, position, key, out, .. } = self;
+        let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         debug_assert_eq!(entry.key(), key);
-        let new = entry.expire_at();
+        let (new, due) = (entry.expire_at(), entry.next_due());
         match place {
             table::Place::Occupied(mut old) => {
                 reindex(expires, position, old.expire_at(), new, out);
+                reindex(element_expires, position, old.next_due(), due, out);
                 out.reclaimer.discard(std::mem::replace(&mut *old, entry));
             }
             table::Place::Vacant(place) => {
                 reindex(expires, position, None, new, out);
+                reindex(element_expires, position, None, due, out);
                 count.one_more();
                 place.insert(entry);
                 out.event(EventClass::New, "new", key);
@@ -593,22 +682,18 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
-        let Self { place, count, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         match place {
-            table::Place::Occupied(entry) => edit_stored(
-                entry,
-                count,
-                expires,
-                Announcer { waiters, position, key, out },
-                clock,
-                edit,
-                announce,
-            ),
+            table::Place::Occupied(entry) => {
+                let indexes = Indexes { count, expires, element_expires };
+                edit_stored(entry, indexes, Announcer { waiters, position, key, out }, clock, edit, announce)
+            }
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
                 let result = edit(&mut entry);
                 if !entry.is_empty_collection() {
                     entry.set_clock(clock);
+                    reindex(element_expires, position, None, entry.next_due(), out);
                     count.one_more();
                     place.insert(entry);
                     out.event(EventClass::New, "new", key);
@@ -626,17 +711,10 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> Option<R> {
-        let Self { place, count, expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
-        Some(edit_stored(
-            entry,
-            count,
-            expires,
-            Announcer { waiters, position, key, out },
-            clock,
-            edit,
-            announce,
-        ))
+        let indexes = Indexes { count, expires, element_expires };
+        Some(edit_stored(entry, indexes, Announcer { waiters, position, key, out }, clock, edit, announce))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -651,11 +729,12 @@ impl KeySlot<'_, '_> {
 
     /// Deletes the key and returns what was stored: for who moves it elsewhere. See [`KeySlot::discard`].
     pub fn delete(self, change: Change<'_>) -> Option<Entry> {
-        let Self { place, count, expires, waiters, position, key, out, .. } = self;
+        let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
         count.one_less();
         reindex(expires, position, entry.expire_at(), None, out);
+        reindex(element_expires, position, entry.next_due(), None, out);
         out.changed(waiters, position, key, change);
         Some(entry)
     }
@@ -693,24 +772,31 @@ impl Announcer<'_, '_> {
     }
 }
 
+/// What is kept in step with the entries of a database.
+struct Indexes<'k> {
+    count: &'k mut KeyCount,
+    expires: &'k mut ExpiryIndex,
+    element_expires: &'k mut ExpiryIndex,
+}
+
 #[inline]
 fn edit_stored<R>(
     mut entry: table::Occupied<'_, Entry>,
-    count: &mut KeyCount,
-    expires: &mut ExpiryIndex,
+    indexes: Indexes<'_>,
     mut announcer: Announcer<'_, '_>,
     clock: u32,
     edit: impl FnOnce(&mut Entry) -> R,
     announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
 ) -> R {
-    let before = entry.expire_at();
+    let (before, due) = (entry.expire_at(), entry.next_due());
     let result = edit(&mut entry);
     debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
     let is_empty = entry.is_empty_collection();
+    reindex(indexes.element_expires, announcer.position, due, entry.next_due(), announcer.out);
     if is_empty {
         let entry = entry.remove();
-        count.one_less();
-        reindex(expires, announcer.position, entry.expire_at(), None, announcer.out);
+        indexes.count.one_less();
+        reindex(indexes.expires, announcer.position, entry.expire_at(), None, announcer.out);
         announcer.out.reclaimer.discard(entry);
     } else {
         entry.set_clock(clock);

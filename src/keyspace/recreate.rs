@@ -8,6 +8,7 @@ mod stream;
 
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
+use dunlin_structures::fields::Fields;
 use dunlin_structures::list::{self, End};
 use dunlin_structures::number::DoubleBuffer;
 use dunlin_structures::set::Set;
@@ -24,6 +25,7 @@ pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         Kind::Zset => zset(entry, emit),
         Kind::Set => set(entry, emit),
         Kind::Stream => stream::commands(entry, emit),
+        Kind::Hash => hash(entry, emit),
         kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
     }
     // The commands of collections can't give them a time to live.
@@ -66,6 +68,27 @@ fn set(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         pieces.arg(member.text(&mut digits), emit);
     }
     pieces.end(emit);
+}
+
+fn hash(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
+    let key = entry.key();
+    let (mut name, mut value) = (IntText::new(), IntText::new());
+    let fields = Fields::all_of(entry);
+    let mut pieces = Pieces::new(b"HSET", key, 2);
+    for field in fields.iter() {
+        pieces.arg(field.name.text(&mut name), emit);
+        pieces.arg(field.value.text(&mut value), emit);
+    }
+    pieces.end(emit);
+    if entry.next_due().is_some() {
+        let mut time = itoa::Buffer::new();
+        for field in fields.iter() {
+            if let Some(at) = field.expire_at {
+                let (at, name) = (time.format(at).as_bytes(), field.name.text(&mut name));
+                emit(&[b"HPEXPIREAT", key, at, b"FIELDS", b"1", name]);
+            }
+        }
+    }
 }
 
 /// Collects arguments into commands of `name key argument..` with up to [`PIECE_LEN`] groups each.

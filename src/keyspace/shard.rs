@@ -31,6 +31,8 @@ pub struct ShardDb {
     pub(super) tables: Box<[Table<Entry>]>,
     pub(super) count: KeyCount,
     pub(super) expires: ExpiryIndex,
+    /// Keys of collections with elements that expire, by the first time that one does.
+    pub(super) element_expires: ExpiryIndex,
 }
 
 /// How many keys there are, and how often one came or went: only then do tables change their shape.
@@ -84,9 +86,10 @@ impl Shard {
         &self.dbs
     }
 
-    /// When the first key of any database expires.
+    /// When the first key, or element of a key, of any database expires.
     pub fn next_expiry(&self) -> i64 {
-        let firsts = self.dbs.iter().filter_map(|db| db.expires.first());
+        let firsts =
+            self.dbs.iter().flat_map(|db| [db.expires.first(), db.element_expires.first()]).flatten();
         firsts.map(|(at, _)| at).min().unwrap_or(i64::MAX)
     }
 
@@ -153,21 +156,20 @@ impl ShardDb {
         if let Some(at) = entry.expire_at() {
             self.expires.remove(at, position);
         }
+        if let Some(at) = entry.next_due() {
+            self.element_expires.remove(at, position);
+        }
         Some(entry)
     }
 
     /// The key of the record that is due first, if any is due at `now`.
     pub(super) fn due(&mut self, now: i64) -> Option<(Position, Vec<u8>)> {
-        loop {
-            let (at, position) = self.expires.first().filter(|(at, _)| *at < now)?;
-            let table = self.tables.get(position.table())?;
-            let agrees = |entry: &Entry| entry.expire_at().is_some_and(|t| ExpiryIndex::agrees(t, at));
-            if let Some(entry) = table.find_by(position.hash, agrees) {
-                return Some((position, entry.key().to_vec()));
-            }
-            // Two keys with one full hash and one time share a record, and the other one is gone already.
-            self.expires.remove(at, position);
-        }
+        due_in(&mut self.expires, &self.tables, now, Entry::expire_at)
+    }
+
+    /// The key of the collection whose element is due first, if any is due at `now`.
+    pub(super) fn element_due(&mut self, now: i64) -> Option<(Position, Vec<u8>)> {
+        due_in(&mut self.element_expires, &self.tables, now, Entry::next_due)
     }
 
     /// A key by chance, each about as likely as any other; none if there is none. `random` gives 64 random bits a call.
@@ -196,6 +198,24 @@ impl ShardDb {
     /// Takes everything out, for freeing it when no lock is held.
     pub fn take(&mut self) -> ShardDb {
         std::mem::take(self)
+    }
+}
+
+/// The key of an index's first record, if that is due at `now`. `time_of` is what the index keeps of an entry.
+fn due_in(
+    index: &mut ExpiryIndex,
+    tables: &[Table<Entry>],
+    now: i64,
+    time_of: fn(&Entry) -> Option<i64>,
+) -> Option<(Position, Vec<u8>)> {
+    loop {
+        let (at, position) = index.first().filter(|(at, _)| *at < now)?;
+        let agrees = |entry: &Entry| time_of(entry).is_some_and(|time| ExpiryIndex::agrees(time, at));
+        if let Some(entry) = tables.get(position.table())?.find_by(position.hash, agrees) {
+            return Some((position, entry.key().to_vec()));
+        }
+        // Two keys with one full hash and one time share a record, and the other one is gone already.
+        index.remove(at, position);
     }
 }
 

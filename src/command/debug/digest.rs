@@ -9,6 +9,7 @@ use crate::resp::Args;
 use crate::state::Server;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
+use dunlin_structures::fields::Fields;
 use dunlin_structures::list::{self, End};
 use dunlin_structures::set::Set;
 use dunlin_structures::stream::Stream;
@@ -48,6 +49,7 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
         Kind::Zset => add_zset(hash, entry),
         Kind::Set => Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text))),
         Kind::Stream => add_stream(hash, Stream::of(entry)),
+        Kind::Hash => add_fields(hash, entry),
         _ => {}
     }
     if entry.expire_at().is_some() {
@@ -94,6 +96,20 @@ fn add_stream(hash: &mut Hash, stream: &Stream) {
             add_ordered(hash, name.text(&mut digits));
             add_ordered(hash, value.text(&mut digits));
         }
+    }
+}
+
+/// Adds the fields of a hash, whose order doesn't matter: each by name and value, and whether it expires.
+fn add_fields(hash: &mut Hash, entry: &Entry) {
+    let mut text = IntText::default();
+    for field in Fields::all_of(entry).iter() {
+        let mut one = Hash::default();
+        add_ordered(&mut one, field.name.text(&mut text));
+        add_ordered(&mut one, field.value.text(&mut text));
+        if field.expire_at.is_some() {
+            add_unordered(&mut one, b"!!hexpire!!");
+        }
+        add_unordered(hash, &one);
     }
 }
 

@@ -29,6 +29,11 @@ impl FieldTable {
         self.table.is_empty()
     }
 
+    /// Bytes that all fields take in the allocator. O(1).
+    pub fn field_bytes(&self) -> usize {
+        self.field_bytes
+    }
+
     /// The fields themselves, for walks.
     pub fn table(&self) -> &Table<Field> {
         &self.table

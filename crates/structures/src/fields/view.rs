@@ -137,6 +137,16 @@ impl<'a> Fields<'a> {
         (next, looked_at)
     }
 
+    /// About how many bytes a field and its value have, on average. O(1) in a table, else O(n).
+    pub fn mean_bytes(&self) -> usize {
+        let (bytes, len) = match self.form {
+            Form::Packed(block) => (block.bytes().len(), self.len()),
+            Form::Timed(pack) => (pack.bytes(), pack.len()),
+            Form::Table(table) => (table.field_bytes(), table.len()),
+        };
+        bytes / len.max(1)
+    }
+
     /// Whether one field can be found by its number in less than O(n): see [`Fields::sample`].
     pub fn is_packed(&self) -> bool {
         !matches!(self.form, Form::Table(_))
