@@ -26,6 +26,9 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     ..CommandSpec::BLANK
 }];
 
+/// Draws with repetition that one request may ask for: a reply has to be held whole until it is sent.
+const DRAWS_MAX: i64 = 1 << 26;
+
 fn srandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if args.len() > 3 {
         return Err(CommandError::Syntax);
@@ -39,6 +42,9 @@ fn srandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let entry = cx.keys.read_kind(args.at(1), Kind::Set)?;
     let set = entry.as_ref().map_or(Set::EMPTY, |entry| Set::of(entry));
+    if count < -DRAWS_MAX && !set.is_empty() {
+        return Err(CommandError::OutOfRange);
+    }
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     if count < 0 && !set.is_empty() {
         cx.reply.array(wanted);

@@ -64,6 +64,7 @@ fn random_members() {
             "SRANDMEMBER s -9223372036854775808",
             "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
         ),
+        ("SRANDMEMBER s -9223372036854775807", "-ERR value is out of range"),
         ("SPOP s -1", "-ERR value is out of range, must be positive"),
         ("SPOP s x", "-ERR value is out of range, must be positive"),
         ("SPOP s 1 2", SYNTAX),
