@@ -265,7 +265,9 @@ fn what_no_value_can_be_is_refused() {
     }
     // A time that has no place in what we write.
     for time in [0, 1 << 48, i64::MAX, -2] {
-        assert!(read(kind::HASH_VALKEY, 80, &[&b"\x01\x01a\x01x"[..], &time.to_le_bytes()].concat()).is_err());
+        assert!(
+            read(kind::HASH_VALKEY, 80, &[&b"\x01\x01a\x01x"[..], &time.to_le_bytes()].concat()).is_err()
+        );
     }
     // Lengths that are only claimed.
     assert!(read(kind::STRING, 10, b"\x81\xff\xff\xff\xff\xff\xff\xff\xf7").is_err());
