@@ -3,6 +3,8 @@
 Every family is a function of a random generator to one request. Nothing depends on the time: expiries are either
 long past or far away, so both servers agree whatever the speed of the machine.
 """
+from .stream_family import streams
+
 KEYS = ["k1", "k2", "k3", "key:{tag}:1", "key:{tag}:2", "", "bin\x00\xff", "long" * 30]
 INTEGERS = ["0", "1", "-1", "2", "10", "100", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
             "-9223372036854775809", "+1", "01", " 1", "1 ", "", "abc", "1.5", "4294967296", "-0", "0x10", "1e3"]

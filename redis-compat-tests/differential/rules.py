@@ -162,6 +162,14 @@ def counts_of(text):
     return counts
 
 
+def pending(redis, ours):
+    """XPENDING's entries: all but how long ago they were delivered."""
+    if redis.kind != b"*" or ours.kind != b"*" or not all(len(entry.items) == 4 for entry in redis.items + ours.items):
+        return exact(redis, ours)
+    known = [[[entry.items[at].raw for at in (0, 1, 3)] for entry in reply.items] for reply in (redis, ours)]
+    return None if known[0] == known[1] else "other entries"
+
+
 RULES = {
     "counters": counters,
     "exact": exact,
@@ -173,6 +181,7 @@ RULES = {
     "fields": fields,
     "scan": scan_elements,
     "slowlog": slowlog,
+    "pending": pending,
 }
 NEAR = re.compile(r"near (\d+)")
 # What holds for a command unless the scenario says otherwise; the longest match wins. The tolerances are those of a
@@ -189,6 +198,13 @@ BY_COMMAND = {
     b"RANDOMKEY": kind,
     b"KEYS": unordered,
     b"SCAN": scan_elements,
+    b"SMEMBERS": unordered,
+    b"SPOP": unordered,
+    b"SRANDMEMBER": unordered,
+    b"SINTER": unordered,
+    b"SUNION": unordered,
+    b"SDIFF": unordered,
+    b"SSCAN": unordered_deep,
     b"TIME": shape,
     b"LASTSAVE": kind,
     b"LOLWUT": kind,
@@ -204,6 +220,7 @@ BY_COMMAND = {
     b"SLOWLOG GET": slowlog,
     b"LATENCY HISTOGRAM": kind,
     b"COMMAND COUNT": kind,
+    b"XPENDING": pending,
 }
 
 
