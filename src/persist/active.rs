@@ -50,7 +50,7 @@ impl ActiveLog {
             asked: AtomicBool::new(false),
             unsynced_since_ms: AtomicI64::new(0),
             buffered_since_ms: AtomicI64::new(0),
-            written_at_ms: AtomicI64::new(0),
+            written_at_ms: AtomicI64::new(unix_ms()),
             size_at_rewrite: AtomicI64::new(size),
             _lock: lock,
         }

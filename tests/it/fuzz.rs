@@ -5,6 +5,8 @@
 
 use crate::common::network::{Peer, Served, bulk, request};
 use std::net::Shutdown;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// xorshift64*: all that is asked of it is to be the same again.
@@ -273,9 +275,43 @@ const OPTIONS: &[&str] = &[
     "4",
 ];
 
+/// Some of the commands wait for ever: ends the waits of all who do, until it is told to stop.
+fn free_the_waiting(served: &Served, stop: &AtomicBool) {
+    let mut peer = served.unix();
+    while !stop.load(Ordering::Relaxed) {
+        peer.try_send(&request(&[b"CLIENT", b"LIST"]));
+        let Some(list) = peer.reply() else {
+            // Another client has had it killed.
+            peer = served.unix();
+            continue;
+        };
+        let list = String::from_utf8_lossy(&list).into_owned();
+        for line in list
+            .lines()
+            .filter(|line| line.split(' ').any(|word| word.starts_with("flags=") && word.contains('b')))
+        {
+            let id = line.split([' ', '=']).nth(1).unwrap_or_default();
+            peer.try_send(&request(&[b"CLIENT", b"UNBLOCK", id.as_bytes()]));
+            let _ = peer.reply();
+        }
+    }
+}
+
 #[test]
 fn random_commands() {
     let served = Served::start(OPTIONS);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| free_the_waiting(&served, &stop));
+        let finished = std::panic::catch_unwind(AssertUnwindSafe(|| run_random_commands(&served)));
+        stop.store(true, Ordering::Relaxed);
+        if let Err(panic) = finished {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+fn run_random_commands(served: &Served) {
     let names = command_names(&served);
     let before = served.resident_bytes();
     let mut random = Random::seeded();
