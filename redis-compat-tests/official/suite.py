@@ -25,6 +25,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BASELINE = os.path.join(HERE, "baseline.txt")
 NOT_YET = os.path.join(HERE, "not_yet_passed.txt")
 SOURCE = os.path.join(STATE, "redis-source")
+# Some tests send from one connection what must run after what another has sent, and don't wait for that: only one thread
+# that executes takes them in the order of their arrival.
+ONE_WORKER = {"io-threads": 1}
 UNITS = [
     "unit/type/string",
     "unit/type/incr",
@@ -253,7 +256,7 @@ def run(options):
             if mode == "spawned":
                 unit = run_unit(mode, name, options.server, options.unit_timeout, skipped)
             else:
-                with under_test(options) as server:
+                with under_test(options, **ONE_WORKER) as server:
                     unit = run_unit(mode, name, server, options.unit_timeout, skipped)
                     log = None if server.alive() else server.log()
         except StartFailed as error:
