@@ -312,7 +312,7 @@ fn random_commands() {
 }
 
 fn run_random_commands(served: &Served) {
-    let names = command_names(&served);
+    let names = command_names(served);
     let before = served.resident_bytes();
     let mut random = Random::seeded();
     let connect = |index: usize| if index.is_multiple_of(2) { served.tcp() } else { served.unix() };
@@ -339,7 +339,7 @@ fn run_random_commands(served: &Served) {
     }
     println!("{requests} random requests");
     drop(peers);
-    expect_health(&served, before);
+    expect_health(served, before);
 }
 
 /// Spoils valid bytes in one of many ways.
