@@ -1,4 +1,5 @@
-//! A batch: the requests that are wholly in a buffer, decoded, looked up and prefetched before the first one runs.
+//! A batch: the requests that are wholly in a buffer, decoded, looked up and prefetched before the first one runs. They
+//! are those of one client, or of several.
 //!
 //! At many millions of keys a request costs a cache miss or two. A pipeline's misses can overlap: first the cells of
 //! all keys are fetched, then their entries, and only then are the requests executed, in their order.
@@ -12,7 +13,7 @@ use crate::resp::error::ProtocolError;
 use dunlin_structures::Entry;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
-const REQUESTS_MAX: usize = 64;
+pub const REQUESTS_MAX: usize = 64;
 /// What an unusually long request leaves behind is given back above so many arguments.
 const SPANS_KEPT: usize = 64 * 1024;
 /// Keys of one request that are worked out ahead.
@@ -48,9 +49,52 @@ pub struct Batch {
     quoted: Vec<(usize, Vec<u8>)>,
 }
 
+/// A place in a [`Batch`], to cut back to.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    requests: usize,
+    spans: usize,
+    keys: usize,
+    quoted: usize,
+}
+
+impl Mark {
+    /// How many requests there were.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+}
+
 impl Batch {
-    /// Decodes what is whole from `start` on. Returns where decoding stopped, and what was wrong there, if anything:
-    /// the requests before it still count.
+    pub fn clear(&mut self) {
+        self.requests.clear();
+        self.spans.clear();
+        self.keys.clear();
+        self.quoted.clear();
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark {
+            requests: self.requests.len(),
+            spans: self.spans.len(),
+            keys: self.keys.len(),
+            quoted: self.quoted.len(),
+        }
+    }
+
+    /// Forgets the requests since `mark`, and makes them as they came.
+    #[cold]
+    pub fn cut_back(&mut self, mark: Mark, buffer: &mut [u8]) {
+        for (at, line) in self.quoted.drain(mark.quoted..) {
+            buffer[at..at + line.len()].copy_from_slice(&line);
+        }
+        self.requests.truncate(mark.requests);
+        self.spans.truncate(mark.spans);
+        self.keys.truncate(mark.keys);
+    }
+
+    /// Decodes what is whole from `start` on, behind the requests that are here. Returns where decoding stopped, and what
+    /// was wrong there, if anything: the requests before it still count.
     pub fn decode(
         &mut self,
         decoder: &mut Decoder,
@@ -60,13 +104,9 @@ impl Batch {
         commands: &Commands,
         ahead: Ahead<'_>,
     ) -> (usize, Option<ProtocolError>) {
-        self.requests.clear();
-        self.spans.clear();
-        self.keys.clear();
-        self.quoted.clear();
         let mut at = start;
         // Until a client has authenticated, each request may change what the next one may be.
-        let requests_max = if limits.unauthenticated { 1 } else { REQUESTS_MAX };
+        let requests_max = self.requests.len() + if limits.unauthenticated { 1 } else { REQUESTS_MAX };
         while self.requests.len() < requests_max {
             let first_span = self.spans.len();
             // However much has piled up, the spans of one long request stand here at a time.
@@ -92,7 +132,7 @@ impl Batch {
     #[inline]
     fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands, ahead: Ahead<'_>) {
         let first_key = self.keys.len();
-        let more_follows = end < buffer.len();
+        let is_one_of_several = end < buffer.len() || !self.requests.is_empty();
         let args = Args::new(buffer, &self.spans[first_span..]);
         let command = commands.find(args.at(0));
         let (from, to, step) = match command.map_or(KeyPattern::None, |command| command.key_pattern) {
@@ -105,7 +145,7 @@ impl Batch {
                 if let Some(key) = args.span(index) {
                     let position = Position::of(args.slice(key));
                     // The cells arrive while the next requests are decoded. A lone key is looked up at once.
-                    if more_follows || to - from > step {
+                    if is_one_of_several || to - from > step {
                         ahead.keyspace.prefetch_cells(ahead.db, position);
                     }
                     self.keys.push(Known { key, position });
@@ -132,10 +172,11 @@ impl Batch {
         }
     }
 
-    /// Makes the requests from `from` on as they came: they will be decoded again.
+    /// Makes the requests from `from` to the end of `buffer` as they came: they will be decoded again.
     #[cold]
     pub fn put_back(&self, buffer: &mut [u8], from: usize) {
-        for (at, line) in self.quoted.iter().filter(|(at, _)| *at >= from) {
+        let range = from..buffer.len();
+        for (at, line) in self.quoted.iter().filter(|(at, _)| range.contains(at)) {
             buffer[*at..*at + line.len()].copy_from_slice(line);
         }
     }
@@ -147,12 +188,17 @@ impl Batch {
         }
     }
 
-    /// Has the entries that the batch will touch on their way into the cache: their cells are there by now.
+    /// Has the entries that the batch will touch on their way into the cache, since their cells are there by now, and
+    /// what stands outside of them; with `large_values` the values of strings, too.
     #[inline]
-    pub fn prefetch_entries(&self, ahead: Ahead<'_>) {
+    pub fn prefetch(&self, ahead: Ahead<'_>, large_values: bool) {
         // One alone has nothing to overlap with.
         if self.keys.len() > 1 {
             self.fetch_entries(ahead);
+            self.prefetch_objects(ahead);
+            if large_values {
+                self.prefetch_values(ahead);
+            }
         }
     }
 
@@ -163,14 +209,14 @@ impl Batch {
     }
 
     /// Has large values on their way into the cache: worth it only where values are large.
-    pub fn prefetch_values(&self, ahead: Ahead<'_>) {
+    fn prefetch_values(&self, ahead: Ahead<'_>) {
         for known in &self.keys {
             ahead.keyspace.prefetch_value(ahead.db, known.position);
         }
     }
 
     /// Has objects, and what they lead to, on their way into the cache, if the batch's first key is one's.
-    pub fn prefetch_objects(&self, ahead: Ahead<'_>) {
+    fn prefetch_objects(&self, ahead: Ahead<'_>) {
         let [first, others @ ..] = &self.keys[..] else { return };
         // A batch that works on one key alone has nothing to overlap with.
         let others = || others.iter().filter(|known| known.position.hash != first.position.hash);

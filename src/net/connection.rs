@@ -4,20 +4,20 @@
 //! left over (a request that is not whole, requests that must wait) moves to a buffer of the connection's own. An idle
 //! connection holds no buffers.
 
+mod execute;
+pub mod wave;
+
 use crate::command::blocking::Blocked;
 use crate::command::context::ParkedOn;
-use crate::command::dispatch::{Outcome, Unit, apply_reply_mode};
+use crate::command::dispatch::apply_reply_mode;
 use crate::keyspace::Lsn;
-use crate::net::batch::Ahead;
 use crate::net::stream::Stream;
-use crate::net::worker::{READ_BYTES, Scratch, Worker};
-use crate::resp::decode::{Decoder, Limits};
-use crate::resp::{Output, Reply};
-use crate::session::{ReplyMode, Session, gate};
-use crate::state::Server;
+use crate::net::worker::{READ_BYTES, Worker};
+use crate::resp::Output;
+use crate::resp::decode::Decoder;
+use crate::session::{Session, gate};
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
-use dunlin_structures::cycles::Stopwatch;
 use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -25,6 +25,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Sleep;
+use wave::{Joined, SharedConnection};
 
 /// While this much waits to be sent, no further request is executed: the client must read first.
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
@@ -48,6 +49,24 @@ enum End {
     Gone,
     /// The server closes it: QUIT, CLIENT KILL, a protocol error, a limit.
     Closed,
+}
+
+/// What a turn of a connection's task came to, other than waiting.
+enum Turn {
+    /// What was read is executed with the wave, which is full now or not.
+    Joined {
+        full: bool,
+    },
+    Over(End),
+}
+
+/// What became of what was read.
+enum Filled {
+    /// So many bytes were executed or kept.
+    Bytes(usize),
+    Joined {
+        full: bool,
+    },
 }
 
 pub struct Connection {
@@ -76,6 +95,40 @@ pub struct Connection {
     counted: usize,
     /// What was executed last was longer than its replies: executing more makes less to hold.
     shrinks: bool,
+    /// What it sent last waits for the wave to run.
+    in_wave: bool,
+}
+
+/// Serves a client until its connection ends.
+pub async fn run(connection: SharedConnection, worker: &Worker) {
+    std::future::poll_fn(|cx| {
+        connection.borrow().session.client.set_waker(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
+    let end = std::future::poll_fn(|cx| {
+        if connection.borrow().in_wave {
+            // What called this may be what the requests in the wave lead to.
+            wave::run(worker);
+        }
+        let turn = connection.borrow_mut().poll(cx, worker, &connection);
+        match turn {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Turn::Over(end)) => Poll::Ready(end),
+            Poll::Ready(Turn::Joined { full }) => {
+                if full {
+                    wave::run(worker);
+                }
+                Poll::Pending
+            }
+        }
+    })
+    .await;
+    std::future::poll_fn(|cx| {
+        connection.borrow_mut().leave(cx, worker, &end);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 impl Connection {
@@ -96,17 +149,12 @@ impl Connection {
             soft_limit_since: None,
             counted: 0,
             shrinks: false,
+            in_wave: false,
         }
     }
 
-    /// Serves the client until the connection ends.
-    pub async fn run(&mut self, worker: &Worker) {
-        std::future::poll_fn(|cx| {
-            self.session.client.set_waker(cx.waker());
-            Poll::Ready(())
-        })
-        .await;
-        let end = std::future::poll_fn(|cx| self.poll(cx, worker)).await;
+    /// Gives back what the client held.
+    fn leave(&mut self, cx: &mut Context<'_>, worker: &Worker, end: &End) {
         if let Some(ParkedOn::Keys(blocked)) = self.parked.take() {
             // Nothing is taken for a client that is gone.
             blocked.leave(&worker.server);
@@ -114,41 +162,37 @@ impl Connection {
         worker.server.backlog.change(self.counted, 0);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
-            std::future::poll_fn(|cx| {
-                let _ = self.stream.poll_shutdown(cx);
-                Poll::Ready(())
-            })
-            .await;
+            let _ = self.stream.poll_shutdown(cx);
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<End> {
+    fn poll(&mut self, cx: &mut Context<'_>, worker: &Worker, me: &SharedConnection) -> Poll<Turn> {
         let mut turn_bytes = 0;
         loop {
             if self.session.client.is_killed() {
-                return Poll::Ready(End::Closed);
+                return Poll::Ready(Turn::Over(End::Closed));
             }
             // Out first: room for replies decides whether more may be executed.
             if !self.output.is_empty() {
                 match self.poll_flush(cx, worker) {
                     Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(end)) => return Poll::Ready(end),
+                    Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
                     Poll::Pending => {}
                 }
                 if let Some(end) = self.check_output_limit(worker) {
-                    return Poll::Ready(end);
+                    return Poll::Ready(Turn::Over(end));
                 }
             }
             if self.unflushed {
                 match self.stream.poll_flush(cx) {
                     Poll::Ready(Ok(())) => self.unflushed = false,
-                    Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Turn::Over(End::Gone)),
                     // Called again when the socket takes more.
                     Poll::Pending => {}
                 }
             }
             if self.output.is_empty() && (self.finishing || self.input_ended && !self.has_input()) {
-                return self.stream.poll_flush(cx).map(|_| End::Closed);
+                return self.stream.poll_flush(cx).map(|_| Turn::Over(End::Closed));
             }
             if turn_bytes >= BYTES_PER_TURN {
                 // Not simply woken: then the sockets of others would be looked at after sixty such turns only.
@@ -177,7 +221,7 @@ impl Connection {
             if self.parked.is_some() && self.input_ended {
                 // As in Redis, who leaves while a command waits is gone with it, and gives its place free.
                 worker.server.gates.forget(cx.waker());
-                return Poll::Ready(End::Gone);
+                return Poll::Ready(Turn::Over(End::Gone));
             }
             if self.finishing || self.input_ended {
                 return Poll::Pending;
@@ -190,9 +234,10 @@ impl Connection {
                 }
                 return Poll::Pending;
             }
-            match self.poll_fill(cx, worker) {
-                Poll::Ready(Ok(count)) => turn_bytes += count,
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
+            match self.poll_fill(cx, worker, me) {
+                Poll::Ready(Ok(Filled::Bytes(count))) => turn_bytes += count,
+                Poll::Ready(Ok(Filled::Joined { full })) => return Poll::Ready(Turn::Joined { full }),
+                Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -249,23 +294,22 @@ impl Connection {
         false
     }
 
-    fn limits(&self, worker: &Worker) -> Limits {
-        Limits {
-            bulk_len_max: worker.server.hot.proto_max_bulk_len.load(Relaxed),
-            unauthenticated: self.session.needs_auth(),
-        }
-    }
-
-    /// Reads what is there. With nothing left over, it is executed right where it was read.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<usize, End>> {
-        let mut scratch = worker.scratch.borrow_mut();
-        let scratch = &mut *scratch;
-        let count = match self.stream.poll_read(cx, &mut scratch.input) {
+    /// Reads what is there. With nothing left over, it is executed right where it was read, with the wave or alone.
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        me: &SharedConnection,
+    ) -> Poll<Result<Filled, End>> {
+        let mut guard = worker.scratch.borrow_mut();
+        let scratch = &mut *guard;
+        let from = scratch.wave.used();
+        let count = match self.stream.poll_read(cx, &mut scratch.input[from..from + READ_BYTES]) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Gone)),
             Poll::Ready(Ok(0)) => {
                 self.input_ended = true;
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Ok(Filled::Bytes(0)));
             }
             Poll::Ready(Ok(count)) => count,
         };
@@ -275,15 +319,26 @@ impl Connection {
         let client = &self.session.client;
         client.net_input.store(client.net_input.load(Relaxed) + count as u64, Relaxed);
 
+        let to = from + count;
         if self.has_input() || !self.may_execute(worker) {
-            return Poll::Ready(self.keep(&scratch.input[..count], worker).map(|()| count));
+            return Poll::Ready(self.keep(&scratch.input[from..to], worker).map(|()| Filled::Bytes(count)));
         }
+        if let Joined::Yes { full } = self.join(cx, worker, scratch, count, me) {
+            return Poll::Ready(Ok(Filled::Joined { full }));
+        }
+        if from > 0 {
+            // Who came first is served first.
+            drop(guard);
+            wave::run(worker);
+            guard = worker.scratch.borrow_mut();
+        }
+        let scratch = &mut *guard;
         let mut buffer = std::mem::take(&mut scratch.input);
-        let done = self.execute(cx, worker, scratch, &mut buffer[..count], 0);
-        let left = if self.finishing { &[][..] } else { &buffer[done..count] };
+        let done = self.execute(cx, worker, scratch, &mut buffer[..to], from);
+        let left = if self.finishing { &[][..] } else { &buffer[done..to] };
         let kept = if left.is_empty() { Ok(()) } else { self.keep(left, worker) };
         scratch.input = buffer;
-        Poll::Ready(kept.map(|()| count))
+        Poll::Ready(kept.map(|()| Filled::Bytes(count)))
     }
 
     /// Keeps bytes that can't be executed yet.
@@ -318,162 +373,6 @@ impl Connection {
         }
         let missing = self.decoder.needed().map_or(usize::MAX, |needed| self.executed + needed - len);
         self.input.reserve_exact(count.max((len / 4).min(missing)));
-    }
-
-    /// Executes what was kept, or some of it. Returns how many bytes; `None` if it led nowhere.
-    fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Option<usize> {
-        let mut scratch = worker.scratch.borrow_mut();
-        let mut buffer = std::mem::take(&mut self.input);
-        let start = self.executed;
-        let done = self.execute(cx, worker, &mut scratch, &mut buffer, start);
-        let left = buffer.len() - done;
-        if buffer.capacity() > SMALL_BUFFER && left < buffer.capacity() / 8 {
-            // A long request is over: its buffer isn't kept for the beginning of the next one.
-            buffer = buffer[done..].to_vec();
-            self.executed = 0;
-        } else if left == 0 {
-            buffer = Vec::new();
-            self.executed = 0;
-        } else {
-            self.executed = done;
-        }
-        self.input = buffer;
-        (done > start || self.parked.is_some()).then_some(done - start)
-    }
-
-    /// Executes the requests in `buffer[start..]`, batch by batch, and sends the replies. Returns where it stopped.
-    fn execute(
-        &mut self,
-        cx: &mut Context<'_>,
-        worker: &Worker,
-        scratch: &mut Scratch,
-        buffer: &mut [u8],
-        start: usize,
-    ) -> usize {
-        let server = &*worker.server;
-        let stats = worker.stats();
-        let mut at = start;
-        let mut commands = 0;
-        let mut last_command = u32::MAX;
-        let mut now = server.now();
-        let room = Self::output_max(worker).saturating_sub(self.output.len());
-        for _ in 0..BATCHES_PER_TURN {
-            let Scratch { output, batch, effects, large_values, .. } = scratch;
-            let limits = self.limits(worker);
-            let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };
-            let (end, error) = batch.decode(&mut self.decoder, buffer, at, limits, &server.commands, ahead);
-            batch.prefetch_entries(ahead);
-            batch.prefetch_objects(ahead);
-            if *large_values {
-                batch.prefetch_values(ahead);
-            }
-            let output_before = output.len();
-            let access_clock = Server::access_clock(now);
-            let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
-            for index in 0..batch.len() {
-                let Some(request) = batch.request(index) else { break };
-                let command = request.command.map(|id| &server.commands.all()[id as usize]);
-                let args = batch.args(request, buffer);
-                match unit.execute(&mut self.session, command, args, batch.known(request), output) {
-                    Outcome::Done(lsn) => self.gate = self.gate.max(lsn),
-                    Outcome::Parked(ParkedOn::Keys(blocked)) => {
-                        // It waits elsewhere; those behind it are decoded again when it is answered.
-                        self.parked = Some(ParkedOn::Keys(blocked));
-                        at = request.end;
-                        commands += 1;
-                        last_command = request.command.unwrap_or(last_command);
-                        self.decoder = Decoder::default();
-                        batch.put_back(buffer, at);
-                        break;
-                    }
-                    Outcome::Parked(on) => {
-                        self.parked = Some(on);
-                        // It and those behind it are decoded again when it can run.
-                        self.decoder = Decoder::default();
-                        batch.put_back(buffer, at);
-                        break;
-                    }
-                }
-                at = request.end;
-                commands += 1;
-                last_command = request.command.unwrap_or(last_command);
-                if self.session.closing {
-                    self.finishing = true;
-                    break;
-                }
-            }
-            now = unit.now;
-            // What one batch moved is the best guess for the next one.
-            *large_values = batch.len() > 1 && (output.len() - output_before) / batch.len() > LARGE_REPLY;
-            if self.parked.is_some() || self.finishing {
-                break;
-            }
-            at = end;
-            if let Some(error) = error {
-                let line = error.line();
-                server.shared.count_error(&line);
-                if self.session.reply_mode == ReplyMode::On {
-                    Reply::new(output, self.session.protocol).error_line(&line);
-                }
-                self.finishing = true;
-                break;
-            }
-            if batch.is_empty() || output.len() >= room {
-                break;
-            }
-        }
-        scratch.trim();
-        stats.batches.add(1);
-        stats.requests.add(commands);
-        worker.publish_memory();
-        self.publish(worker, now, commands, last_command);
-        self.shrinks = at > start && scratch.output.len() <= at - start;
-        self.send(cx, worker, scratch);
-        at
-    }
-
-    /// Lets others see what this client did.
-    fn publish(&self, worker: &Worker, now: i64, commands: u64, last_command: u32) {
-        let client = &self.session.client;
-        client.last_active.store(now, Relaxed);
-        client.commands.store(client.commands.load(Relaxed) + commands, Relaxed);
-        // A container is no command that ran: dispatch has noted which of its subcommands was.
-        let commands = worker.server.commands.all();
-        if commands.get(last_command as usize).is_some_and(|command| command.subcommand_ids.is_empty()) {
-            client.last_command.store(last_command, Relaxed);
-        }
-        self.publish_input();
-    }
-
-    fn publish_input(&self) {
-        let client = &self.session.client;
-        client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);
-        client.input_capacity.store(self.input.capacity() as u64, Relaxed);
-    }
-
-    /// Sends the batch's replies: at once if they may leave and the socket takes them, else they are kept.
-    fn send(&mut self, cx: &mut Context<'_>, worker: &Worker, scratch: &mut Scratch) {
-        if scratch.output.is_empty() {
-            return;
-        }
-        let at_once = self.output.is_empty() && worker.server.commit.may_leave(self.gate);
-        if at_once && !scratch.output.has_shared() {
-            match self.stream.poll_write(cx, &scratch.output.bytes) {
-                Poll::Ready(Ok(count)) if count > 0 => {
-                    self.count_output(worker, count);
-                    if count == scratch.output.bytes.len() {
-                        scratch.reset_output();
-                        return;
-                    }
-                    scratch.output.consume(count);
-                }
-                // A broken connection shows again when the rest is flushed.
-                Poll::Ready(_) | Poll::Pending => {}
-            }
-        }
-        self.output.append(&mut scratch.output);
-        scratch.reset_output();
-        self.session.client.output_bytes.store(self.output.len() as u64, Relaxed);
     }
 
     fn count_output(&mut self, worker: &Worker, count: usize) {

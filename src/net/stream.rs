@@ -61,6 +61,36 @@ impl Stream {
         }
     }
 
+    /// Whether what is written goes to the socket as it is.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        !self.is_buffered()
+    }
+
+    /// Writes what a plain socket takes at once, which may be nothing: nobody is called when it takes more.
+    #[inline]
+    pub fn try_write(&self, buffer: &[u8]) -> usize {
+        let taken = match self {
+            Self::Tcp(stream) => stream.try_write(buffer),
+            Self::Unix(stream) => stream.try_write(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Ok(0),
+        };
+        // A broken connection shows again when the rest is written.
+        taken.unwrap_or(0)
+    }
+
+    /// Whether there may be more to read at once; if not, the task is called when there is.
+    #[inline]
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
+        }
+    }
+
     /// Whether bytes that were written may still be held here, so that [`Stream::poll_flush`] must be called until it is
     /// ready.
     #[inline]

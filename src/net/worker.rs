@@ -4,7 +4,8 @@
 
 use crate::keyspace::EffectBuffer;
 use crate::net::batch::Batch;
-use crate::net::connection::Connection;
+use crate::net::connection::wave::{self, Wave};
+use crate::net::connection::{self, Connection};
 use crate::net::stream::Stream;
 use crate::resp::Output;
 use crate::session::Session;
@@ -58,6 +59,7 @@ pub struct Scratch {
     pub effects: EffectBuffer,
     /// Whether the last batch moved values that stand outside of their entries.
     pub large_values: bool,
+    pub wave: Wave,
 }
 
 /// What the event loop keeps for a socket.
@@ -120,11 +122,12 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         server,
         task_bytes: Cell::new(0),
         scratch: RefCell::new(Scratch {
-            input: vec![0; READ_BYTES].into_boxed_slice(),
+            input: vec![0; wave::INPUT_BYTES + READ_BYTES].into_boxed_slice(),
             output: Output::default(),
             batch: Batch::default(),
             effects: EffectBuffer::default(),
             large_values: false,
+            wave: Wave::default(),
         }),
     });
     runtime.block_on(async {
@@ -132,6 +135,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         tokio::task::spawn_local(async move { gate.commit.run_lane(index).await });
         let rounds = Arc::clone(&worker.server);
         tokio::task::spawn_local(async move { rounds.rounds.take_part(index).await });
+        tokio::task::spawn_local(wave::run_waves(Rc::clone(&worker)));
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             let before = held_bytes();
@@ -168,11 +172,11 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let client = Arc::new(client);
     server.clients.add(Arc::clone(&client));
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
-    let mut connection = Box::new(Connection::new(stream, session));
+    let connection = Rc::new(RefCell::new(Connection::new(stream, session)));
     // Measured, since much of it belongs to others; but for the socket's place in the event loop, made above.
     let bytes = held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
     client.connection_bytes.store(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
-    connection.run(&worker).await;
+    connection::run(connection, &worker).await;
     server.commit.forget(worker.index, id);
     server.clients.remove(id);
     worker.stats().connections.fetch_sub(1, Ordering::Relaxed);

@@ -48,6 +48,14 @@ impl Output {
         }
     }
 
+    /// Takes what was written from byte `at` on, large values included. There are none before it.
+    pub fn split_off(&mut self, at: usize) -> Output {
+        let mut rest = Output { bytes: self.bytes.split_off(at), ..Output::default() };
+        rest.shared = self.shared.drain(..).map(|(place, value)| (place - at, value)).collect();
+        rest.shared_len = std::mem::take(&mut self.shared_len);
+        rest
+    }
+
     /// Appends a value without copying it.
     pub fn push_shared(&mut self, value: Bytes) {
         self.shared_len += value.len();

@@ -12,3 +12,4 @@ mod network;
 mod observability_port;
 mod protocol;
 mod start_and_stop;
+mod waves;

@@ -1,0 +1,252 @@
+//! A wave: what all clients that were ready at the same time had sent, executed side by side.
+//!
+//! A client that sends one small request at a time costs three trips: the kernel's receiving, our executing, the
+//! kernel's sending. Made in turn for each client, each trip begins with the other two's code and data in the caches,
+//! and waits alone for its key's cache misses. So sockets are read first, one after the other, their requests decoded
+//! into one batch and their keys' memory fetched; when no further socket is ready, or the batch is full, all of them
+//! are executed in the order in which they came, and then all replies are sent. Larger reads make batches of their own.
+
+use super::execute::Progress;
+use super::{Connection, LARGE_REPLY};
+use crate::command::dispatch::Unit;
+use crate::net::batch::{Ahead, Batch, REQUESTS_MAX};
+use crate::net::worker::{Scratch, Worker};
+use crate::resp::Output;
+use crate::state::Server;
+use dunlin_structures::cycles::Stopwatch;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, Waker};
+
+/// What was read at once of a client that may share a batch.
+const READ_MAX: usize = 2048;
+/// When a wave holds so many bytes it is full.
+const BYTES_MAX: usize = 16 * 1024;
+/// What a wave, its last member included, takes of the read buffer at most.
+pub const INPUT_BYTES: usize = BYTES_MAX + READ_MAX;
+/// When replies of this length have come together, they are sent before more is executed.
+const REPLIES_MAX: usize = 64 * 1024;
+
+/// A connection as it is shared by its task and the wave.
+pub type SharedConnection = Rc<RefCell<Connection>>;
+
+/// The clients that wait for the wave to run.
+#[derive(Default)]
+pub struct Wave {
+    members: Vec<Member>,
+    /// So many bytes of the read buffer are taken.
+    used: usize,
+    /// Where the members' keys are looked for ahead.
+    db: u16,
+    /// Calls the task that runs the wave when nothing else is ready.
+    runner: Option<Waker>,
+}
+
+/// A client's part in a wave.
+struct Member {
+    connection: SharedConnection,
+    /// Where its requests are in the read buffer, and which they are in the batch.
+    input: Range<usize>,
+    requests: Range<usize>,
+    /// Where its replies are in the common output.
+    replies: Range<usize>,
+    /// Its socket may hold more than was read.
+    is_read_on: bool,
+}
+
+impl Wave {
+    /// Where in the read buffer the next client's bytes go.
+    #[inline]
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    fn is_full(&self, batch: &Batch) -> bool {
+        batch.len() >= REQUESTS_MAX || self.used >= BYTES_MAX
+    }
+}
+
+/// Runs a worker's waves, for ever. Woken by a wave's first member, it comes after all whose sockets were ready with it.
+pub async fn run_waves(worker: Rc<Worker>) {
+    std::future::poll_fn(|cx| {
+        worker.scratch.borrow_mut().wave.runner = Some(cx.waker().clone());
+        Poll::Ready(())
+    })
+    .await;
+    std::future::poll_fn(|_| {
+        run(&worker);
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+/// Executes what the members of the wave have sent, and answers them. No member is borrowed meanwhile.
+pub fn run(worker: &Worker) {
+    let mut scratch = worker.scratch.borrow_mut();
+    if scratch.wave.members.is_empty() {
+        return;
+    }
+    let scratch = &mut *scratch;
+    let Scratch { input, output, batch, effects, large_values, wave } = scratch;
+    let (server, stats) = (&*worker.server, worker.stats());
+    batch.prefetch(Ahead { keyspace: &server.keyspace, db: wave.db }, *large_values);
+    let now = server.now();
+    let access_clock = Server::access_clock(now);
+    let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
+    let mut unanswered = 0;
+    let mut reply_bytes = 0;
+    for index in 0..wave.members.len() {
+        let member = &mut wave.members[index];
+        let before = output.bytes.len();
+        let mut connection = member.connection.borrow_mut();
+        connection.execute_in_wave(worker, &mut unit, batch, member, input, output);
+        reply_bytes += output.len() - before;
+        if output.has_shared() {
+            // Large values leave by reference, piece by piece: in the connection's own time.
+            connection.output.append(&mut output.split_off(before));
+        }
+        member.replies = before..output.bytes.len();
+        drop(connection);
+        if output.bytes.len() >= REPLIES_MAX {
+            wave.members[unanswered..=index].iter().for_each(|member| member.answer(worker, output));
+            unanswered = index + 1;
+            output.clear();
+            unit.stopwatch = Stopwatch::start();
+        }
+    }
+    wave.members[unanswered..].iter().for_each(|member| member.answer(worker, output));
+    // What one batch moved is the best guess for the next one.
+    *large_values = batch.len() > 1 && reply_bytes / batch.len() > LARGE_REPLY;
+    stats.batches.add(wave.members.len() as u64);
+    wave.members.clear();
+    wave.used = 0;
+    batch.clear();
+    scratch.reset_output();
+    scratch.trim();
+    worker.publish_memory();
+}
+
+impl Member {
+    fn answer(&self, worker: &Worker, output: &Output) {
+        let mut connection = self.connection.borrow_mut();
+        connection.in_wave = false;
+        connection.answer(worker, &output.bytes[self.replies.clone()], self.is_read_on);
+    }
+}
+
+/// What became of bytes that were read.
+pub(super) enum Joined {
+    /// They are executed with the wave, which is full with them or not.
+    Yes { full: bool },
+    /// They are something else than whole, small requests of a client that waits for nothing.
+    No,
+}
+
+impl Connection {
+    /// Makes what was just read, to where the wave ends, a part of the wave.
+    #[inline]
+    pub(super) fn join(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        scratch: &mut Scratch,
+        count: usize,
+        me: &SharedConnection,
+    ) -> Joined {
+        let Scratch { input, batch, wave, .. } = scratch;
+        if count > READ_MAX || !self.stream.is_plain() || !self.output.is_empty() || self.session.needs_auth()
+        {
+            return Joined::No;
+        }
+        if wave.members.is_empty() {
+            batch.clear();
+            wave.db = self.session.db;
+        }
+        let mark = batch.mark();
+        let (from, to) = (wave.used, wave.used + count);
+        let ahead = Ahead { keyspace: &worker.server.keyspace, db: self.session.db };
+        let limits = self.limits(worker);
+        let (end, error) =
+            batch.decode(&mut self.decoder, &mut input[..to], from, limits, &worker.server.commands, ahead);
+        if end < to || error.is_some() {
+            self.decoder = Default::default();
+            batch.cut_back(mark, &mut input[..to]);
+            return Joined::No;
+        }
+        if wave.members.is_empty()
+            && let Some(runner) = &wave.runner
+        {
+            runner.wake_by_ref();
+        }
+        let is_read_on = self.stream.poll_read_ready(cx).is_ready();
+        let connection = Rc::clone(me);
+        let requests = mark.requests()..batch.len();
+        wave.members.push(Member { connection, input: from..to, requests, replies: 0..0, is_read_on });
+        wave.used = to;
+        self.in_wave = true;
+        Joined::Yes { full: wave.is_full(batch) }
+    }
+
+    fn execute_in_wave(
+        &mut self,
+        worker: &Worker,
+        unit: &mut Unit<'_>,
+        batch: &Batch,
+        member: &Member,
+        input: &mut [u8],
+        output: &mut Output,
+    ) {
+        if self.session.client.is_killed() {
+            return;
+        }
+        let Range { start, end } = member.input;
+        let before = output.len();
+        let mut progress = Progress::from(start);
+        self.execute_requests(unit, batch, member.requests.clone(), &mut input[..end], output, &mut progress);
+        if self.parked.is_none() && !self.finishing {
+            // Behind the last request there may be empty lines.
+            progress.at = end;
+        }
+        self.shrinks = progress.at > start && output.len() - before <= progress.at - start;
+        if progress.at < end && !self.finishing && self.keep(&input[progress.at..end], worker).is_err() {
+            self.session.client.kill();
+        }
+        self.publish(worker, unit.now, &progress);
+    }
+
+    /// Sends the replies to what was executed in a wave. Whatever can't be done at once is left to the connection's task.
+    fn answer(&mut self, worker: &Worker, replies: &[u8], is_read_on: bool) {
+        let commit = &worker.server.commit;
+        let mut waits_for_log = false;
+        if !replies.is_empty() {
+            let at_once = self.output.is_empty() && commit.may_leave(self.gate);
+            let sent = if at_once { self.stream.try_write(replies) } else { 0 };
+            if sent > 0 {
+                self.count_output(worker, sent);
+            }
+            if sent < replies.len() {
+                self.output.bytes.extend_from_slice(&replies[sent..]);
+                // The log calls the task then.
+                let client = &self.session.client;
+                waits_for_log = !at_once
+                    && client
+                        .waker()
+                        .is_some_and(|waker| !commit.wait(worker.index, client.id, self.gate, &waker));
+            }
+        }
+        let client = &self.session.client;
+        if !self.output.is_empty() {
+            client.output_bytes.store(self.output.len() as u64, Relaxed);
+        }
+        let is_at_rest = (self.output.is_empty() || waits_for_log)
+            && !self.has_input()
+            && !self.finishing
+            && self.parked.is_none()
+            && !client.is_killed();
+        if is_read_on || !is_at_rest {
+            client.wake();
+        }
+    }
+}
