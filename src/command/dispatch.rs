@@ -122,22 +122,28 @@ impl Unit<'_> {
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
         let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
-        let keys = Keys::new(
-            &server.keyspace,
-            locked,
-            known,
-            session.db,
-            self.now,
-            access,
-            args,
-            self.effects,
-            &*server.listener,
-        );
         let (result, parked, lsn) = {
-            let reply = Reply::new(out, session.protocol);
-            let blocking = blocking::allowed(session);
-            let mut cx =
-                Context { server, session, keys, reply, command, stats: self.stats, parked: None, blocking };
+            // Made in its place: what is made before has to be copied there.
+            let mut cx = Context {
+                keys: Keys::new(
+                    &server.keyspace,
+                    locked,
+                    known,
+                    session.db,
+                    self.now,
+                    access,
+                    args,
+                    self.effects,
+                    &*server.listener,
+                ),
+                reply: Reply::new(out, session.protocol),
+                blocking: blocking::allowed(session),
+                server,
+                session,
+                command,
+                stats: self.stats,
+                parked: None,
+            };
             let result = handler(&mut cx, &mut args);
             let finished = cx.keys.finish();
             count_keys(self.stats, &finished);

@@ -256,10 +256,15 @@ impl NameIndex {
 /// The first eight bytes with letters folded to lower case; other bytes keep their identity.
 #[inline]
 fn head(name: &[u8]) -> u64 {
-    let mut bytes = [0u8; 8];
-    let len = name.len().min(8);
-    bytes[..len].copy_from_slice(&name[..len]);
-    let word = u64::from_le_bytes(bytes);
+    let word = match (name.first_chunk::<8>(), name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (Some(bytes), ..) => u64::from_le_bytes(*bytes),
+        // Two reads that may overlap: no copy of unknown length, which would be a call.
+        (None, Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (name.len() - 4));
+            u64::from(u32::from_le_bytes(*first)) | last
+        }
+        _ => name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    };
     // A byte is an upper-case letter if adding 0x3f sets its top bit (>= 'A') and adding 0x25 doesn't (<= 'Z').
     let low = word & 0x7f7f_7f7f_7f7f_7f7f;
     let from_a = low + 0x3f3f_3f3f_3f3f_3f3f;

@@ -15,7 +15,7 @@ const SAMPLE_TRIES: usize = 1000;
 
 /// One shard: its part of each logical database.
 pub struct Shard {
-    dbs: Box<[ShardDb]>,
+    pub(super) dbs: Box<[ShardDb]>,
     /// The LSN behind the last effect on any key here: what a reader must not be told before it is durable.
     pub last_lsn: Lsn,
     /// Keys that expired here and were deleted, by access or by the clock.
@@ -72,12 +72,7 @@ impl Shard {
         &mut self.dbs[db as usize]
     }
 
-    /// The part of a database, and who waits in this shard.
     #[inline]
-    pub(super) fn db_and_waiters(&mut self, db: u16) -> (&mut ShardDb, &Waiters) {
-        (&mut self.dbs[db as usize], &self.waiters)
-    }
-
     pub fn db_ref(&self, db: u16) -> &ShardDb {
         &self.dbs[db as usize]
     }

@@ -21,9 +21,9 @@ pub const SLOT_COUNT: u16 = 16_384;
 pub fn crc16(bytes: &[u8]) -> u16 {
     // Leading zero bytes don't change a checksum that starts at 0, so the odd bytes go first, as a short word.
     let odd = bytes.len() % 8;
-    let (mut rest, words) = match bytes.first_chunk::<8>() {
-        Some(first) if odd > 0 => (u64::from_be_bytes(*first) >> (64 - 8 * odd), &bytes[odd..]),
-        Some(_) => (0, bytes),
+    let (mut rest, words) = match bytes.split_first_chunk::<8>() {
+        Some((first, _)) if odd > 0 => (u64::from_be_bytes(*first) >> (64 - 8 * odd), &bytes[odd..]),
+        Some((first, words)) => (u64::from_be_bytes(*first), words),
         None => return finish(short_word(bytes)),
     };
     for word in words.as_chunks::<8>().0 {

@@ -87,7 +87,7 @@ fn decrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn add(cx: &mut Context<'_>, key: &[u8], increment: i64) -> CommandResult {
     let mut slot = cx.keys.write(key);
     let before = slot.string()?.map(integer).transpose()?;
-    let after = before.unwrap_or(0).checked_add(increment).ok_or(CommandError::Overflow)?;
+    let Some(after) = before.unwrap_or(0).checked_add(increment) else { return Err(CommandError::Overflow) };
     let value = StringValue::Int(after);
     if before.is_some() {
         slot.update(as_requested("incrby"), |entry| entry.set_string(value));

@@ -197,9 +197,7 @@ impl KeySlot<'_, '_> {
         let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
-        count.one_less();
-        reindex(expires, position, entry.expire_at(), None, out);
-        reindex(element_expires, position, entry.next_due(), None, out);
+        Indexes { count, expires, element_expires }.forget(&entry, position);
         out.changed(waiters, position, key, change);
         Some(entry)
     }
@@ -238,10 +236,23 @@ impl Announcer<'_, '_> {
 }
 
 /// What is kept in step with the entries of a database.
-struct Indexes<'k> {
-    count: &'k mut KeyCount,
-    expires: &'k mut ExpiryIndex,
-    element_expires: &'k mut ExpiryIndex,
+pub(super) struct Indexes<'k> {
+    pub(super) count: &'k mut KeyCount,
+    pub(super) expires: &'k mut ExpiryIndex,
+    pub(super) element_expires: &'k mut ExpiryIndex,
+}
+
+impl Indexes<'_> {
+    /// The entry that stood there is no longer stored.
+    pub(super) fn forget(self, entry: &Entry, position: Position) {
+        self.count.one_less();
+        if let Some(at) = entry.expire_at() {
+            self.expires.remove(at, position);
+        }
+        if let Some(at) = entry.next_due() {
+            self.element_expires.remove(at, position);
+        }
+    }
 }
 
 #[inline]
@@ -260,8 +271,7 @@ fn edit_stored<R>(
     reindex(indexes.element_expires, announcer.position, due, entry.next_due(), announcer.out);
     if is_empty {
         let entry = entry.remove();
-        indexes.count.one_less();
-        reindex(indexes.expires, announcer.position, entry.expire_at(), None, announcer.out);
+        indexes.forget(&entry, announcer.position);
         announcer.out.reclaimer.discard(entry);
     } else {
         entry.set_clock(clock);

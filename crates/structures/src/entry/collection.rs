@@ -131,9 +131,12 @@ impl Entry {
         }
     }
 
-    /// When the first element of a collection expires, if elements of it do. O(1).
+    /// When the first element of a collection expires, if elements of it do, as only fields of hashes can. O(1).
     #[inline]
     pub fn next_due(&self) -> Option<i64> {
+        if self.kind() != Kind::Hash {
+            return None;
+        }
         match self.value() {
             ValueRef::Boxed(payload) => payload.next_due(),
             ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) | ValueRef::Packed(_) => None,
