@@ -256,14 +256,17 @@ impl NameIndex {
 /// The first eight bytes with letters folded to lower case; other bytes keep their identity.
 #[inline]
 fn head(name: &[u8]) -> u64 {
-    let word = match (name.first_chunk::<8>(), name.first_chunk::<4>(), name.last_chunk::<4>()) {
-        (Some(bytes), ..) => u64::from_le_bytes(*bytes),
-        // Two reads that may overlap: no copy of unknown length, which would be a call.
-        (None, Some(first), Some(last)) => {
-            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (name.len() - 4));
-            u64::from(u32::from_le_bytes(*first)) | last
-        }
-        _ => name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    // Reads that may overlap: no copy of unknown length, which would be a call.
+    let word = if let Some(bytes) = name.first_chunk::<8>() {
+        u64::from_le_bytes(*bytes)
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        let last = u64::from(u32::from_le_bytes(*last)) << (8 * (name.len() - 4));
+        u64::from(u32::from_le_bytes(*first)) | last
+    } else if let [first, .., last] = *name {
+        let middle = name.len() / 2;
+        u64::from(first) | u64::from(name[middle]) << (8 * middle) | u64::from(last) << (8 * (name.len() - 1))
+    } else {
+        name.first().map_or(0, |&only| u64::from(only))
     };
     // A byte is an upper-case letter if adding 0x3f sets its top bit (>= 'A') and adding 0x25 doesn't (<= 'Z').
     let low = word & 0x7f7f_7f7f_7f7f_7f7f;

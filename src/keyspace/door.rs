@@ -8,15 +8,15 @@
 
 mod slot;
 
-use slot::{Indexes, reindex};
 pub use slot::{Announcer, KeySlot};
+use slot::{Indexes, reindex};
 
 use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position};
-use crate::keyspace::shard::{Shard, ShardDb};
+use crate::keyspace::shard::{Shard, ShardDb, table_in};
 use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
@@ -362,10 +362,8 @@ impl<'a> Keys<'a> {
             is_gone(shard, position, key, *now, (false, usize::MAX), out);
         }
         let Shard { dbs, waiters, expired, .. } = shard;
-        let db = &mut dbs[out.db as usize];
-        db.table_mut(position);
-        let ShardDb { tables, count, expires, element_expires } = db;
-        let place = match tables[position.table()].entry(position.hash, key) {
+        let ShardDb { tables, count, expires, element_expires } = &mut dbs[out.db as usize];
+        let place = match table_in(tables, position).entry(position.hash, key) {
             Place::Occupied(entry) if entry.expire_at().is_some_and(|at| at < *now) => {
                 *expired += 1;
                 let indexes = Indexes { count, expires, element_expires };
@@ -566,10 +564,18 @@ impl Outbox<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn changed(&mut self, waiters: &Waiters, position: Position, key: &[u8], change: Change<'_>) {
         self.written |= 1 << position.shard();
         self.changes += 1;
+        if self.effects.wanted || self.wanted_events != 0 || !waiters.is_empty() {
+            self.tell(waiters, key, change);
+        }
+    }
+
+    /// Says a change to whoever wants to know.
+    #[inline(never)]
+    fn tell(&mut self, waiters: &Waiters, key: &[u8], change: Change<'_>) {
         self.effect(change.effect);
         if !change.event.is_empty() {
             self.event(change.class, change.event, key);

@@ -121,15 +121,6 @@ impl ShardDb {
         self.tables.get(position.table())
     }
 
-    /// The table for a key that is about to be stored.
-    #[inline]
-    pub(super) fn table_mut(&mut self, position: Position) -> &mut Table<Entry> {
-        if self.tables.is_empty() {
-            self.tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
-        }
-        &mut self.tables[position.table()]
-    }
-
     /// Puts what `make` makes of each entry into its place: under the same key, with the same time to live.
     pub fn replace_all(&mut self, mut make: impl FnMut(&Entry) -> Entry) {
         for table in &mut self.tables {
@@ -194,6 +185,15 @@ impl ShardDb {
     pub fn take(&mut self) -> ShardDb {
         std::mem::take(self)
     }
+}
+
+/// The table for a key that is about to be stored. The first one in a part of a database makes its tables.
+#[inline]
+pub(super) fn table_in(tables: &mut Box<[Table<Entry>]>, position: Position) -> &mut Table<Entry> {
+    if tables.is_empty() {
+        *tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
+    }
+    &mut tables[position.table()]
 }
 
 /// The key of an index's first record, if that is due at `now`. `time_of` is what the index keeps of an entry.

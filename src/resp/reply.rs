@@ -105,18 +105,7 @@ impl<'a> Reply<'a> {
     /// An integer in the shape of a bulk string.
     #[inline]
     pub fn bulk_integer(&mut self, value: i64) {
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(value).as_bytes();
-        // Put together on the stack and copied once: lists of integers are mostly this.
-        let (mut line, len) = ([0; 32], digits.len());
-        line[..5].copy_from_slice(&[b'$', b'0' + (len / 10) as u8, b'0' + (len % 10) as u8, b'\r', b'\n']);
-        let end = 5 + len + 2;
-        line[5..5 + len].copy_from_slice(digits);
-        line[5 + len..end].copy_from_slice(b"\r\n");
-        if len < 10 {
-            line[1] = b'$';
-        }
-        self.out.bytes.extend_from_slice(&line[usize::from(len < 10)..end]);
+        push_bulk_integer(&mut self.out.bytes, value);
     }
 
     /// Nothing there: `$-1` in RESP2, `_` in RESP3.
@@ -284,16 +273,98 @@ pub fn push_header(out: &mut Vec<u8>, kind: u8, value: i64) {
     match value {
         0..=9 => out.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']),
         10..=99 => {
-            let value = value as u8;
-            out.extend_from_slice(&[kind, b'0' + value / 10, b'0' + value % 10, b'\r', b'\n']);
+            let [tens, ones] = PAIRS[value as usize];
+            out.extend_from_slice(&[kind, tens, ones, b'\r', b'\n']);
         }
-        _ => {
-            let mut digits = itoa::Buffer::new();
-            let digits = digits.format(value).as_bytes();
-            out.push(kind);
-            out.extend_from_slice(digits);
-            out.extend_from_slice(b"\r\n");
+        _ => push_long_header(out, kind, value),
+    }
+}
+
+#[inline(never)]
+fn push_long_header(out: &mut Vec<u8>, kind: u8, value: i64) {
+    let mut line = Line::of(value);
+    line.put(kind);
+    line.push_to(out);
+}
+
+/// An integer in the shape of a bulk string.
+#[inline]
+pub fn push_bulk_integer(out: &mut Vec<u8>, value: i64) {
+    let mut line = Line::of(value);
+    let len = Line::END - line.start;
+    line.put(b'\n');
+    line.put(b'\r');
+    if len < 10 {
+        line.put(b'0' + len as u8);
+    } else {
+        line.put_pair(PAIRS[len]);
+    }
+    line.put(b'$');
+    line.push_to(out);
+}
+
+/// The digits of the numbers below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
+/// A line that ends with a number and CRLF, written from its end to its start. It leaves with one copy of a fixed length,
+/// which costs less than one of its own length.
+struct Line {
+    bytes: [u8; Line::END + 2 + Line::COPIED],
+    start: usize,
+}
+
+impl Line {
+    /// Where the digits end: the longest number has 20, and five bytes stand before it.
+    const END: usize = 26;
+    /// Digits, what stands before them and CRLF have no more bytes.
+    const COPIED: usize = 32;
+
+    #[inline(always)]
+    fn of(value: i64) -> Self {
+        let mut line = Self { bytes: [0; Self::END + 2 + Self::COPIED], start: Self::END };
+        (line.bytes[Self::END], line.bytes[Self::END + 1]) = (b'\r', b'\n');
+        let mut rest = value.unsigned_abs();
+        while rest >= 100 {
+            line.put_pair(PAIRS[(rest % 100) as usize]);
+            rest /= 100;
         }
+        if rest >= 10 {
+            line.put_pair(PAIRS[rest as usize]);
+        } else {
+            line.put(b'0' + rest as u8);
+        }
+        if value < 0 {
+            line.put(b'-');
+        }
+        line
+    }
+
+    #[inline(always)]
+    fn put(&mut self, byte: u8) {
+        self.start -= 1;
+        self.bytes[self.start] = byte;
+    }
+
+    #[inline(always)]
+    fn put_pair(&mut self, [tens, ones]: [u8; 2]) {
+        self.put(ones);
+        self.put(tens);
+    }
+
+    #[inline(always)]
+    fn push_to(&self, out: &mut Vec<u8>) {
+        let len = out.len() + Self::END + 2 - self.start;
+        if let Some(copied) = self.bytes[self.start..].first_chunk::<{ Self::COPIED }>() {
+            out.extend_from_slice(copied);
+        }
+        out.truncate(len);
     }
 }
 
@@ -321,7 +392,11 @@ mod tests {
     fn every_type_in_both_protocols() {
         use Protocol::{Resp2, Resp3};
         check(Resp2, |r| r.bulk(b"abc"), "$3\r\nabc\r\n");
-        check(Resp2, |r| r.integer(-123), ":-123\r\n");
+        for number in [0, 9, 10, 99, 100, 101, 12_345, -1, -10, -123, i64::MAX, i64::MIN] {
+            let len = number.to_string().len();
+            check(Resp2, |r| r.integer(number), &format!(":{number}\r\n"));
+            check(Resp2, |r| r.bulk_integer(number), &format!("${len}\r\n{number}\r\n"));
+        }
         check(Resp2, |r| r.bulk_integer(-1), "$2\r\n-1\r\n");
         check(Resp2, |r| r.bulk_integer(123_456_789), "$9\r\n123456789\r\n");
         check(Resp2, |r| r.bulk_integer(1_234_567_890), "$10\r\n1234567890\r\n");

@@ -147,11 +147,33 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
+        self.edit_or_make::<R, true>(make, edit, announce)
+    }
+
+    /// As [`KeySlot::edit`], for what takes no element away: nobody asks then whether any is left.
+    #[inline]
+    pub fn add<R>(
+        self,
+        make: impl FnOnce(&[u8]) -> Entry,
+        edit: impl FnOnce(&mut Entry) -> R,
+        announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+    ) -> R {
+        self.edit_or_make::<R, false>(make, edit, announce)
+    }
+
+    #[inline]
+    fn edit_or_make<R, const TAKES: bool>(
+        self,
+        make: impl FnOnce(&[u8]) -> Entry,
+        edit: impl FnOnce(&mut Entry) -> R,
+        announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+    ) -> R {
         let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(entry) => {
                 let indexes = Indexes { count, expires, element_expires };
-                edit_stored(entry, indexes, Announcer { waiters, position, key, out }, clock, edit, announce)
+                let announcer = Announcer { waiters, position, key, out };
+                edit_stored::<R, TAKES>(entry, indexes, announcer, clock, edit, announce)
             }
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
@@ -179,7 +201,8 @@ impl KeySlot<'_, '_> {
         let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let indexes = Indexes { count, expires, element_expires };
-        Some(edit_stored(entry, indexes, Announcer { waiters, position, key, out }, clock, edit, announce))
+        let announcer = Announcer { waiters, position, key, out };
+        Some(edit_stored::<R, true>(entry, indexes, announcer, clock, edit, announce))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -256,7 +279,7 @@ impl Indexes<'_> {
 }
 
 #[inline]
-fn edit_stored<R>(
+fn edit_stored<R, const TAKES: bool>(
     mut entry: table::Occupied<'_, Entry>,
     indexes: Indexes<'_>,
     mut announcer: Announcer<'_, '_>,
@@ -267,7 +290,8 @@ fn edit_stored<R>(
     let (before, due) = (entry.expire_at(), entry.next_due());
     let result = edit(&mut entry);
     debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
-    let is_empty = entry.is_empty_collection();
+    debug_assert!(TAKES || !entry.is_empty_collection());
+    let is_empty = TAKES && entry.is_empty_collection();
     reindex(indexes.element_expires, announcer.position, due, entry.next_due(), announcer.out);
     if is_empty {
         let entry = entry.remove();

@@ -310,6 +310,38 @@ impl Entry {
         Self::create(key, self.kind(), value, expire_at, self.clock())
     }
 
+    /// Moves the entry to a block of another size: all that stands before `range` of the value as it is, what stands behind
+    /// it behind `added` bytes instead.
+    ///
+    /// # Safety
+    ///
+    /// `old` is the entry's shape, with the value's bytes in the entry; `new` has another length of them and is else the
+    /// same, and that length is what the old one becomes when `added` bytes take the place of `range`, which is inside the
+    /// value. The caller writes those bytes before the entry is used.
+    #[inline]
+    pub(super) unsafe fn move_around(
+        &mut self,
+        old: Shape,
+        new: Shape,
+        range: std::ops::Range<usize>,
+        added: usize,
+    ) {
+        let layout = block_layout(new);
+        let (offset, tail) = (old.value_offset(), old.value_len - range.end);
+        // SAFETY: header, expiry, key and value stand at the same offsets in either shape, and all that is copied lies
+        // inside the block of its shape, says the caller. The two blocks are different. The old one was allocated with a
+        // layout of its class, and nothing in it is used afterwards.
+        unsafe {
+            let Some(block) = NonNull::new(alloc(layout)) else { handle_alloc_error(layout) };
+            block.copy_from_nonoverlapping(self.block, offset + range.start);
+            let from = self.block.add(offset + range.end);
+            block.add(offset + range.start + added).copy_from_nonoverlapping(from, tail);
+            dealloc(self.block.as_ptr(), block_layout(old));
+            self.block = block;
+        }
+        self.set_header(self.header().with_inline_len(new.value_len));
+    }
+
     #[inline(always)]
     pub(super) fn expiry_pointer(&mut self) -> NonNull<i64> {
         // SAFETY: every block is larger than its header.

@@ -98,7 +98,7 @@ impl TimedPack {
         let from = match found {
             Some(triple) => {
                 let (start, end) = (triple.value.start, triple.time.end);
-                self.block.splice_bytes(start..end, &[]);
+                self.block.splice_bytes(start..end, []);
                 start
             }
             None => {

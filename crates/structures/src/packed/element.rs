@@ -95,6 +95,16 @@ impl<'a> Encoded<'a> {
         Self::new(Item::of(text))
     }
 
+    /// Whether `bytes`, which begin with an element, begin with this one: elements with one text have one form.
+    #[inline]
+    pub(super) fn begins(&self, bytes: &[u8]) -> bool {
+        let head_len = usize::from(self.head_len);
+        // Nearly all others differ in their first byte, which tells kind and length of a short text.
+        bytes.first() == Some(&self.head[0])
+            && (head_len == 1 || bytes.get(..head_len) == Some(&self.head[..head_len]))
+            && bytes.get(head_len..head_len + self.text.len()) == Some(self.text)
+    }
+
     /// Its bytes, in three parts.
     #[inline]
     pub fn parts(&self) -> [&[u8]; 3] {
@@ -210,6 +220,18 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
         0xf5.. => return None,
     };
     Some((item, len + tail_len(len)))
+}
+
+/// Bytes of the element that `bytes` begin with, if it is of one of the forms that nearly all have: a short text, or a
+/// small integer; else 0.
+#[inline]
+pub(super) fn short_len(head: u8) -> usize {
+    match head {
+        0..=0x7f => 2,
+        TEXT_6..=0xbf => usize::from(head & 0x3f) + 2,
+        INT_13..=0xdf => 3,
+        _ => 0,
+    }
 }
 
 /// Bytes of the element that ends where `bytes` end, its backward length included; nothing if that isn't whole.

@@ -1,6 +1,6 @@
 //! Reading a block.
 
-use super::element::{Encoded, Item, decode, len_backwards};
+use super::element::{Encoded, Item, decode, len_backwards, short_len};
 
 /// A block, borrowed for reading.
 #[derive(Clone, Copy, Debug)]
@@ -88,22 +88,40 @@ impl<'a> Packed<'a> {
         Spots(self.items())
     }
 
-    /// The first of the elements `from`, `from + stride`, `from + 2 * stride`, .. that stands for `text`: with a stride
-    /// of 2 only the fields of pairs are looked at. O(n), without formatting or copying.
+    /// Where the element that begins at `start` ends; nothing at the end of the block.
+    #[inline]
+    pub fn end_of(self, start: usize) -> Option<usize> {
+        match short_len(*self.bytes.get(start)?) {
+            0 => Some(self.at(start)?.end),
+            len => Some(start + len),
+        }
+    }
+
+    /// The first of the elements `0`, `stride`, `2 * stride`, .. that stands for `text`: with a stride of 2 only the
+    /// fields of pairs are looked at. O(n), without formatting or copying.
     #[inline]
     pub fn find(self, text: &[u8], stride: usize) -> Option<Spot<'a>> {
-        let wanted = Item::of(text);
-        let mut at = 0;
-        while let Some(spot) = self.at(at) {
-            if spot.item == wanted {
-                return Some(spot);
+        self.find_or_count(&Encoded::of(text), stride).ok()
+    }
+
+    /// As [`Packed::find`] for an element that is encoded already; or how many elements were looked at. Compares bytes,
+    /// since equal elements have equal ones, and decodes none but the one that is found.
+    #[inline]
+    pub fn find_or_count(self, wanted: &Encoded<'_>, stride: usize) -> Result<Spot<'a>, usize> {
+        let (mut at, mut count) = (0, 0);
+        while let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if wanted.begins(rest)
+                && let Some(spot) = self.at(at)
+            {
+                return Ok(spot);
             }
-            at = spot.end;
-            for _ in 1..stride {
-                at = self.at(at)?.end;
+            count += 1;
+            for _ in 0..stride {
+                let Some(end) = self.end_of(at) else { return Err(count) };
+                at = end;
             }
         }
-        None
+        Err(count)
     }
 }
 

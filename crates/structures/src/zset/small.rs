@@ -64,16 +64,9 @@ pub(super) fn find<'a>(block: Packed<'a>, member: &[u8]) -> Option<Pair<'a>> {
 }
 
 /// The member's pair, or else how many pairs there are.
-pub(super) fn find_or_count<'a>(block: Packed<'a>, member: &[u8]) -> Result<Pair<'a>, usize> {
-    let wanted = Item::of(member);
-    let (mut start, mut count) = (0, 0);
-    while let Some(pair) = at(block, start) {
-        if pair.member == wanted {
-            return Ok(pair);
-        }
-        (start, count) = (pair.end, count + 1);
-    }
-    Err(count)
+pub(super) fn find_or_count<'a>(block: Packed<'a>, member: &Encoded<'_>) -> Result<Pair<'a>, usize> {
+    let member = block.find_or_count(member, 2)?;
+    block.at(member.end).map(|score| pair(member, score)).ok_or(0)
 }
 
 /// How an element's text is ordered to other bytes.
@@ -98,20 +91,21 @@ fn place(block: Packed<'_>, member: &[u8], score: f64) -> usize {
     pairs(block).find(is_behind).map_or(block.bytes().len(), |pair| pair.start)
 }
 
-/// A score's text in a block.
-pub(super) fn score_text(buffer: &mut DoubleBuffer, score: f64) -> &[u8] {
-    buffer.format(score + 0.0)
+/// From here on not every whole number is a double.
+const EXACT_MAX: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+
+/// Hands out the element that stands for a score.
+pub(super) fn with_score<R>(score: f64, take: impl FnOnce(&Encoded<'_>) -> R) -> R {
+    // Whole numbers need no text: it would be that of the integer. No -0 comes in.
+    if score.abs() < EXACT_MAX && score as i64 as f64 == score {
+        return take(&Encoded::new(Item::Int(score as i64)));
+    }
+    take(&Encoded::of(DoubleBuffer::new().format(score + 0.0)))
 }
 
-/// Bytes that a pair takes.
-pub(super) fn pair_bytes(member: &[u8], score: f64) -> usize {
-    let mut buffer = DoubleBuffer::new();
-    Encoded::of(member).len() + Encoded::of(score_text(&mut buffer, score)).len()
-}
-
-pub(super) fn insert(entry: &mut Entry, member: &[u8], score: f64) {
+pub(super) fn insert(entry: &mut Entry, member: &[u8], encoded: &Encoded<'_>, score: f64) {
     let at = place(entry.block(), member, score);
-    entry.insert_pair(at, member, score_text(&mut DoubleBuffer::new(), score));
+    with_score(score, |score| entry.insert_encoded_pair(at, encoded, score));
 }
 
 /// Gives the pair that stands in `place` another score.
@@ -126,9 +120,9 @@ pub(super) fn set_score(entry: &mut Entry, place: Range<usize>, member: &[u8], s
         && at(block, place.end).is_none_or(|next| !is_past(&next));
     if stays {
         let middle = at(block, place.start).map_or(place.end, |pair| pair.middle);
-        entry.replace(middle..place.end, score_text(&mut DoubleBuffer::new(), score));
+        with_score(score, |score| entry.splice_packed(middle..place.end, score.parts()));
     } else {
         PackedMut::remove(entry, place);
-        insert(entry, member, score);
+        insert(entry, member, &Encoded::of(member), score);
     }
 }
