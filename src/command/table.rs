@@ -223,7 +223,7 @@ impl NameIndex {
         (mixed >> 40) as usize & (self.cells.len() - 1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn position(&self, name: &[u8]) -> Option<usize> {
         if self.cells.is_empty() {
             return None;

@@ -223,16 +223,16 @@ fn bulks(
 /// is odd about one makes it none, for the long way to look at.
 #[inline(always)]
 fn short_header(buffer: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {
-    let [first, second, third, fourth, fifth] = *buffer.get(at..)?.first_chunk()?;
+    let &[first, second, third, fourth, fifth] = buffer.get(at..)?.first_chunk()?;
+    let word = u32::from_le_bytes([first, second, third, fourth]);
     let (digit, next) = (second.wrapping_sub(b'0'), third.wrapping_sub(b'0'));
-    if first != mark || digit > 9 {
-        return None;
-    }
-    if (third, fourth) == (b'\r', b'\n') {
+    let one = u32::from_le_bytes([mark, 0, b'\r', b'\n']);
+    if word & 0xffff_00ff == one && digit <= 9 {
         return Some((usize::from(digit), at + 4));
     }
-    let is_whole = digit > 0 && next <= 9 && (fourth, fifth) == (b'\r', b'\n');
-    is_whole.then(|| (usize::from(digit) * 10 + usize::from(next), at + 5))
+    let two = u32::from_le_bytes([mark, 0, 0, b'\r']);
+    let is_two = word & 0xff00_00ff == two && fifth == b'\n' && (1..=9).contains(&digit) && next <= 9;
+    is_two.then(|| (usize::from(digit) * 10 + usize::from(next), at + 5))
 }
 
 /// The number between `from` and the next CRLF, and where the line after it begins.

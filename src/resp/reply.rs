@@ -6,6 +6,7 @@
 use crate::resp::error::CommandError;
 use crate::resp::output::{Output, SHARED_LEN_MIN};
 use bytes::Bytes;
+use dunlin_structures::number::{DECIMAL_BYTES, right_aligned};
 
 /// The protocol version that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -282,25 +283,21 @@ pub fn push_header(out: &mut Vec<u8>, kind: u8, value: i64) {
 
 #[inline(never)]
 fn push_long_header(out: &mut Vec<u8>, kind: u8, value: i64) {
-    let mut line = Line::of(value);
-    line.put(kind);
-    line.push_to(out);
+    Line::of([0, 0, 0, 0, 0, 0, 0, kind], 1, value).push_to(out);
 }
 
 /// An integer in the shape of a bulk string.
 #[inline]
 pub fn push_bulk_integer(out: &mut Vec<u8>, value: i64) {
-    let mut line = Line::of(value);
-    let len = Line::END - line.start;
-    line.put(b'\n');
-    line.put(b'\r');
-    if len < 10 {
-        line.put(b'0' + len as u8);
+    let (digits, start) = right_aligned(value);
+    let len = DECIMAL_BYTES - start;
+    let [tens, ones] = PAIRS[len];
+    let (head, head_len) = if len < 10 {
+        ([0, 0, 0, 0, b'$', ones, b'\r', b'\n'], 4)
     } else {
-        line.put_pair(PAIRS[len]);
-    }
-    line.put(b'$');
-    line.push_to(out);
+        ([0, 0, 0, b'$', tens, ones, b'\r', b'\n'], 5)
+    };
+    Line::join(head, head_len, &digits, start).push_to(out);
 }
 
 /// The digits of the numbers below 100.
@@ -313,49 +310,35 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// A line that ends with a number and CRLF, written from its end to its start. It leaves with one copy of a fixed length,
-/// which costs less than one of its own length.
+/// A number with what stands before it, and CRLF. It is put together, and leaves, by copies of fixed lengths, which cost
+/// less than those of its own would.
 struct Line {
     bytes: [u8; Line::END + 2 + Line::COPIED],
     start: usize,
 }
 
 impl Line {
-    /// Where the digits end: the longest number has 20, and five bytes stand before it.
-    const END: usize = 26;
-    /// Digits, what stands before them and CRLF have no more bytes.
+    /// Where the digits end.
+    const END: usize = 8 + DECIMAL_BYTES;
+    /// No line has more bytes: five, a sign, nineteen digits and CRLF.
     const COPIED: usize = 32;
 
     #[inline(always)]
-    fn of(value: i64) -> Self {
-        let mut line = Self { bytes: [0; Self::END + 2 + Self::COPIED], start: Self::END };
-        (line.bytes[Self::END], line.bytes[Self::END + 1]) = (b'\r', b'\n');
-        let mut rest = value.unsigned_abs();
-        while rest >= 100 {
-            line.put_pair(PAIRS[(rest % 100) as usize]);
-            rest /= 100;
-        }
-        if rest >= 10 {
-            line.put_pair(PAIRS[rest as usize]);
-        } else {
-            line.put(b'0' + rest as u8);
-        }
-        if value < 0 {
-            line.put(b'-');
-        }
-        line
+    fn of(head: [u8; 8], head_len: usize, value: i64) -> Self {
+        let (digits, start) = right_aligned(value);
+        Self::join(head, head_len, &digits, start)
     }
 
+    /// The last `head_len` bytes of the head before the digits from `start` on.
     #[inline(always)]
-    fn put(&mut self, byte: u8) {
-        self.start -= 1;
-        self.bytes[self.start] = byte;
-    }
-
-    #[inline(always)]
-    fn put_pair(&mut self, [tens, ones]: [u8; 2]) {
-        self.put(ones);
-        self.put(tens);
+    fn join(head: [u8; 8], head_len: usize, digits: &[u8; DECIMAL_BYTES], start: usize) -> Self {
+        let mut bytes = [0; Self::END + 2 + Self::COPIED];
+        bytes[8..Self::END].copy_from_slice(digits);
+        (bytes[Self::END], bytes[Self::END + 1]) = (b'\r', b'\n');
+        if let Some(before) = bytes[start..].first_chunk_mut() {
+            *before = head;
+        }
+        Self { bytes, start: start + 8 - head_len }
     }
 
     #[inline(always)]

@@ -87,7 +87,10 @@ fn decrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn add(cx: &mut Context<'_>, key: &[u8], increment: i64) -> CommandResult {
     let mut slot = cx.keys.write(key);
     let before = match slot.string()? {
-        Some(entry) => Some(integer(entry)?),
+        Some(entry) => match entry.integer() {
+            Some(number) => Some(number),
+            None => Some(integer(entry)?),
+        },
         None => None,
     };
     let Some(after) = before.unwrap_or(0).checked_add(increment) else { return Err(CommandError::Overflow) };

@@ -125,7 +125,7 @@ impl KeySlot<'_, '_> {
     }
 
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.
-    #[inline]
+    #[inline(always)]
     pub fn update<R>(&mut self, change: Change<'_>, edit: impl FnOnce(&mut Entry) -> R) -> Option<R> {
         let table::Place::Occupied(entry) = &mut self.place else { return None };
         let before = entry.expire_at();

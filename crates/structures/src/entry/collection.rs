@@ -66,8 +66,8 @@ impl Entry {
         let new_len = old_len - (range.end - range.start) + added;
         assert!(new_len <= PACKED_LEN_MAX);
         let new = Shape { value_len: new_len, ..old };
-        let start = range.start;
-        if new.block_bytes() == old.block_bytes() {
+        let (start, sizes) = (range.start, (old.block_bytes(), new.block_bytes()));
+        if sizes.0 == sizes.1 {
             self.set_header(self.header().with_inline_len(new_len));
             let value = self.value_pointer(new);
             if range.end < old_len && added != range.end - start {
@@ -76,11 +76,13 @@ impl Entry {
                 unsafe { value.add(range.end).copy_to(value.add(start + added), old_len - range.end) };
             }
         } else {
-            // SAFETY: both are shapes with a value in the entry that differ in its length alone, and the new one is that
-            // of the value with `added` bytes in the place of the range. These are written next.
-            unsafe { self.move_around(old, new, range, added) };
+            // SAFETY: the sizes are those of this entry's shape and of the one that it gets when `added` bytes stand in the
+            // place of the range, which are written next.
+            unsafe { self.move_around(old, sizes, range, added) };
         }
-        put_parts(self.inline_mut(), start, parts);
+        // SAFETY: a value of that length stands there now; `&mut` is the only access.
+        let value = unsafe { std::slice::from_raw_parts_mut(self.value_pointer(new).as_ptr(), new_len) };
+        put_parts(value, start, parts);
     }
 
     /// Makes the value a small collection with these bytes; kind, expiry and clock stay.

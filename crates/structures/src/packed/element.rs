@@ -95,16 +95,6 @@ impl<'a> Encoded<'a> {
         Self::new(Item::of(text))
     }
 
-    /// Whether `bytes`, which begin with an element, begin with this one: elements with one text have one form.
-    #[inline]
-    pub(super) fn begins(&self, bytes: &[u8]) -> bool {
-        let head_len = usize::from(self.head_len);
-        // Nearly all others differ in their first byte, which tells kind and length of a short text.
-        bytes.first() == Some(&self.head[0])
-            && (head_len == 1 || bytes.get(..head_len) == Some(&self.head[..head_len]))
-            && bytes.get(head_len..head_len + self.text.len()) == Some(self.text)
-    }
-
     /// Its bytes, in three parts.
     #[inline]
     pub fn parts(&self) -> [&[u8]; 3] {
@@ -116,6 +106,64 @@ impl<'a> Encoded<'a> {
     #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.head_len) + self.text.len() + usize::from(self.tail_len)
+    }
+}
+
+/// An element that others are compared with. Its first and last bytes are at hand as words: names in one collection are
+/// mostly of one length and begin alike, and a call to compare each would cost more than all the rest.
+pub(super) struct Needle<'a> {
+    encoded: &'a Encoded<'a>,
+    /// Bytes of head and text.
+    len: usize,
+    first: u64,
+    first_mask: u64,
+    last: u64,
+}
+
+impl<'a> Needle<'a> {
+    #[inline]
+    pub(super) fn new(encoded: &'a Encoded<'a>) -> Self {
+        const WORD: usize = size_of::<u64>();
+        let (head_len, text) = (usize::from(encoded.head_len), encoded.text);
+        let len = head_len + text.len();
+        let mut first = [0; WORD];
+        for (byte, own) in first.iter_mut().zip(encoded.head[..head_len].iter().chain(text)) {
+            *byte = *own;
+        }
+        let first_mask = if len >= WORD { u64::MAX } else { (1 << (8 * len)) - 1 };
+        let last = text.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Self { encoded, len, first: u64::from_le_bytes(first), first_mask, last }
+    }
+
+    /// Whether `bytes`, which begin with an element, begin with this one: elements with one text have one form.
+    #[inline(always)]
+    pub(super) fn begins(&self, bytes: &[u8]) -> bool {
+        let Some(first) = bytes.first_chunk().map(|first| u64::from_le_bytes(*first)) else {
+            return self.begins_short(bytes);
+        };
+        first & self.first_mask == self.first && (self.len <= 8 || self.goes_on(bytes))
+    }
+
+    /// Whether the bytes from the ninth on are equal, too.
+    #[inline]
+    fn goes_on(&self, bytes: &[u8]) -> bool {
+        let Encoded { head, head_len, text, .. } = self.encoded;
+        let head_len = usize::from(*head_len);
+        let Some(other) = bytes.get(head_len..self.len) else { return false };
+        match other.last_chunk() {
+            // The two words overlap or meet: that is all of it.
+            Some(last) if self.len <= 16 => u64::from_le_bytes(*last) == self.last,
+            Some(last) => u64::from_le_bytes(*last) == self.last && other == *text,
+            None => bytes[..head_len] == head[..head_len] && other == *text,
+        }
+    }
+
+    /// At the end of a block there may be less than a word.
+    #[inline(never)]
+    fn begins_short(&self, bytes: &[u8]) -> bool {
+        let Encoded { head, head_len, text, .. } = self.encoded;
+        let head_len = usize::from(*head_len);
+        bytes.get(..head_len) == Some(&head[..head_len]) && bytes.get(head_len..self.len) == Some(*text)
     }
 }
 
@@ -169,6 +217,10 @@ fn encode_text_len(len: usize, head: &mut [u8; 9]) -> usize {
 fn encode_tail(len: usize) -> ([u8; 5], usize) {
     let mut tail = [0; 5];
     let count = tail_len(len);
+    if count == 1 {
+        tail[0] = len as u8;
+        return (tail, 1);
+    }
     for (place, byte) in tail[..count].iter_mut().rev().enumerate() {
         let mark = if place + 1 == count { 0 } else { 0x80 };
         *byte = (len >> (7 * place)) as u8 & 0x7f | mark;

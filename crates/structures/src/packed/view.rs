@@ -1,6 +1,6 @@
 //! Reading a block.
 
-use super::element::{Encoded, Item, decode, len_backwards, short_len};
+use super::element::{Encoded, Item, Needle, decode, len_backwards, short_len};
 
 /// A block, borrowed for reading.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +108,7 @@ impl<'a> Packed<'a> {
     /// since equal elements have equal ones, and decodes none but the one that is found.
     #[inline]
     pub fn find_or_count(self, wanted: &Encoded<'_>, stride: usize) -> Result<Spot<'a>, usize> {
+        let wanted = Needle::new(wanted);
         let (mut at, mut count) = (0, 0);
         while let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) {
             if wanted.begins(rest)

@@ -23,10 +23,15 @@ pub(super) struct Pair<'a> {
 impl Pair<'_> {
     #[inline]
     pub(super) fn score(&self) -> f64 {
-        match self.score {
-            Item::Int(number) => number as f64,
-            Item::Text(text) => parse_f64(text).unwrap_or_default(),
-        }
+        score_of(self.score)
+    }
+}
+
+#[inline]
+fn score_of(item: Item<'_>) -> f64 {
+    match item {
+        Item::Int(number) => number as f64,
+        Item::Text(text) => parse_f64(text).unwrap_or_default(),
     }
 }
 
@@ -88,7 +93,22 @@ fn place(block: Packed<'_>, member: &[u8], score: f64) -> usize {
     if before(block, block.bytes().len()).is_none_or(|last| !is_behind(&last)) {
         return block.bytes().len();
     }
-    pairs(block).find(is_behind).map_or(block.bytes().len(), |pair| pair.start)
+    // Members are looked at only where scores are equal.
+    let mut start = 0;
+    while let Some(middle) = block.end_of(start)
+        && let Some(other) = block.at(middle)
+    {
+        let is_before = match score_of(other.item).partial_cmp(&score) {
+            Some(Ordering::Greater) => false,
+            Some(Ordering::Equal) => block.at(start).is_none_or(|own| !compare(own.item, member).is_gt()),
+            _ => true,
+        };
+        if !is_before {
+            break;
+        }
+        start = other.end;
+    }
+    start
 }
 
 /// From here on not every whole number is a double.
