@@ -6,7 +6,7 @@
 use crate::resp::error::CommandError;
 use crate::resp::output::{Output, SHARED_LEN_MIN};
 use bytes::Bytes;
-use dunlin_structures::number::{DECIMAL_BYTES, right_aligned};
+use dunlin_structures::number::{DECIMAL_BYTES, put_decimal};
 
 /// The protocol version that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -283,21 +283,23 @@ pub fn push_header(out: &mut Vec<u8>, kind: u8, value: i64) {
 
 #[inline(never)]
 fn push_long_header(out: &mut Vec<u8>, kind: u8, value: i64) {
-    Line::of([0, 0, 0, 0, 0, 0, 0, kind], 1, value).push_to(out);
+    let mut line = Line::of(value);
+    line.put_head([0, 0, 0, 0, 0, 0, 0, kind], 1);
+    line.push_to(out);
 }
 
 /// An integer in the shape of a bulk string.
 #[inline]
 pub fn push_bulk_integer(out: &mut Vec<u8>, value: i64) {
-    let (digits, start) = right_aligned(value);
-    let len = DECIMAL_BYTES - start;
+    let mut line = Line::of(value);
+    let len = Line::END - line.start;
     let [tens, ones] = PAIRS[len];
-    let (head, head_len) = if len < 10 {
-        ([0, 0, 0, 0, b'$', ones, b'\r', b'\n'], 4)
+    if len < 10 {
+        line.put_head([0, 0, 0, 0, b'$', ones, b'\r', b'\n'], 4);
     } else {
-        ([0, 0, 0, b'$', tens, ones, b'\r', b'\n'], 5)
-    };
-    Line::join(head, head_len, &digits, start).push_to(out);
+        line.put_head([0, 0, 0, b'$', tens, ones, b'\r', b'\n'], 5);
+    }
+    line.push_to(out);
 }
 
 /// The digits of the numbers below 100.
@@ -313,32 +315,31 @@ const PAIRS: [[u8; 2]; 100] = {
 /// A number with what stands before it, and CRLF. It is put together, and leaves, by copies of fixed lengths, which cost
 /// less than those of its own would.
 struct Line {
-    bytes: [u8; Line::END + 2 + Line::COPIED],
+    bytes: [u8; 64],
     start: usize,
 }
 
 impl Line {
-    /// Where the digits end.
+    /// Where the digits end. Eight bytes before the first may be written.
     const END: usize = 8 + DECIMAL_BYTES;
     /// No line has more bytes: five, a sign, nineteen digits and CRLF.
     const COPIED: usize = 32;
 
     #[inline(always)]
-    fn of(head: [u8; 8], head_len: usize, value: i64) -> Self {
-        let (digits, start) = right_aligned(value);
-        Self::join(head, head_len, &digits, start)
+    fn of(value: i64) -> Self {
+        let mut bytes = [0; 64];
+        let start = bytes[8..].first_chunk_mut().map_or(0, |digits| put_decimal(digits, value));
+        (bytes[Self::END], bytes[Self::END + 1]) = (b'\r', b'\n');
+        Self { bytes, start: start + 8 }
     }
 
-    /// The last `head_len` bytes of the head before the digits from `start` on.
+    /// Puts the last `len` bytes of `head` before what is there.
     #[inline(always)]
-    fn join(head: [u8; 8], head_len: usize, digits: &[u8; DECIMAL_BYTES], start: usize) -> Self {
-        let mut bytes = [0; Self::END + 2 + Self::COPIED];
-        bytes[8..Self::END].copy_from_slice(digits);
-        (bytes[Self::END], bytes[Self::END + 1]) = (b'\r', b'\n');
-        if let Some(before) = bytes[start..].first_chunk_mut() {
+    fn put_head(&mut self, head: [u8; 8], len: usize) {
+        if let Some(before) = self.bytes[self.start - 8..].first_chunk_mut() {
             *before = head;
         }
-        Self { bytes, start: start + 8 - head_len }
+        self.start -= len;
     }
 
     #[inline(always)]

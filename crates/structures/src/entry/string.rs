@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::header::{Encoding, Header, Kind, Shape};
 use super::object::{BufferValue, Entry, NewValue, write_value};
 use super::value::{INLINE_LEN_MAX, Payload, StringValue, ValueRef};
-use crate::number::{DECIMAL_BYTES, right_aligned};
+use crate::number::{DECIMAL_BYTES, put_decimal};
 
 /// The least that a long buffer grows by, once it is that long, so that many small appends copy seldom.
 const SLACK_BYTES: usize = 1 << 20;
@@ -235,8 +235,7 @@ impl IntText {
     /// The shortest decimal text of `number`.
     #[inline]
     pub fn format(&mut self, number: i64) -> &[u8] {
-        let start;
-        (self.text, start) = right_aligned(number);
+        let start = put_decimal(&mut self.text, number);
         &self.text[start..]
     }
 }

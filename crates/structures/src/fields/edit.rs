@@ -152,7 +152,7 @@ fn set_packed(entry: &mut Entry, name: &[u8], value: &[u8], limits: Limits) -> b
 /// Where the value of the field of that name stands; or how many fields there are.
 #[inline]
 fn locate(block: Packed<'_>, name: &Encoded<'_>) -> Result<(usize, usize), usize> {
-    let name = block.find_or_count(name, 2)?;
+    let name = block.find_or_count::<2>(name)?;
     let end = block.end_of(name.end).unwrap_or(name.end);
     Ok((name.end, end))
 }
@@ -161,7 +161,7 @@ fn locate(block: Packed<'_>, name: &Encoded<'_>) -> Result<(usize, usize), usize
 pub fn remove(entry: &mut Entry, name: &[u8]) -> bool {
     if let Some(bytes) = entry.packed_bytes() {
         let block = Packed::new(bytes);
-        let Some(field) = block.find(name, 2) else { return false };
+        let Some(field) = block.find::<2>(name) else { return false };
         let end = block.at(field.end).map_or(bytes.len(), |value| value.end);
         let range = field.start..end;
         entry.remove(range);
@@ -176,7 +176,7 @@ pub fn remove(entry: &mut Entry, name: &[u8]) -> bool {
 /// Sets when a field expires, or that it doesn't, and says whether it is there.
 pub fn set_expiry(entry: &mut Entry, name: &[u8], at: Option<i64>) -> bool {
     if let Some(bytes) = entry.packed_bytes() {
-        if Packed::new(bytes).find(name, 2).is_none() {
+        if Packed::new(bytes).find::<2>(name).is_none() {
             return false;
         }
         if at.is_none() {

@@ -170,7 +170,7 @@ pub fn set(entry: &mut Entry, index: usize, text: &[u8], limits: Limits) -> bool
 /// Inserts beside the first element that stands for `pivot`. Returns whether there is one. O(n).
 pub fn insert(entry: &mut Entry, pivot: &[u8], side: Side, text: &[u8], limits: Limits) -> bool {
     if grow_inline(entry, text.len(), 1, limits).is_some() {
-        let spot = inline(entry).and_then(|(block, _)| block.find(pivot, 1));
+        let spot = inline(entry).and_then(|(block, _)| block.find::<1>(pivot));
         let Some((start, end)) = spot.map(|spot| (spot.start, spot.end)) else { return false };
         insert_inline(entry, if side == Side::Before { start } else { end }, text);
         return true;

@@ -8,26 +8,25 @@ pub const DECIMAL_BYTES: usize = 24;
 /// The number of values that a group of eight digits has.
 const GROUP: u64 = 100_000_000;
 
-/// The text of a number, right-aligned, and where it starts.
+/// Writes the text of a number, right-aligned, and says where it starts. What is before that is of no meaning.
 #[inline]
-pub fn right_aligned(number: i64) -> ([u8; DECIMAL_BYTES], usize) {
-    let mut text = [b'0'; DECIMAL_BYTES];
+pub fn put_decimal(text: &mut [u8; DECIMAL_BYTES], number: i64) -> usize {
     let rest = number.unsigned_abs();
     let mut start = if rest < GROUP {
-        16 + put_group(&mut text, 16, rest)
+        16 + put_group(text, 16, rest)
     } else if rest < GROUP * GROUP {
-        put_group(&mut text, 16, rest % GROUP);
-        8 + put_group(&mut text, 8, rest / GROUP)
+        put_group(text, 16, rest % GROUP);
+        8 + put_group(text, 8, rest / GROUP)
     } else {
-        put_group(&mut text, 16, rest % GROUP);
-        put_group(&mut text, 8, rest / GROUP % GROUP);
-        put_group(&mut text, 0, rest / (GROUP * GROUP))
+        put_group(text, 16, rest % GROUP);
+        put_group(text, 8, rest / GROUP % GROUP);
+        put_group(text, 0, rest / (GROUP * GROUP))
     };
     if number < 0 {
         start -= 1;
         text[start] = b'-';
     }
-    (text, start)
+    start
 }
 
 /// Writes the digits of a number below [`GROUP`], and says with how many zeros they begin: at most seven.
@@ -55,7 +54,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(number: i64) {
-        let (text, start) = right_aligned(number);
+        let mut text = [0; DECIMAL_BYTES];
+        let start = put_decimal(&mut text, number);
         assert_eq!(std::str::from_utf8(&text[start..]), Ok(&*number.to_string()));
     }
 

@@ -126,13 +126,16 @@ impl<'a> Needle<'a> {
         const WORD: usize = size_of::<u64>();
         let (head_len, text) = (usize::from(encoded.head_len), encoded.text);
         let len = head_len + text.len();
-        let mut first = [0; WORD];
-        for (byte, own) in first.iter_mut().zip(encoded.head[..head_len].iter().chain(text)) {
-            *byte = *own;
-        }
+        let first = match text.first_chunk() {
+            Some(bytes) if head_len == 1 => u64::from_le_bytes(*bytes) << 8 | u64::from(encoded.head[0]),
+            _ => {
+                let own = encoded.head[..head_len].iter().chain(text).take(WORD).enumerate();
+                own.fold(0, |word, (place, &byte)| word | u64::from(byte) << (8 * place))
+            }
+        };
         let first_mask = if len >= WORD { u64::MAX } else { (1 << (8 * len)) - 1 };
         let last = text.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        Self { encoded, len, first: u64::from_le_bytes(first), first_mask, last }
+        Self { encoded, len, first, first_mask, last }
     }
 
     /// Whether `bytes`, which begin with an element, begin with this one: elements with one text have one form.

@@ -97,29 +97,34 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// The first of the elements `0`, `stride`, `2 * stride`, .. that stands for `text`: with a stride of 2 only the
+    /// The first of the elements `0`, `STRIDE`, `2 * STRIDE`, .. that stands for `text`: with a stride of 2 only the
     /// fields of pairs are looked at. O(n), without formatting or copying.
     #[inline]
-    pub fn find(self, text: &[u8], stride: usize) -> Option<Spot<'a>> {
-        self.find_or_count(&Encoded::of(text), stride).ok()
+    pub fn find<const STRIDE: usize>(self, text: &[u8]) -> Option<Spot<'a>> {
+        self.find_or_count::<STRIDE>(&Encoded::of(text)).ok()
     }
 
     /// As [`Packed::find`] for an element that is encoded already; or how many elements were looked at. Compares bytes,
     /// since equal elements have equal ones, and decodes none but the one that is found.
     #[inline]
-    pub fn find_or_count(self, wanted: &Encoded<'_>, stride: usize) -> Result<Spot<'a>, usize> {
+    pub fn find_or_count<const STRIDE: usize>(self, wanted: &Encoded<'_>) -> Result<Spot<'a>, usize> {
         let wanted = Needle::new(wanted);
         let (mut at, mut count) = (0, 0);
-        while let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = self.bytes.get(at..)
+            && let Some(&head) = rest.first()
+        {
             if wanted.begins(rest)
                 && let Some(spot) = self.at(at)
             {
                 return Ok(spot);
             }
             count += 1;
-            for _ in 0..stride {
-                let Some(end) = self.end_of(at) else { return Err(count) };
-                at = end;
+            at = match short_len(head) {
+                0 => self.end_of(at).ok_or(count)?,
+                len => at + len,
+            };
+            for _ in 1..STRIDE {
+                at = self.end_of(at).ok_or(count)?;
             }
         }
         Err(count)

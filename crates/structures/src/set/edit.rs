@@ -97,7 +97,7 @@ fn add_int(entry: &mut Entry, number: i64, limits: &SetLimits) -> bool {
 
 fn add_packed(entry: &mut Entry, item: Item<'_>, limits: &SetLimits) -> bool {
     let (block, encoded) = (entry.block(), Encoded::new(item));
-    let Err(len) = block.find_or_count(&encoded, 1) else { return false };
+    let Err(len) = block.find_or_count::<1>(&encoded) else { return false };
     let end = block.bytes().len();
     let fits = len < limits.packed.entries && is_short(item, limits) && end + encoded.len() <= PACKED_LEN_MAX;
     if !fits {
@@ -186,7 +186,7 @@ pub fn remove(entry: &mut Entry, item: Item<'_>) -> bool {
         (Encoding::Intset, Item::Int(number)) => ints::remove(entry, number),
         (Encoding::Intset, Item::Text(_)) => false,
         (Encoding::Packed, _) => {
-            let found = entry.block().find_or_count(&Encoded::new(item), 1).ok();
+            let found = entry.block().find_or_count::<1>(&Encoded::new(item)).ok();
             let range = found.map(|spot| spot.start..spot.end);
             range.map(|range| entry.splice_packed(range, [])).is_some()
         }

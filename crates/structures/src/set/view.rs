@@ -54,7 +54,7 @@ impl<'a> Set<'a> {
         match (self, item) {
             (Self::Ints(ints), Item::Int(number)) => ints.contains(number),
             (Self::Ints(_), Item::Text(_)) => false,
-            (Self::Packed(block), item) => block.find_or_count(&Encoded::new(item), 1).is_ok(),
+            (Self::Packed(block), item) => block.find_or_count::<1>(&Encoded::new(item)).is_ok(),
             (Self::Large(set), item) => set.contains(item),
         }
     }

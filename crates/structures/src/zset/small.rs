@@ -64,13 +64,13 @@ pub(super) fn pairs(block: Packed<'_>) -> impl Iterator<Item = Pair<'_>> {
 }
 
 pub(super) fn find<'a>(block: Packed<'a>, member: &[u8]) -> Option<Pair<'a>> {
-    let member = block.find(member, 2)?;
+    let member = block.find::<2>(member)?;
     Some(pair(member, block.at(member.end)?))
 }
 
 /// The member's pair, or else how many pairs there are.
 pub(super) fn find_or_count<'a>(block: Packed<'a>, member: &Encoded<'_>) -> Result<Pair<'a>, usize> {
-    let member = block.find_or_count(member, 2)?;
+    let member = block.find_or_count::<2>(member)?;
     block.at(member.end).map(|score| pair(member, score)).ok_or(0)
 }
 
