@@ -122,22 +122,28 @@ impl Unit<'_> {
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
         let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
-        let keys = Keys::new(
-            &server.keyspace,
-            locked,
-            known,
-            session.db,
-            self.now,
-            access,
-            args,
-            self.effects,
-            &*server.listener,
-        );
         let (result, parked, lsn) = {
-            let reply = Reply::new(out, session.protocol);
-            let blocking = blocking::allowed(session);
-            let mut cx =
-                Context { server, session, keys, reply, command, stats: self.stats, parked: None, blocking };
+            // Made in its place: what is made before has to be copied there.
+            let mut cx = Context {
+                keys: Keys::new(
+                    &server.keyspace,
+                    locked,
+                    known,
+                    session.db,
+                    self.now,
+                    access,
+                    args,
+                    self.effects,
+                    &*server.listener,
+                ),
+                reply: Reply::new(out, session.protocol),
+                blocking: blocking::allowed(session),
+                server,
+                session,
+                command,
+                stats: self.stats,
+                parked: None,
+            };
             let result = handler(&mut cx, &mut args);
             let finished = cx.keys.finish();
             count_keys(self.stats, &finished);
@@ -302,8 +308,22 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
 }
 
 /// Locks the shards of the request's keys, in ascending order.
-#[inline]
+#[inline(always)]
 fn lock_keys<'s>(
+    server: &'s Server,
+    command: &Command,
+    args: Args<'_>,
+    known: &[Known],
+    waited: &mut bool,
+) -> Locked<'s> {
+    match (command.key_pattern, known) {
+        (KeyPattern::One(_), [known]) => server.keyspace.lock_one_noting(known.position.shard(), waited),
+        _ => lock_any_keys(server, command, args, known, waited),
+    }
+}
+
+#[inline(never)]
+fn lock_any_keys<'s>(
     server: &'s Server,
     command: &Command,
     args: Args<'_>,
@@ -313,13 +333,7 @@ fn lock_keys<'s>(
     let keyspace = &server.keyspace;
     match command.key_pattern {
         KeyPattern::None => Locked::None,
-        KeyPattern::One(index) => {
-            let position = match known.first() {
-                Some(known) => known.position,
-                None => Position::of(args.at(index)),
-            };
-            keyspace.lock_one_noting(position.shard(), waited)
-        }
+        KeyPattern::One(index) => keyspace.lock_one_noting(Position::of(args.at(index)).shard(), waited),
         KeyPattern::Tail { first, back, step } => {
             let end = args.len().saturating_sub(back);
             let mut set = 0u64;

@@ -179,10 +179,10 @@ fn key_pattern(spec: &CommandSpec) -> KeyPattern {
     }
 }
 
-/// The first eight letters, the whole name, and the command's id.
-type NameCell = (u64, Box<[u8]>, usize);
+/// The first and the last eight letters, the whole name, and the command's id.
+type NameCell = (u64, u64, Box<[u8]>, usize);
 
-/// An open-addressing index over the first eight letters, folded to lower case: one or two compares a look-up.
+/// An open-addressing index over the first eight letters, folded to lower case: a few compares a look-up.
 #[derive(Default)]
 struct NameIndex {
     /// A power of two, at most half full.
@@ -195,26 +195,27 @@ impl NameIndex {
         if self.cells.len() < (self.count + 1) * 4 {
             let old = std::mem::take(&mut self.cells);
             self.cells.resize_with((old.len() * 2).max(64), || None);
-            for (head, name, id) in old.into_iter().flatten() {
-                self.place(head, name, id);
+            for (_, _, name, id) in old.into_iter().flatten() {
+                self.place(name, id);
             }
         }
         let name = name.to_ascii_lowercase();
         // A later definition of a name (a rename onto it) wins.
         if let Some(at) = self.position(&name) {
-            self.cells[at] = Some((head(&name), name.into(), id));
+            self.cells[at] = Some((head(&name), tail(&name), name.into(), id));
             return;
         }
         self.count += 1;
-        self.place(head(&name), name.into(), id);
+        self.place(name.into(), id);
     }
 
-    fn place(&mut self, head: u64, name: Box<[u8]>, id: usize) {
+    fn place(&mut self, name: Box<[u8]>, id: usize) {
+        let (head, tail) = (head(&name), tail(&name));
         let mut at = self.home(head, name.len());
         while self.cells[at].is_some() {
             at = (at + 1) & (self.cells.len() - 1);
         }
-        self.cells[at] = Some((head, name, id));
+        self.cells[at] = Some((head, tail, name, id));
     }
 
     #[inline]
@@ -223,17 +224,18 @@ impl NameIndex {
         (mixed >> 40) as usize & (self.cells.len() - 1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn position(&self, name: &[u8]) -> Option<usize> {
         if self.cells.is_empty() {
             return None;
         }
         let head = head(name);
         let mut at = self.home(head, name.len());
-        while let Some((cell_head, cell_name, _)) = &self.cells[at] {
+        while let Some((cell_head, cell_tail, cell_name, _)) = &self.cells[at] {
             if *cell_head == head
                 && cell_name.len() == name.len()
-                && (name.len() <= 8 || cell_name.eq_ignore_ascii_case(name))
+                && (name.len() <= 8 || *cell_tail == tail(name))
+                && (name.len() <= 16 || cell_name.eq_ignore_ascii_case(name))
             {
                 return Some(at);
             }
@@ -245,21 +247,35 @@ impl NameIndex {
     #[inline]
     fn find(&self, name: &[u8]) -> Option<usize> {
         let at = self.position(name)?;
-        self.cells[at].as_ref().map(|(_, _, id)| *id)
+        self.cells[at].as_ref().map(|(.., id)| *id)
     }
 
     fn ids(&self) -> impl Iterator<Item = usize> + '_ {
-        self.cells.iter().flatten().map(|(_, _, id)| *id)
+        self.cells.iter().flatten().map(|(.., id)| *id)
     }
+}
+
+/// As [`head`], for the last eight bytes.
+#[inline]
+fn tail(name: &[u8]) -> u64 {
+    head(&name[name.len().saturating_sub(8)..])
 }
 
 /// The first eight bytes with letters folded to lower case; other bytes keep their identity.
 #[inline]
 fn head(name: &[u8]) -> u64 {
-    let mut bytes = [0u8; 8];
-    let len = name.len().min(8);
-    bytes[..len].copy_from_slice(&name[..len]);
-    let word = u64::from_le_bytes(bytes);
+    // Reads that may overlap: no copy of unknown length, which would be a call.
+    let word = if let Some(bytes) = name.first_chunk::<8>() {
+        u64::from_le_bytes(*bytes)
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        let last = u64::from(u32::from_le_bytes(*last)) << (8 * (name.len() - 4));
+        u64::from(u32::from_le_bytes(*first)) | last
+    } else if let [first, .., last] = *name {
+        let middle = name.len() / 2;
+        u64::from(first) | u64::from(name[middle]) << (8 * middle) | u64::from(last) << (8 * (name.len() - 1))
+    } else {
+        name.first().map_or(0, |&only| u64::from(only))
+    };
     // A byte is an upper-case letter if adding 0x3f sets its top bit (>= 'A') and adding 0x25 doesn't (<= 'Z').
     let low = word & 0x7f7f_7f7f_7f7f_7f7f;
     let from_a = low + 0x3f3f_3f3f_3f3f_3f3f;
@@ -291,6 +307,15 @@ mod tests {
         }
         assert!(commands.find_logged(b"set").is_some());
         assert!(commands.find(b"").is_none() && commands.find(b"pingping").is_none());
+        for wrong in
+            ["sismembes", "zrangebyscorf", "zrangebxscore", "georadiusbymember_rp", "georadiusbxmember_ro"]
+        {
+            assert!(commands.find(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+        for command in commands.named().filter(|command| command.full_name != "get") {
+            let name = command.full_name.to_ascii_uppercase();
+            assert_eq!(commands.find(name.as_bytes()).map(|found| found.id), Some(command.id));
+        }
         assert_eq!(commands.find(b"pInG").map(|c| c.full_name), Some("ping"));
         for command in commands.named() {
             assert_eq!(command.spec.name, command.spec.name.to_ascii_lowercase());

@@ -8,22 +8,22 @@
 
 mod slot;
 
-use slot::reindex;
 pub use slot::{Announcer, KeySlot};
+use slot::{Indexes, reindex};
 
 use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position};
-use crate::keyspace::shard::{Shard, ShardDb};
+use crate::keyspace::shard::{Shard, ShardDb, table_in};
 use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::Kind;
 use dunlin_structures::fields::{self, Fields};
-use dunlin_structures::table::{Ref, RefMut};
+use dunlin_structures::table::{self, Place, Ref, RefMut};
 use std::sync::Arc;
 
 /// Expired elements that a reader deletes on its way, at most: the clockwork does the rest.
@@ -269,24 +269,39 @@ impl<'a> Keys<'a> {
     #[inline(always)]
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
-        let clock = self.access.clock;
-        if self.is_gone(position, key) {
-            self.misses += 1;
-            self.out.event(EventClass::KeyMiss, "keymiss", key);
-            return None;
+        let stays = self.access.keeps_expired;
+        let Self { locked, out, now, access, hits, misses, .. } = self;
+        let shard = locked.shard(position.shard());
+        if shard.db(out.db).element_expires.is_empty()
+            || !is_gone(shard, position, key, *now, (stays, elements_per_read(stays)), out)
+        {
+            let Shard { dbs, waiters, expired, .. } = shard;
+            let db = &mut dbs[out.db as usize];
+            let table = db.tables.get_mut(position.table());
+            match table.map(|table| table.entry(position.hash, key)) {
+                Some(Place::Occupied(entry)) if entry.expire_at().is_none_or(|at| at >= *now) => {
+                    *hits += 1;
+                    let mut entry = entry.into_ref();
+                    if touches && entry.clock() != access.clock {
+                        entry.set_clock(access.clock);
+                    }
+                    return Some(entry);
+                }
+                Some(Place::Occupied(entry)) if !stays => {
+                    let indexes = Indexes {
+                        count: &mut db.count,
+                        expires: &mut db.expires,
+                        element_expires: &mut db.element_expires,
+                    };
+                    *expired += 1;
+                    expire(entry, indexes, position, key, waiters, out);
+                }
+                _ => {}
+            }
         }
-        let db = self.locked.shard(position.shard()).db(self.out.db);
-        let table = db.tables.get_mut(position.table());
-        let Some(mut entry) = table.and_then(|table| table.get_mut(position.hash, key)) else {
-            self.misses += 1;
-            self.out.event(EventClass::KeyMiss, "keymiss", key);
-            return None;
-        };
-        self.hits += 1;
-        if touches && entry.clock() != clock {
-            entry.set_clock(clock);
-        }
-        Some(entry)
+        *misses += 1;
+        out.event(EventClass::KeyMiss, "keymiss", key);
+        None
     }
 
     /// The read door for commands on strings.
@@ -325,74 +340,39 @@ impl<'a> Keys<'a> {
     /// Looks without leaving a trace: no hit or miss, no touched clock (OBJECT, TTL, DEBUG).
     pub fn peek(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let position = self.position(key);
-        if self.is_gone(position, key) {
+        let stays = self.access.keeps_expired;
+        let shard = self.locked.shard(position.shard());
+        let db = shard.db(self.out.db);
+        if !(db.expires.is_empty() && db.element_expires.is_empty())
+            && is_gone(shard, position, key, self.now, (stays, elements_per_read(stays)), &mut self.out)
+        {
             return None;
         }
-        let db = self.locked.shard(position.shard()).db(self.out.db);
-        db.tables.get(position.table())?.get(position.hash, key)
+        shard.db_ref(self.out.db).table(position)?.get(position.hash, key)
     }
 
     /// The write door: the place of a key, taken or free.
     #[inline]
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
         let position = self.position(key);
+        let Self { locked, out, now, access, .. } = self;
+        let shard = locked.shard(position.shard());
         // A write that no pause holds back needs a free place, and a hash as it is now.
-        self.drop_if_expired(position, key, false);
-        self.drop_elements(position, key, usize::MAX);
-        let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
-        db.table_mut(position);
-        let ShardDb { tables, count, expires, element_expires } = db;
-        let place = tables[position.table()].entry(position.hash, key);
-        let clock = self.access.clock;
-        KeySlot { place, count, expires, element_expires, waiters, position, key, clock, out: &mut self.out }
-    }
-
-    /// Whether a reader finds nothing, because the key or all that is in it has expired.
-    #[inline]
-    fn is_gone(&mut self, position: Position, key: &[u8]) -> bool {
-        let stays = self.access.keeps_expired;
-        self.drop_if_expired(position, key, stays)
-            || self.drop_elements(position, key, if stays { 0 } else { ELEMENTS_PER_READ })
-    }
-
-    /// Deletes up to `limit` elements of the key's value that have expired, and says whether nothing else is left: a
-    /// reader passes over the rest.
-    #[inline]
-    fn drop_elements(&mut self, position: Position, key: &[u8], limit: usize) -> bool {
-        let shard = self.locked.shard(position.shard());
-        let db = shard.db(self.out.db);
-        if db.element_expires.is_empty() {
-            return false;
+        if !shard.db(out.db).element_expires.is_empty() {
+            is_gone(shard, position, key, *now, (false, usize::MAX), out);
         }
-        let table = db.tables.get(position.table());
-        let soonest =
-            table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.next_due());
-        if soonest.is_none_or(|at| at >= self.now) {
-            return false;
-        }
-        expire_elements(shard, position, key, self.now, limit, &mut self.out);
-        let entry = shard.db(self.out.db).table(position).and_then(|table| table.get(position.hash, key));
-        entry.is_none_or(|entry| Fields::of(&entry, self.now).is_empty())
-    }
-
-    /// Says whether the key's time has come. Deletes it then, announcing that, unless it `stays`.
-    #[inline]
-    fn drop_if_expired(&mut self, position: Position, key: &[u8], stays: bool) -> bool {
-        let shard = self.locked.shard(position.shard());
-        let db = shard.db(self.out.db);
-        // Nothing in this part of the database expires: the usual case costs no look-up.
-        if db.expires.is_empty() {
-            return false;
-        }
-        let table = db.tables.get(position.table());
-        let at = table.and_then(|table| table.get(position.hash, key)).and_then(|entry| entry.expire_at());
-        if at.is_none_or(|at| at >= self.now) {
-            return false;
-        }
-        if !stays {
-            expire(shard, position, key, &mut self.out);
-        }
-        true
+        let Shard { dbs, waiters, expired, .. } = shard;
+        let ShardDb { tables, count, expires, element_expires } = &mut dbs[out.db as usize];
+        let place = match table_in(tables, position).entry(position.hash, key) {
+            Place::Occupied(entry) if entry.expire_at().is_some_and(|at| at < *now) => {
+                *expired += 1;
+                let indexes = Indexes { count, expires, element_expires };
+                Place::Vacant(expire(entry, indexes, position, key, waiters, out))
+            }
+            place => place,
+        };
+        let clock = access.clock;
+        KeySlot { place, count, expires, element_expires, waiters, position, key, clock, out }
     }
 
     /// Deletes every key, and every element of a key, of the locked shard `index` that is due, at most `limit` of them.
@@ -405,7 +385,7 @@ impl<'a> Keys<'a> {
             let shard = self.locked.shard(index);
             while count < limit {
                 let Some((position, key)) = shard.db(db).due(self.now) else { break };
-                expire(shard, position, &key, &mut self.out);
+                expire_key(shard, position, &key, &mut self.out);
                 count += 1;
             }
             while count < limit {
@@ -456,17 +436,69 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// How many expired elements a reader deletes, where what has expired does not stay.
+const fn elements_per_read(stays: bool) -> usize {
+    if stays { 0 } else { ELEMENTS_PER_READ }
+}
+
+/// Whether a reader finds nothing, because the key or all that is in it has expired. What has goes, unless it `stays`, and up
+/// to `limit` elements: a reader passes over the rest.
+#[cold]
+fn is_gone(
+    shard: &mut Shard,
+    position: Position,
+    key: &[u8],
+    now: i64,
+    (stays, limit): (bool, usize),
+    out: &mut Outbox<'_>,
+) -> bool {
+    let found = |shard: &mut Shard, time_of: fn(&Entry) -> Option<i64>| {
+        let table = shard.db_ref(out.db).table(position)?;
+        table.get(position.hash, key).and_then(|entry| time_of(&entry)).filter(|&at| at < now)
+    };
+    if found(shard, Entry::expire_at).is_some() {
+        if !stays {
+            expire_key(shard, position, key, out);
+        }
+        return true;
+    }
+    if found(shard, Entry::next_due).is_none() {
+        return false;
+    }
+    expire_elements(shard, position, key, now, limit, out);
+    let entry = shard.db_ref(out.db).table(position).and_then(|table| table.get(position.hash, key));
+    entry.is_none_or(|entry| Fields::of(&entry, now).is_empty())
+}
+
+/// As [`expire`], for a key that is to be looked up first.
+fn expire_key(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_>) {
+    let Shard { dbs, waiters, expired, .. } = shard;
+    let ShardDb { tables, count, expires, element_expires } = &mut dbs[out.db as usize];
+    let place = tables.get_mut(position.table()).map(|table| table.entry(position.hash, key));
+    if let Some(Place::Occupied(entry)) = place {
+        *expired += 1;
+        expire(entry, Indexes { count, expires, element_expires }, position, key, waiters, out);
+    }
+}
+
 /// Deletes an expired key: everywhere, since the deletion is an effect.
 #[cold]
-fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_>) {
-    if let Some(entry) = shard.db(out.db).remove(position, key) {
-        out.reclaimer.discard(entry);
-        shard.expired += 1;
-        out.written |= 1 << position.shard();
-        out.effects.push(out.db, &[b"DEL", key]);
-        out.event(EventClass::Expired, "expired", key);
-        out.note_ready(&shard.waiters, key);
-    }
+fn expire<'k>(
+    entry: table::Occupied<'k, Entry>,
+    indexes: Indexes<'_>,
+    position: Position,
+    key: &[u8],
+    waiters: &Waiters,
+    out: &mut Outbox<'_>,
+) -> table::Vacant<'k, Entry> {
+    let (entry, place) = entry.vacate();
+    indexes.forget(&entry, position);
+    out.reclaimer.discard(entry);
+    out.written |= 1 << position.shard();
+    out.effects.push(out.db, &[b"DEL", key]);
+    out.event(EventClass::Expired, "expired", key);
+    out.note_ready(waiters, key);
+    place
 }
 
 /// Deletes up to `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
@@ -532,10 +564,18 @@ impl Outbox<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn changed(&mut self, waiters: &Waiters, position: Position, key: &[u8], change: Change<'_>) {
         self.written |= 1 << position.shard();
         self.changes += 1;
+        if self.effects.wanted || self.wanted_events != 0 || !waiters.is_empty() {
+            self.tell(waiters, key, change);
+        }
+    }
+
+    /// Says a change to whoever wants to know.
+    #[inline(never)]
+    fn tell(&mut self, waiters: &Waiters, key: &[u8], change: Change<'_>) {
         self.effect(change.effect);
         if !change.event.is_empty() {
             self.event(change.class, change.event, key);

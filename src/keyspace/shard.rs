@@ -15,7 +15,7 @@ const SAMPLE_TRIES: usize = 1000;
 
 /// One shard: its part of each logical database.
 pub struct Shard {
-    dbs: Box<[ShardDb]>,
+    pub(super) dbs: Box<[ShardDb]>,
     /// The LSN behind the last effect on any key here: what a reader must not be told before it is durable.
     pub last_lsn: Lsn,
     /// Keys that expired here and were deleted, by access or by the clock.
@@ -72,12 +72,7 @@ impl Shard {
         &mut self.dbs[db as usize]
     }
 
-    /// The part of a database, and who waits in this shard.
     #[inline]
-    pub(super) fn db_and_waiters(&mut self, db: u16) -> (&mut ShardDb, &Waiters) {
-        (&mut self.dbs[db as usize], &self.waiters)
-    }
-
     pub fn db_ref(&self, db: u16) -> &ShardDb {
         &self.dbs[db as usize]
     }
@@ -124,15 +119,6 @@ impl ShardDb {
     #[inline]
     pub fn table(&self, position: Position) -> Option<&Table<Entry>> {
         self.tables.get(position.table())
-    }
-
-    /// The table for a key that is about to be stored.
-    #[inline]
-    pub(super) fn table_mut(&mut self, position: Position) -> &mut Table<Entry> {
-        if self.tables.is_empty() {
-            self.tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
-        }
-        &mut self.tables[position.table()]
     }
 
     /// Puts what `make` makes of each entry into its place: under the same key, with the same time to live.
@@ -199,6 +185,15 @@ impl ShardDb {
     pub fn take(&mut self) -> ShardDb {
         std::mem::take(self)
     }
+}
+
+/// The table for a key that is about to be stored. The first one in a part of a database makes its tables.
+#[inline]
+pub(super) fn table_in(tables: &mut Box<[Table<Entry>]>, position: Position) -> &mut Table<Entry> {
+    if tables.is_empty() {
+        *tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
+    }
+    &mut tables[position.table()]
 }
 
 /// The key of an index's first record, if that is due at `now`. `time_of` is what the index keeps of an entry.

@@ -107,7 +107,11 @@ impl<'a> Args<'a> {
 
     /// The argument at `index` as a 64-bit integer.
     pub fn integer_at(&self, index: usize) -> Result<i64, CommandError> {
-        number::parse_i64(self.at(index)).ok_or(CommandError::NotAnInteger)
+        // No error is made, which would have to be dropped, where none is needed.
+        match number::parse_i64(self.at(index)) {
+            Some(number) => Ok(number),
+            None => Err(CommandError::NotAnInteger),
+        }
     }
 
     /// The next argument as a double.

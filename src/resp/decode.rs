@@ -108,11 +108,15 @@ impl Decoder {
         limits: Limits,
         spans: &mut Vec<Span>,
     ) -> Result<Found, ProtocolError> {
-        let Some((count, at)) = line_number(buffer, start + 1, ProtocolError::InvalidMultibulkLength)? else {
-            if buffer.len() - start > INLINE_LEN_MAX {
-                return Err(ProtocolError::TooBigMultibulkCount);
-            }
-            return Ok(Found::Incomplete);
+        let (count, at) = match short_header(buffer, start, b'*') {
+            Some((count, at)) => (count as i64, at),
+            None => match line_number(buffer, start + 1, ProtocolError::InvalidMultibulkLength)? {
+                Some(header) => header,
+                None if buffer.len() - start > INLINE_LEN_MAX => {
+                    return Err(ProtocolError::TooBigMultibulkCount);
+                }
+                None => return Ok(Found::Incomplete),
+            },
         };
         if count > MULTIBULK_LEN_MAX {
             return Err(ProtocolError::InvalidMultibulkLength);
@@ -215,6 +219,22 @@ fn bulks(
     Ok(Progress::Whole { end: at })
 }
 
+/// A header at `at` whose number has one or two digits, as nearly all have, and where the line after it begins. All that
+/// is odd about one makes it none, for the long way to look at.
+#[inline(always)]
+fn short_header(buffer: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {
+    let &[first, second, third, fourth, fifth] = buffer.get(at..)?.first_chunk()?;
+    let word = u32::from_le_bytes([first, second, third, fourth]);
+    let (digit, next) = (second.wrapping_sub(b'0'), third.wrapping_sub(b'0'));
+    let one = u32::from_le_bytes([mark, 0, b'\r', b'\n']);
+    if word & 0xffff_00ff == one && digit <= 9 {
+        return Some((usize::from(digit), at + 4));
+    }
+    let two = u32::from_le_bytes([mark, 0, 0, b'\r']);
+    let is_two = word & 0xff00_00ff == two && fifth == b'\n' && (1..=9).contains(&digit) && next <= 9;
+    is_two.then(|| (usize::from(digit) * 10 + usize::from(next), at + 5))
+}
+
 /// The number between `from` and the next CRLF, and where the line after it begins.
 /// `None`: the line is not whole yet.
 #[inline]
@@ -263,6 +283,20 @@ fn odd_line_number(
 
 #[inline(always)] // Left to itself the compiler makes it a call: ten instructions more an argument.
 fn bulk_header(buffer: &[u8], at: usize, limits: Limits) -> Result<Option<(usize, usize)>, ProtocolError> {
+    // What two digits say is below every limit.
+    match short_header(buffer, at, b'$') {
+        Some(header) => Ok(Some(header)),
+        None => long_bulk_header(buffer, at, limits),
+    }
+}
+
+/// The twin of [`bulk_header`] for longer bulks, errors, and headers that are not all there.
+#[inline(never)]
+fn long_bulk_header(
+    buffer: &[u8],
+    at: usize,
+    limits: Limits,
+) -> Result<Option<(usize, usize)>, ProtocolError> {
     match buffer.get(at) {
         None => return Ok(None),
         Some(b'$') => {}

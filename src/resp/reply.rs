@@ -6,6 +6,7 @@
 use crate::resp::error::CommandError;
 use crate::resp::output::{Output, SHARED_LEN_MIN};
 use bytes::Bytes;
+use dunlin_structures::number::{DECIMAL_BYTES, put_decimal};
 
 /// The protocol version that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -105,18 +106,7 @@ impl<'a> Reply<'a> {
     /// An integer in the shape of a bulk string.
     #[inline]
     pub fn bulk_integer(&mut self, value: i64) {
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(value).as_bytes();
-        // Put together on the stack and copied once: lists of integers are mostly this.
-        let (mut line, len) = ([0; 32], digits.len());
-        line[..5].copy_from_slice(&[b'$', b'0' + (len / 10) as u8, b'0' + (len % 10) as u8, b'\r', b'\n']);
-        let end = 5 + len + 2;
-        line[5..5 + len].copy_from_slice(digits);
-        line[5 + len..end].copy_from_slice(b"\r\n");
-        if len < 10 {
-            line[1] = b'$';
-        }
-        self.out.bytes.extend_from_slice(&line[usize::from(len < 10)..end]);
+        push_bulk_integer(&mut self.out.bytes, value);
     }
 
     /// Nothing there: `$-1` in RESP2, `_` in RESP3.
@@ -284,16 +274,81 @@ pub fn push_header(out: &mut Vec<u8>, kind: u8, value: i64) {
     match value {
         0..=9 => out.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']),
         10..=99 => {
-            let value = value as u8;
-            out.extend_from_slice(&[kind, b'0' + value / 10, b'0' + value % 10, b'\r', b'\n']);
+            let [tens, ones] = PAIRS[value as usize];
+            out.extend_from_slice(&[kind, tens, ones, b'\r', b'\n']);
         }
-        _ => {
-            let mut digits = itoa::Buffer::new();
-            let digits = digits.format(value).as_bytes();
-            out.push(kind);
-            out.extend_from_slice(digits);
-            out.extend_from_slice(b"\r\n");
+        _ => push_long_header(out, kind, value),
+    }
+}
+
+#[inline(never)]
+fn push_long_header(out: &mut Vec<u8>, kind: u8, value: i64) {
+    let mut line = Line::of(value);
+    line.put_head([0, 0, 0, 0, 0, 0, 0, kind], 1);
+    line.push_to(out);
+}
+
+/// An integer in the shape of a bulk string.
+#[inline]
+pub fn push_bulk_integer(out: &mut Vec<u8>, value: i64) {
+    let mut line = Line::of(value);
+    let len = Line::END - line.start;
+    let [tens, ones] = PAIRS[len];
+    if len < 10 {
+        line.put_head([0, 0, 0, 0, b'$', ones, b'\r', b'\n'], 4);
+    } else {
+        line.put_head([0, 0, 0, b'$', tens, ones, b'\r', b'\n'], 5);
+    }
+    line.push_to(out);
+}
+
+/// The digits of the numbers below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
+/// A number with what stands before it, and CRLF. It is put together, and leaves, by copies of fixed lengths, which cost
+/// less than those of its own would.
+struct Line {
+    bytes: [u8; 64],
+    start: usize,
+}
+
+impl Line {
+    /// Where the digits end. Eight bytes before the first may be written.
+    const END: usize = 8 + DECIMAL_BYTES;
+    /// No line has more bytes: five, a sign, nineteen digits and CRLF.
+    const COPIED: usize = 32;
+
+    #[inline(always)]
+    fn of(value: i64) -> Self {
+        let mut bytes = [0; 64];
+        let start = bytes[8..].first_chunk_mut().map_or(0, |digits| put_decimal(digits, value));
+        (bytes[Self::END], bytes[Self::END + 1]) = (b'\r', b'\n');
+        Self { bytes, start: start + 8 }
+    }
+
+    /// Puts the last `len` bytes of `head` before what is there.
+    #[inline(always)]
+    fn put_head(&mut self, head: [u8; 8], len: usize) {
+        if let Some(before) = self.bytes[self.start - 8..].first_chunk_mut() {
+            *before = head;
         }
+        self.start -= len;
+    }
+
+    #[inline(always)]
+    fn push_to(&self, out: &mut Vec<u8>) {
+        let len = out.len() + Self::END + 2 - self.start;
+        if let Some(copied) = self.bytes[self.start..].first_chunk::<{ Self::COPIED }>() {
+            out.extend_from_slice(copied);
+        }
+        out.truncate(len);
     }
 }
 
@@ -321,7 +376,11 @@ mod tests {
     fn every_type_in_both_protocols() {
         use Protocol::{Resp2, Resp3};
         check(Resp2, |r| r.bulk(b"abc"), "$3\r\nabc\r\n");
-        check(Resp2, |r| r.integer(-123), ":-123\r\n");
+        for number in [0, 9, 10, 99, 100, 101, 12_345, -1, -10, -123, i64::MAX, i64::MIN] {
+            let len = number.to_string().len();
+            check(Resp2, |r| r.integer(number), &format!(":{number}\r\n"));
+            check(Resp2, |r| r.bulk_integer(number), &format!("${len}\r\n{number}\r\n"));
+        }
         check(Resp2, |r| r.bulk_integer(-1), "$2\r\n-1\r\n");
         check(Resp2, |r| r.bulk_integer(123_456_789), "$9\r\n123456789\r\n");
         check(Resp2, |r| r.bulk_integer(1_234_567_890), "$10\r\n1234567890\r\n");

@@ -17,13 +17,13 @@
 pub const SLOT_COUNT: u16 = 16_384;
 
 /// CRC16 of `bytes` with the parameters of XMODEM: polynomial 0x1021, initial value 0, not reflected. O(n).
-#[inline]
+#[inline(always)]
 pub fn crc16(bytes: &[u8]) -> u16 {
     // Leading zero bytes don't change a checksum that starts at 0, so the odd bytes go first, as a short word.
     let odd = bytes.len() % 8;
-    let (mut rest, words) = match bytes.first_chunk::<8>() {
-        Some(first) if odd > 0 => (u64::from_be_bytes(*first) >> (64 - 8 * odd), &bytes[odd..]),
-        Some(_) => (0, bytes),
+    let (mut rest, words) = match bytes.split_first_chunk::<8>() {
+        Some((first, _)) if odd > 0 => (u64::from_be_bytes(*first) >> (64 - 8 * odd), &bytes[odd..]),
+        Some((first, words)) => (u64::from_be_bytes(*first), words),
         None => return finish(short_word(bytes)),
     };
     for word in words.as_chunks::<8>().0 {
@@ -34,7 +34,7 @@ pub fn crc16(bytes: &[u8]) -> u16 {
 
 /// The part of `key` that decides its slot: what stands between the first `{` and the first `}` after it, or the
 /// whole key when there is no such pair or nothing in it.
-#[inline]
+#[inline(always)]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
     if !has_open_brace(key) {
         return key;
@@ -48,7 +48,7 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 }
 
 /// The slot of `key`, below [`SLOT_COUNT`].
-#[inline]
+#[inline(never)]
 pub fn slot_of(key: &[u8]) -> u16 {
     crc16(hash_tag(key)) % SLOT_COUNT
 }

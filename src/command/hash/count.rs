@@ -52,7 +52,7 @@ fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut digits = itoa::Buffer::new();
     let text = digits.format(after).as_bytes();
     let set = |entry: &mut _| fields::set(entry, field, text, FieldExpiry::Keep, limits);
-    slot.edit(fields::empty, set, |_, out| out.change(as_requested("hincrby")));
+    slot.add(fields::empty, set, |_, out| out.change(as_requested("hincrby")));
     cx.reply.integer(after);
     Ok(())
 }

@@ -75,7 +75,7 @@ fn set_pairs(cx: &mut Context<'_>, args: &Args<'_>) -> Result<i64, CommandError>
     let texts = args.from(2);
     // A hash that isn't there is made with its fields.
     let made = Cell::new(None);
-    let added = slot.edit(
+    let added = slot.add(
         |key| {
             let (entry, added) = fields::from_pairs(key, texts.clone(), limits);
             made.set(Some(added));
@@ -109,7 +109,7 @@ fn hsetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let taken = slot.of_kind(Kind::Hash)?.is_some_and(|entry| Fields::all_of(entry).find(field).is_some());
     if !taken {
         let set = |entry: &mut _| fields::set(entry, field, value, FieldExpiry::Clear, limits);
-        slot.edit(fields::empty, set, |_, out| out.change(as_requested("hset")));
+        slot.add(fields::empty, set, |_, out| out.change(as_requested("hset")));
     }
     cx.reply.flag(!taken);
     Ok(())

@@ -9,6 +9,7 @@ use crate::keyspace::event::EventClass;
 use crate::resp::Args;
 use dunlin_structures::entry::Kind;
 use dunlin_structures::list::{self, End};
+use std::cell::Cell;
 
 /// What the four have in common.
 const PUSH: CommandSpec = CommandSpec {
@@ -78,12 +79,17 @@ fn push(cx: &mut Context<'_>, args: &Args<'_>, end: End) -> CommandResult {
     let limits = limits(cx);
     let slot = cx.keys.write(args.at(1));
     slot.of_kind(Kind::List)?;
-    let add = |entry: &mut _| {
-        list::push(entry, end, args.from(2), limits);
-        list::len(entry)
+    let texts = args.from(2);
+    // A list that isn't there is made with its elements.
+    let made = Cell::new(None);
+    let make = |key: &[u8]| {
+        let (entry, len) = list::pushed(key, end, texts.clone(), limits);
+        made.set(Some(len));
+        entry
     };
+    let add = |entry: &mut _| made.get().unwrap_or_else(|| list::push(entry, end, texts.clone(), limits));
     let change = Change::request(EventClass::List, push_event(end));
-    let len = slot.edit(list::empty, add, |_, announcer| announcer.change(change));
+    let len = slot.add(make, add, |_, announcer| announcer.change(change));
     cx.reply.integer(len as i64);
     Ok(())
 }

@@ -88,7 +88,7 @@ pub(super) fn move_element(
     slot.edit(
         list::empty,
         |entry| list::push(entry, to, std::iter::once(&text[..]), limits),
-        |(), announcer| announcer.change(pushed),
+        |_, announcer| announcer.change(pushed),
     );
 
     let effect = |effect: &mut EffectWriter| {

@@ -9,6 +9,7 @@ use crate::resp::{Args, CommandError};
 use dunlin_structures::entry::Kind;
 use dunlin_structures::packed::Item;
 use dunlin_structures::set::{self, Set};
+use std::cell::Cell;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -50,12 +51,17 @@ fn sadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let limits = limits(cx);
     let slot = cx.keys.write(args.at(1));
     slot.of_kind(Kind::Set)?;
-    let count = args.len() - 2;
-    let added = slot.edit(
-        |key| set::make(key, Item::of(args.at(2)), count, &limits),
+    let (count, item) = (args.len() - 2, Item::of(args.at(2)));
+    // A set that isn't there is made with its member, if it gets one.
+    let is_made = Cell::new(false);
+    let added = slot.add(
+        |key| {
+            is_made.set(count == 1);
+            if count == 1 { set::single(key, item, &limits) } else { set::make(key, item, count, &limits) }
+        },
         |entry| {
             if count == 1 {
-                return usize::from(set::add(entry, Item::of(args.at(2)), &limits));
+                return usize::from(is_made.get() || set::add(entry, item, &limits));
             }
             set::announce_len(entry, count, &limits);
             set::add_all(entry, args.from(2).map(Item::of), &limits)

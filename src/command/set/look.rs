@@ -95,7 +95,7 @@ fn smembers(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let set = entry.as_ref().map_or(Set::EMPTY, |entry| Set::of(entry));
     cx.reply.set(set.len());
     match set {
-        Set::Ints(ints) => ints.iter().for_each(|number| cx.reply.bulk_integer(number)),
+        Set::Ints(ints) => ints.for_each(|number| cx.reply.bulk_integer(number)),
         Set::Packed(block) => block.items().for_each(|member| reply_member(&mut cx.reply, member)),
         _ => set.iter().for_each(|member| reply_member(&mut cx.reply, member)),
     }

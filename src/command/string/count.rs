@@ -83,11 +83,17 @@ fn decrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 /// Adds to a counter, which counts from 0 if it isn't there.
-#[inline]
+#[inline(always)]
 fn add(cx: &mut Context<'_>, key: &[u8], increment: i64) -> CommandResult {
     let mut slot = cx.keys.write(key);
-    let before = slot.string()?.map(integer).transpose()?;
-    let after = before.unwrap_or(0).checked_add(increment).ok_or(CommandError::Overflow)?;
+    let before = match slot.string()? {
+        Some(entry) => match entry.integer() {
+            Some(number) => Some(number),
+            None => Some(integer(entry)?),
+        },
+        None => None,
+    };
+    let Some(after) = before.unwrap_or(0).checked_add(increment) else { return Err(CommandError::Overflow) };
     let value = StringValue::Int(after);
     if before.is_some() {
         slot.update(as_requested("incrby"), |entry| entry.set_string(value));

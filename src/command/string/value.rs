@@ -34,12 +34,12 @@ pub(super) fn reply_value(reply: &mut Reply<'_>, entry: &Entry) {
 /// A string's value as a 64-bit integer.
 #[inline]
 pub(super) fn integer(entry: &Entry) -> Result<i64, CommandError> {
-    match entry.value() {
-        ValueRef::Int(number) => Some(number),
+    let number = match entry.value() {
+        ValueRef::Int(number) => return Ok(number),
         ValueRef::Inline(text) => parse_i64(text),
         ValueRef::Buffer(_) | ValueRef::Packed(_) | ValueRef::Boxed(_) => None,
-    }
-    .ok_or(CommandError::NotAnInteger)
+    };
+    number.ok_or(CommandError::NotAnInteger)
 }
 
 /// The value to store for bytes that were computed: named `raw` whatever they are. Long ones become the value's own.

@@ -138,7 +138,7 @@ fn add(cx: &mut Context<'_>, args: &Args<'_>, options: Options) -> CommandResult
     }
     options.check(args.remaining() / 2)?;
     // The first score stands here, so that one pair needs no memory.
-    let score = parse_f64(args.at(first)).ok_or(CommandError::NotAFloat)?;
+    let Some(score) = parse_f64(args.at(first)) else { return Err(CommandError::NotAFloat) };
     let mut scores = Vec::new();
     for text in args.from(first + 2).step_by(2) {
         scores.push(parse_f64(text).ok_or(CommandError::NotAFloat)?);
@@ -179,7 +179,7 @@ pub fn add_pairs<'a>(
                 announcer.change(Change::request(EventClass::SortedSet, "zadd"));
             }
         };
-        outcome = slot.edit(zset::empty, change, announce);
+        outcome = slot.add(zset::empty, change, announce);
     }
     if outcome.is_nan {
         return Err(CommandError::text("resulting score is not a number (NaN)"));

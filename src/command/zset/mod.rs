@@ -23,7 +23,6 @@ mod tests;
 
 use crate::command::spec::{Begin, Find, KeyFlags, KeySpec};
 use crate::resp::{CommandError, Reply};
-use dunlin_structures::entry::IntText;
 use dunlin_structures::number::parse_i64;
 use dunlin_structures::packed::Item;
 
@@ -38,7 +37,7 @@ const fn counted(index: u16, flags: KeyFlags) -> KeySpec {
 fn reply_member(reply: &mut Reply<'_>, member: Item<'_>) {
     match member {
         Item::Text(text) => reply.bulk(text),
-        Item::Int(_) => reply.bulk(member.text(&mut IntText::new())),
+        Item::Int(number) => reply.bulk_integer(number),
     }
 }
 

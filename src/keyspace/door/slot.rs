@@ -125,7 +125,7 @@ impl KeySlot<'_, '_> {
     }
 
     /// Changes the value in place, keeping the time to live. `None` if nothing is there.
-    #[inline]
+    #[inline(always)]
     pub fn update<R>(&mut self, change: Change<'_>, edit: impl FnOnce(&mut Entry) -> R) -> Option<R> {
         let table::Place::Occupied(entry) = &mut self.place else { return None };
         let before = entry.expire_at();
@@ -147,11 +147,33 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> R {
+        self.edit_or_make::<R, true>(make, edit, announce)
+    }
+
+    /// As [`KeySlot::edit`], for what takes no element away: nobody asks then whether any is left.
+    #[inline]
+    pub fn add<R>(
+        self,
+        make: impl FnOnce(&[u8]) -> Entry,
+        edit: impl FnOnce(&mut Entry) -> R,
+        announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+    ) -> R {
+        self.edit_or_make::<R, false>(make, edit, announce)
+    }
+
+    #[inline]
+    fn edit_or_make<R, const TAKES: bool>(
+        self,
+        make: impl FnOnce(&[u8]) -> Entry,
+        edit: impl FnOnce(&mut Entry) -> R,
+        announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
+    ) -> R {
         let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         match place {
             table::Place::Occupied(entry) => {
                 let indexes = Indexes { count, expires, element_expires };
-                edit_stored(entry, indexes, Announcer { waiters, position, key, out }, clock, edit, announce)
+                let announcer = Announcer { waiters, position, key, out };
+                edit_stored::<R, TAKES>(entry, indexes, announcer, clock, edit, announce)
             }
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
@@ -179,7 +201,8 @@ impl KeySlot<'_, '_> {
         let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let indexes = Indexes { count, expires, element_expires };
-        Some(edit_stored(entry, indexes, Announcer { waiters, position, key, out }, clock, edit, announce))
+        let announcer = Announcer { waiters, position, key, out };
+        Some(edit_stored::<R, true>(entry, indexes, announcer, clock, edit, announce))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -197,9 +220,7 @@ impl KeySlot<'_, '_> {
         let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let entry = entry.remove();
-        count.one_less();
-        reindex(expires, position, entry.expire_at(), None, out);
-        reindex(element_expires, position, entry.next_due(), None, out);
+        Indexes { count, expires, element_expires }.forget(&entry, position);
         out.changed(waiters, position, key, change);
         Some(entry)
     }
@@ -238,14 +259,27 @@ impl Announcer<'_, '_> {
 }
 
 /// What is kept in step with the entries of a database.
-struct Indexes<'k> {
-    count: &'k mut KeyCount,
-    expires: &'k mut ExpiryIndex,
-    element_expires: &'k mut ExpiryIndex,
+pub(super) struct Indexes<'k> {
+    pub(super) count: &'k mut KeyCount,
+    pub(super) expires: &'k mut ExpiryIndex,
+    pub(super) element_expires: &'k mut ExpiryIndex,
+}
+
+impl Indexes<'_> {
+    /// The entry that stood there is no longer stored.
+    pub(super) fn forget(self, entry: &Entry, position: Position) {
+        self.count.one_less();
+        if let Some(at) = entry.expire_at() {
+            self.expires.remove(at, position);
+        }
+        if let Some(at) = entry.next_due() {
+            self.element_expires.remove(at, position);
+        }
+    }
 }
 
 #[inline]
-fn edit_stored<R>(
+fn edit_stored<R, const TAKES: bool>(
     mut entry: table::Occupied<'_, Entry>,
     indexes: Indexes<'_>,
     mut announcer: Announcer<'_, '_>,
@@ -256,12 +290,12 @@ fn edit_stored<R>(
     let (before, due) = (entry.expire_at(), entry.next_due());
     let result = edit(&mut entry);
     debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
-    let is_empty = entry.is_empty_collection();
+    debug_assert!(TAKES || !entry.is_empty_collection());
+    let is_empty = TAKES && entry.is_empty_collection();
     reindex(indexes.element_expires, announcer.position, due, entry.next_due(), announcer.out);
     if is_empty {
         let entry = entry.remove();
-        indexes.count.one_less();
-        reindex(indexes.expires, announcer.position, entry.expire_at(), None, announcer.out);
+        indexes.forget(&entry, announcer.position);
         announcer.out.reclaimer.discard(entry);
     } else {
         entry.set_clock(clock);

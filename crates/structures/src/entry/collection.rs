@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::ops::Range;
 
-use super::header::{Encoding, Header, Kind, Shape};
+use super::header::{Encoding, Kind, Shape};
 use super::object::{Entry, NewValue};
 use super::value::{Payload, ValueRef};
 
@@ -25,17 +25,14 @@ impl Entry {
     }
 
     /// A small collection whose packed bytes are `parts`, one behind the other; together at most [`PACKED_LEN_MAX`].
-    pub fn packed_parts(key: &[u8], kind: Kind, parts: &[&[u8]]) -> Self {
+    #[inline]
+    pub fn packed_parts<const N: usize>(key: &[u8], kind: Kind, parts: [&[u8]; N]) -> Self {
         let value_len = parts.iter().map(|part| part.len()).sum();
         assert!(value_len <= PACKED_LEN_MAX);
         let shape = Shape { has_expiry: false, key_len: key.len(), encoding: Encoding::Packed, value_len };
         // SAFETY: all of the value is written below, before anybody can see it.
         let mut entry = unsafe { Self::allocate(key, kind, shape, None, 0) };
-        let (value, mut at) = (entry.inline_mut(), 0);
-        for part in parts {
-            value[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        }
+        put_parts(entry.inline_mut(), 0, parts);
         entry
     }
 
@@ -60,7 +57,8 @@ impl Entry {
     /// # Panics
     ///
     /// If the value is not packed, the range is not inside it, or the result would be longer than [`PACKED_LEN_MAX`].
-    pub fn splice_packed(&mut self, range: Range<usize>, parts: &[&[u8]]) {
+    #[inline]
+    pub fn splice_packed<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
         let old = self.shape();
         let added: usize = parts.iter().map(|part| part.len()).sum();
         let old_len = old.value_len;
@@ -68,32 +66,23 @@ impl Entry {
         let new_len = old_len - (range.end - range.start) + added;
         assert!(new_len <= PACKED_LEN_MAX);
         let new = Shape { value_len: new_len, ..old };
-        let tail = old_len - range.end;
-        let (kind, clock) = (self.kind(), self.clock());
-        if new.block_bytes() == old.block_bytes() {
-            self.set_header(Header::new(kind, new, clock));
+        let (start, sizes) = (range.start, (old.block_bytes(), new.block_bytes()));
+        if sizes.0 == sizes.1 {
+            self.set_header(self.header().with_inline_len(new_len));
             let value = self.value_pointer(new);
-            // SAFETY: the block has room for either shape, and both have the value at the same offset; the tail moves
-            // from behind the old range to behind the new parts, inside the value.
-            unsafe { value.add(range.end).copy_to(value.add(range.start + added), tail) };
-        } else {
-            let expire_at = self.expire_at();
-            // SAFETY: head and tail of the value are written here, the parts below, before anybody can see it.
-            let mut moved = unsafe { Self::allocate(self.key(), kind, new, expire_at, clock) };
-            let (from, to) = (self.value_pointer(old), moved.value_pointer(new));
-            // SAFETY: both ranges lie inside the values of their own shapes, and the blocks are two.
-            unsafe {
-                from.copy_to_nonoverlapping(to, range.start);
-                from.add(range.end).copy_to_nonoverlapping(to.add(range.start + added), tail);
+            if range.end < old_len && added != range.end - start {
+                // SAFETY: the block has room for either shape, and both have the value at the same offset; the tail
+                // moves from behind the old range to behind the new parts, inside the value.
+                unsafe { value.add(range.end).copy_to(value.add(start + added), old_len - range.end) };
             }
-            *self = moved;
+        } else {
+            // SAFETY: the sizes are those of this entry's shape and of the one that it gets when `added` bytes stand in the
+            // place of the range, which are written next.
+            unsafe { self.move_around(old, sizes, range, added) };
         }
-        let mut at = range.start;
-        let value = self.inline_mut();
-        for part in parts {
-            value[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        }
+        // SAFETY: a value of that length stands there now; `&mut` is the only access.
+        let value = unsafe { std::slice::from_raw_parts_mut(self.value_pointer(new).as_ptr(), new_len) };
+        put_parts(value, start, parts);
     }
 
     /// Makes the value a small collection with these bytes; kind, expiry and clock stay.
@@ -131,9 +120,12 @@ impl Entry {
         }
     }
 
-    /// When the first element of a collection expires, if elements of it do. O(1).
+    /// When the first element of a collection expires, if elements of it do, as only fields of hashes can. O(1).
     #[inline]
     pub fn next_due(&self) -> Option<i64> {
+        if self.kind() != Kind::Hash {
+            return None;
+        }
         match self.value() {
             ValueRef::Boxed(payload) => payload.next_due(),
             ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Buffer(_) | ValueRef::Packed(_) => None,
@@ -153,6 +145,19 @@ impl Entry {
             ValueRef::Buffer(_) => 1,
             ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Packed(_) => 0,
         }
+    }
+}
+
+/// Writes parts one after the other. Most are one byte, for which a copy of any length would be a call.
+#[inline(always)]
+fn put_parts<const N: usize>(value: &mut [u8], mut at: usize, parts: [&[u8]; N]) {
+    for part in parts {
+        match part {
+            [] => {}
+            [only] => value[at] = *only,
+            _ => value[at..at + part.len()].copy_from_slice(part),
+        }
+        at += part.len();
     }
 }
 

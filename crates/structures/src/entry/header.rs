@@ -141,6 +141,13 @@ impl Header {
         Self(cleared | ((clock & CLOCK_MAX) as u64) << CLOCK_SHIFT)
     }
 
+    /// The header of an entry whose inline value has another length.
+    #[inline(always)]
+    pub(super) const fn with_inline_len(self, len: usize) -> Self {
+        debug_assert!(len < 1 << 16);
+        Self(self.0 & ((1 << VALUE_LEN_SHIFT) - 1) | (len as u64) << VALUE_LEN_SHIFT)
+    }
+
     /// The key's length, or `LONG_KEY` if it stands behind the header.
     #[inline(always)]
     pub(super) const fn short_key_len(self) -> u64 {

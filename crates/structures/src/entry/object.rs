@@ -310,6 +310,54 @@ impl Entry {
         Self::create(key, self.kind(), value, expire_at, self.clock())
     }
 
+    /// Moves the entry to a block of another size: all that stands before `range` of the value as it is, what stands behind
+    /// it behind `added` bytes instead.
+    ///
+    /// # Safety
+    ///
+    /// `old` is the entry's shape, with the value's bytes in the entry, and `range` is inside of them. The sizes are those of
+    /// its block and of that for a value in which `added` bytes take the place of `range`; they differ. The caller writes
+    /// those bytes before the entry is used.
+    #[inline]
+    pub(super) unsafe fn move_around(
+        &mut self,
+        old: Shape,
+        (old_size, new_size): (usize, usize),
+        range: std::ops::Range<usize>,
+        added: usize,
+    ) {
+        let (offset, tail) = (old.value_offset(), old.value_len - range.end);
+        // SAFETY: header, expiry, key and value stand at the same offsets in either block, and all that is copied lies
+        // inside of both, say their sizes. The old block was allocated with that size, and is not used afterwards.
+        unsafe {
+            let layout = |size| Layout::from_size_align_unchecked(size, 8);
+            let Some(block) = NonNull::new(alloc(layout(new_size))) else {
+                handle_alloc_error(layout(new_size))
+            };
+            block.copy_from_nonoverlapping(self.block, offset + range.start);
+            let from = self.block.add(offset + range.end);
+            block.add(offset + range.start + added).copy_from_nonoverlapping(from, tail);
+            dealloc(self.block.as_ptr(), layout(old_size));
+            self.block = block;
+        }
+        self.set_header(self.header().with_inline_len(range.start + added + tail));
+    }
+
+    /// The integer of a string that is stored as one.
+    #[inline(always)]
+    pub fn integer(&self) -> Option<i64> {
+        let header = self.header();
+        let shape = Shape {
+            has_expiry: header.has_expiry(),
+            key_len: self.key_span().1,
+            encoding: Encoding::Int,
+            value_len: size_of::<i64>(),
+        };
+        // SAFETY: the encoding says that an integer stands there, which may not be aligned.
+        (header.encoding() == Encoding::Int)
+            .then(|| unsafe { self.block.add(shape.value_offset()).cast::<i64>().read_unaligned() })
+    }
+
     #[inline(always)]
     pub(super) fn expiry_pointer(&mut self) -> NonNull<i64> {
         // SAFETY: every block is larger than its header.

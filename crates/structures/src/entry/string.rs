@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "values are changed in place when the block's class allows it")]
 
-use std::io::Write;
 use std::mem;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::header::{Encoding, Header, Kind, Shape};
 use super::object::{BufferValue, Entry, NewValue, write_value};
 use super::value::{INLINE_LEN_MAX, Payload, StringValue, ValueRef};
+use crate::number::{DECIMAL_BYTES, put_decimal};
 
 /// The least that a long buffer grows by, once it is that long, so that many small appends copy seldom.
 const SLACK_BYTES: usize = 1 << 20;
@@ -224,19 +224,18 @@ fn copy_with_slack(bytes: &[u8], new_len: usize) -> BytesMut {
 /// Room for the decimal text of an integer.
 #[derive(Debug, Default)]
 pub struct IntText {
-    digits: [u8; 20],
+    text: [u8; DECIMAL_BYTES],
 }
 
 impl IntText {
     pub const fn new() -> Self {
-        Self { digits: [0; 20] }
+        Self { text: [0; DECIMAL_BYTES] }
     }
 
     /// The shortest decimal text of `number`.
+    #[inline]
     pub fn format(&mut self, number: i64) -> &[u8] {
-        let mut rest = &mut self.digits[..];
-        // The longest, i64::MIN, takes all 20 bytes, so that writing cannot fail.
-        let written = write!(rest, "{number}").map_or(0, |()| 20 - rest.len());
-        &self.digits[..written]
+        let start = put_decimal(&mut self.text, number);
+        &self.text[start..]
     }
 }

@@ -4,7 +4,7 @@ use super::hashtable::FieldTable;
 use super::timed::TimedPack;
 use super::view::Fields;
 use crate::entry::{Encoding, Entry, IntText, Kind, PACKED_LEN_MAX};
-use crate::packed::{Encoded, Item, Limits, Packed, PackedMut};
+use crate::packed::{Encoded, Limits, Packed, PackedMut};
 
 /// What becomes of a field's time to live when its value is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn from_pairs<'t>(
     {
         let (name, value) = (Encoded::of(name), Encoded::of(value));
         let ([a, b, c], [d, e, f]) = (name.parts(), value.parts());
-        return (Entry::packed_parts(key, Kind::Hash, &[a, b, c, d, e, f]), 1);
+        return (Entry::packed_parts(key, Kind::Hash, [a, b, c, d, e, f]), 1);
     }
     many_pairs(key, texts, is_long || bytes > PACKED_LEN_MAX, bytes)
 }
@@ -73,7 +73,7 @@ fn many_pairs<'t>(
     }
     let mut block = Vec::with_capacity(bytes);
     while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
-        match locate(Packed::new(&block), name) {
+        match locate(Packed::new(&block), &Encoded::of(name)) {
             Ok((start, end)) => PackedMut::replace(&mut block, start..end, value),
             Err(_) => {
                 let end = block.len();
@@ -130,11 +130,12 @@ pub fn set(entry: &mut Entry, name: &[u8], value: &[u8], expiry: FieldExpiry, li
 fn set_packed(entry: &mut Entry, name: &[u8], value: &[u8], limits: Limits) -> bool {
     let block = entry.block();
     let bytes = block.bytes().len();
-    let place = locate(block, name);
+    let (name, value) = (Encoded::of(name), Encoded::of(value));
+    let place = locate(block, &name);
     let is_new = place.is_err();
     match place {
-        Ok((start, end)) => entry.replace(start..end, value),
-        Err(_) => entry.insert_pair(bytes, name, value),
+        Ok((start, end)) => entry.splice_packed(start..end, value.parts()),
+        Err(_) => entry.insert_encoded_pair(bytes, &name, &value),
     }
     let count = match place {
         Err(before) => before + 1,
@@ -150,24 +151,17 @@ fn set_packed(entry: &mut Entry, name: &[u8], value: &[u8], limits: Limits) -> b
 
 /// Where the value of the field of that name stands; or how many fields there are.
 #[inline]
-fn locate(block: Packed<'_>, name: &[u8]) -> Result<(usize, usize), usize> {
-    let wanted = Item::of(name);
-    let (mut at, mut count) = (0, 0);
-    while let Some(spot) = block.at(at) {
-        let Some(value) = block.at(spot.end) else { break };
-        if spot.item == wanted {
-            return Ok((value.start, value.end));
-        }
-        (at, count) = (value.end, count + 1);
-    }
-    Err(count)
+fn locate(block: Packed<'_>, name: &Encoded<'_>) -> Result<(usize, usize), usize> {
+    let name = block.find_or_count::<2>(name)?;
+    let end = block.end_of(name.end).unwrap_or(name.end);
+    Ok((name.end, end))
 }
 
 /// Removes a field, and says whether it was there. A hash without fields is left as it is: its key is the caller's.
 pub fn remove(entry: &mut Entry, name: &[u8]) -> bool {
     if let Some(bytes) = entry.packed_bytes() {
         let block = Packed::new(bytes);
-        let Some(field) = block.find(name, 2) else { return false };
+        let Some(field) = block.find::<2>(name) else { return false };
         let end = block.at(field.end).map_or(bytes.len(), |value| value.end);
         let range = field.start..end;
         entry.remove(range);
@@ -182,7 +176,7 @@ pub fn remove(entry: &mut Entry, name: &[u8]) -> bool {
 /// Sets when a field expires, or that it doesn't, and says whether it is there.
 pub fn set_expiry(entry: &mut Entry, name: &[u8], at: Option<i64>) -> bool {
     if let Some(bytes) = entry.packed_bytes() {
-        if Packed::new(bytes).find(name, 2).is_none() {
+        if Packed::new(bytes).find::<2>(name).is_none() {
             return false;
         }
         if at.is_none() {

@@ -81,7 +81,7 @@ impl TimedPack {
     }
 
     pub(super) fn find(&self, name: &[u8]) -> Option<Triple<'_>> {
-        self.triple_at(self.packed().find(name, STRIDE)?.start)
+        self.triple_at(self.packed().find::<STRIDE>(name)?.start)
     }
 
     /// When the first field expires.
@@ -98,7 +98,7 @@ impl TimedPack {
         let from = match found {
             Some(triple) => {
                 let (start, end) = (triple.value.start, triple.time.end);
-                self.block.splice_bytes(start..end, &[]);
+                self.block.splice_bytes(start..end, []);
                 start
             }
             None => {

@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
     pub fn find(&self, name: &[u8]) -> Option<FieldRef<'a>> {
         let found = match self.form {
             Form::Packed(block) => {
-                let name = block.find(name, 2)?;
+                let name = block.find::<2>(name)?;
                 let value = block.at(name.end)?;
                 FieldRef { name: name.item, value: value.item, expire_at: None }
             }

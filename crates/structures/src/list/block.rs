@@ -114,7 +114,7 @@ impl Block {
     /// Adds another block's elements behind this one's.
     pub(super) fn append(&mut self, other: &Self) {
         let end = self.len_bytes();
-        self.splice_bytes(end..end, &[other.bytes()]);
+        self.splice_bytes(end..end, [other.bytes()]);
         self.count += other.count;
     }
 
@@ -176,7 +176,7 @@ impl PackedMut for Block {
 
     /// Moves what is on the shorter side of the range.
     #[inline]
-    fn splice_bytes(&mut self, range: Range<usize>, parts: &[&[u8]]) {
+    fn splice_bytes<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
         let added: usize = parts.iter().map(|part| part.len()).sum();
         let removed = range.end - range.start;
         let (head, tail) = (range.start, self.len_bytes() - range.end);

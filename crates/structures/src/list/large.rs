@@ -233,7 +233,7 @@ pub(super) fn block_of(text: &[u8], limits: Limits) -> Block {
     let alone = limits.is_alone(text);
     let room = if alone || encoded.len() > full / 2 { encoded.len() } else { encoded.len().max(full / 8) };
     let mut block = Block::new(size_class(room), full);
-    block.splice_bytes(0..0, &encoded.parts());
+    block.splice_bytes(0..0, encoded.parts());
     (block.count, block.alone) = (1, alone);
     block
 }

@@ -84,18 +84,47 @@ pub fn len_bytes(entry: &Entry) -> usize {
     blocks(entry).map(|block| block.packed.bytes().len()).sum()
 }
 
-/// Adds elements at an end, one after the other.
+/// A list of elements that are added at an end, one after the other, to an empty one; and how many they are.
 #[inline]
-pub fn push<'t>(entry: &mut Entry, end: End, texts: impl Iterator<Item = &'t [u8]> + Clone, limits: Limits) {
-    let (mut bytes, mut count) = (0, 0);
-    for text in texts.clone() {
-        (bytes, count) = (bytes + text.len(), count + 1);
+pub fn pushed<'t>(
+    key: &[u8],
+    end: End,
+    texts: impl ExactSizeIterator<Item = &'t [u8]> + Clone,
+    limits: Limits,
+) -> (Entry, usize) {
+    if texts.len() == 1
+        && let Some(text) = texts.clone().next()
+        && !limits.exceeded(text.len(), 1)
+        && text.len() + ELEMENT_OVERHEAD <= INLINE_BYTES_MAX
+    {
+        let encoded = Encoded::of(text);
+        let [head, text, tail] = encoded.parts();
+        return (Entry::packed_parts(key, Kind::List, [&[1], head, text, tail]), 1);
     }
-    if grow_inline(entry, bytes, count, limits) {
-        texts.for_each(|text| push_inline(entry, end, text));
-    } else if let Some(list) = large_mut(entry) {
-        texts.for_each(|text| list.push(end, text, limits));
+    let mut entry = empty(key);
+    let len = push(&mut entry, end, texts, limits);
+    (entry, len)
+}
+
+/// Adds elements at an end, one after the other. Returns how many there are then.
+#[inline]
+pub fn push<'t>(
+    entry: &mut Entry,
+    end: End,
+    texts: impl ExactSizeIterator<Item = &'t [u8]> + Clone,
+    limits: Limits,
+) -> usize {
+    let bytes = texts.clone().map(<[u8]>::len).sum();
+    if let Some(mut len) = grow_inline(entry, bytes, texts.len(), limits) {
+        for text in texts {
+            push_inline(entry, len, end, text);
+            len += 1;
+        }
+        return len;
     }
+    let Some(list) = large_mut(entry) else { return 0 };
+    texts.for_each(|text| list.push(end, text, limits));
+    list.len
 }
 
 /// Removes up to `count` elements from an end and shows them. Returns how many there were. O(count).
@@ -125,10 +154,10 @@ pub fn rotate(entry: &mut Entry, from: End, to: End, limits: Limits) -> Option<V
 
 /// Replaces the element at `index`. Returns whether there is one. O(blocks).
 pub fn set(entry: &mut Entry, index: usize, text: &[u8], limits: Limits) -> bool {
-    if grow_inline(entry, text.len(), 1, limits) {
+    if grow_inline(entry, text.len(), 1, limits).is_some() {
         let place = inline(entry).filter(|(_, count)| index < *count).and_then(|(block, _)| block.get(index));
         let Some((start, end)) = place.map(|spot| (spot.start, spot.end)) else { return false };
-        entry.splice_packed(1 + start..1 + end, &Encoded::of(text).parts());
+        entry.splice_packed(1 + start..1 + end, Encoded::of(text).parts());
         return true;
     }
     let is_set = large_mut(entry).is_some_and(|list| list.set(index, text, limits));
@@ -140,8 +169,8 @@ pub fn set(entry: &mut Entry, index: usize, text: &[u8], limits: Limits) -> bool
 
 /// Inserts beside the first element that stands for `pivot`. Returns whether there is one. O(n).
 pub fn insert(entry: &mut Entry, pivot: &[u8], side: Side, text: &[u8], limits: Limits) -> bool {
-    if grow_inline(entry, text.len(), 1, limits) {
-        let spot = inline(entry).and_then(|(block, _)| block.find(pivot, 1));
+    if grow_inline(entry, text.len(), 1, limits).is_some() {
+        let spot = inline(entry).and_then(|(block, _)| block.find::<1>(pivot));
         let Some((start, end)) = spot.map(|spot| (spot.start, spot.end)) else { return false };
         insert_inline(entry, if side == Side::Before { start } else { end }, text);
         return true;
@@ -207,35 +236,47 @@ fn inline(entry: &Entry) -> Option<(Packed<'_>, usize)> {
     }
 }
 
-/// Prepares for texts of so many bytes more, as Redis does before it adds any. Returns whether the list stays inline.
+/// Prepares for texts of so many bytes more, as Redis does before it adds any. If the list stays inline, returns how many
+/// elements it has.
 #[inline]
-fn grow_inline(entry: &mut Entry, bytes: usize, count: usize, limits: Limits) -> bool {
+fn grow_inline(entry: &mut Entry, bytes: usize, count: usize, limits: Limits) -> Option<usize> {
     let Some((block, has)) = inline(entry) else {
         if let Some(list) = large_mut(entry) {
             list.expect(bytes, count, limits);
         }
-        return false;
+        return None;
     };
     let has_bytes = block.bytes().len();
     let is_small = !limits.exceeded(has_bytes + bytes, has + count);
     let fits =
         has_bytes + bytes + ELEMENT_OVERHEAD * count <= INLINE_BYTES_MAX && has + count <= INLINE_COUNT_MAX;
     if is_small && fits {
-        return true;
+        return Some(has);
     }
     let mut list = List::from_bytes(block.bytes(), has, limits);
     list.is_quick = !is_small;
     entry.set_payload(Box::new(list));
-    false
+    None
 }
 
+/// Adds an element at an end of a list of `len` elements.
 #[inline]
-fn push_inline(entry: &mut Entry, end: End, text: &[u8]) {
-    let at = match end {
-        End::Head => 0,
-        End::Tail => entry.packed_bytes().map_or(0, |bytes| bytes.len().saturating_sub(1)),
-    };
-    insert_inline(entry, at, text);
+fn push_inline(entry: &mut Entry, len: usize, end: End, text: &[u8]) {
+    let encoded = Encoded::of(text);
+    let [head, text, tail] = encoded.parts();
+    let count = [len as u8 + 1];
+    match end {
+        // The count goes with the element at the head.
+        End::Head => entry.splice_packed(0..len.min(1), [&count, head, text, tail]),
+        End::Tail if len == 0 => entry.splice_packed(0..0, [&count, head, text, tail]),
+        End::Tail => {
+            let end = entry.packed_bytes().map_or(0, <[u8]>::len);
+            entry.splice_packed(end..end, [head, text, tail]);
+            if let Some([first, ..]) = entry.packed_bytes_mut() {
+                *first = len as u8 + 1;
+            }
+        }
+    }
 }
 
 /// Adds an element where one begins, or at the end.
@@ -244,9 +285,9 @@ fn insert_inline(entry: &mut Entry, at: usize, text: &[u8]) {
     let encoded = Encoded::of(text);
     let [head, text, tail] = encoded.parts();
     if entry.packed_bytes().is_some_and(<[u8]>::is_empty) {
-        return entry.splice_packed(0..0, &[&[1], head, text, tail]);
+        return entry.splice_packed(0..0, [&[1], head, text, tail]);
     }
-    entry.splice_packed(1 + at..1 + at, &[head, text, tail]);
+    entry.splice_packed(1 + at..1 + at, [head, text, tail]);
     if let Some([count, ..]) = entry.packed_bytes_mut() {
         *count += 1;
     }
@@ -258,7 +299,7 @@ fn remove_inline(entry: &mut Entry, range: Range<usize>, count: usize) {
     if count >= before {
         return entry.set_packed(Encoding::Packed, &[]);
     }
-    entry.splice_packed(1 + range.start..1 + range.end, &[]);
+    entry.splice_packed(1 + range.start..1 + range.end, []);
     if let Some([left, ..]) = entry.packed_bytes_mut() {
         *left -= count as u8;
     }

@@ -11,12 +11,12 @@ pub trait PackedMut {
     fn block(&self) -> Packed<'_>;
 
     /// Replaces a range of bytes, which begins and ends between elements, by `parts`, one after the other.
-    fn splice_bytes(&mut self, range: Range<usize>, parts: &[&[u8]]);
+    fn splice_bytes<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]);
 
     /// Puts the element for `text` where the one that begins at `at` is; that one and those behind it move back.
     #[inline]
     fn insert(&mut self, at: usize, text: &[u8]) {
-        self.splice_bytes(at..at, &Encoded::of(text).parts());
+        self.splice_bytes(at..at, Encoded::of(text).parts());
     }
 
     /// Adds the element for `text` at the end.
@@ -28,21 +28,26 @@ pub trait PackedMut {
     /// Adds two elements where one begins, or at the end: a field with its value, a member with its score.
     #[inline]
     fn insert_pair(&mut self, at: usize, first: &[u8], second: &[u8]) {
-        let (first, second) = (Encoded::of(first), Encoded::of(second));
+        self.insert_encoded_pair(at, &Encoded::of(first), &Encoded::of(second));
+    }
+
+    /// As [`PackedMut::insert_pair`], for elements that are encoded already.
+    #[inline]
+    fn insert_encoded_pair(&mut self, at: usize, first: &Encoded<'_>, second: &Encoded<'_>) {
         let ([a, b, c], [d, e, f]) = (first.parts(), second.parts());
-        self.splice_bytes(at..at, &[a, b, c, d, e, f]);
+        self.splice_bytes(at..at, [a, b, c, d, e, f]);
     }
 
     /// Replaces the elements in a range of bytes by the one for `text`.
     #[inline]
     fn replace(&mut self, range: Range<usize>, text: &[u8]) {
-        self.splice_bytes(range, &Encoded::of(text).parts());
+        self.splice_bytes(range, Encoded::of(text).parts());
     }
 
     /// Removes the elements in a range of bytes.
     #[inline]
     fn remove(&mut self, range: Range<usize>) {
-        self.splice_bytes(range, &[]);
+        self.splice_bytes(range, []);
     }
 }
 
@@ -52,7 +57,7 @@ impl PackedMut for Vec<u8> {
         Packed::new(self)
     }
 
-    fn splice_bytes(&mut self, range: Range<usize>, parts: &[&[u8]]) {
+    fn splice_bytes<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
         if range.start == self.len() {
             parts.iter().for_each(|part| self.extend_from_slice(part));
         } else {
@@ -73,7 +78,7 @@ impl PackedMut for Entry {
     }
 
     #[inline]
-    fn splice_bytes(&mut self, range: Range<usize>, parts: &[&[u8]]) {
+    fn splice_bytes<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
         self.splice_packed(range, parts);
     }
 }

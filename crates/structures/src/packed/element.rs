@@ -109,6 +109,67 @@ impl<'a> Encoded<'a> {
     }
 }
 
+/// An element that others are compared with. Its first and last bytes are at hand as words: names in one collection are
+/// mostly of one length and begin alike, and a call to compare each would cost more than all the rest.
+pub(super) struct Needle<'a> {
+    encoded: &'a Encoded<'a>,
+    /// Bytes of head and text.
+    len: usize,
+    first: u64,
+    first_mask: u64,
+    last: u64,
+}
+
+impl<'a> Needle<'a> {
+    #[inline]
+    pub(super) fn new(encoded: &'a Encoded<'a>) -> Self {
+        const WORD: usize = size_of::<u64>();
+        let (head_len, text) = (usize::from(encoded.head_len), encoded.text);
+        let len = head_len + text.len();
+        let first = match text.first_chunk() {
+            Some(bytes) if head_len == 1 => u64::from_le_bytes(*bytes) << 8 | u64::from(encoded.head[0]),
+            _ => {
+                let own = encoded.head[..head_len].iter().chain(text).take(WORD).enumerate();
+                own.fold(0, |word, (place, &byte)| word | u64::from(byte) << (8 * place))
+            }
+        };
+        let first_mask = if len >= WORD { u64::MAX } else { (1 << (8 * len)) - 1 };
+        let last = text.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Self { encoded, len, first, first_mask, last }
+    }
+
+    /// Whether `bytes`, which begin with an element, begin with this one: elements with one text have one form.
+    #[inline(always)]
+    pub(super) fn begins(&self, bytes: &[u8]) -> bool {
+        let Some(first) = bytes.first_chunk().map(|first| u64::from_le_bytes(*first)) else {
+            return self.begins_short(bytes);
+        };
+        first & self.first_mask == self.first && (self.len <= 8 || self.goes_on(bytes))
+    }
+
+    /// Whether the bytes from the ninth on are equal, too.
+    #[inline]
+    fn goes_on(&self, bytes: &[u8]) -> bool {
+        let Encoded { head, head_len, text, .. } = self.encoded;
+        let head_len = usize::from(*head_len);
+        let Some(other) = bytes.get(head_len..self.len) else { return false };
+        match other.last_chunk() {
+            // The two words overlap or meet: that is all of it.
+            Some(last) if self.len <= 16 => u64::from_le_bytes(*last) == self.last,
+            Some(last) => u64::from_le_bytes(*last) == self.last && other == *text,
+            None => bytes[..head_len] == head[..head_len] && other == *text,
+        }
+    }
+
+    /// At the end of a block there may be less than a word.
+    #[inline(never)]
+    fn begins_short(&self, bytes: &[u8]) -> bool {
+        let Encoded { head, head_len, text, .. } = self.encoded;
+        let head_len = usize::from(*head_len);
+        bytes.get(..head_len) == Some(&head[..head_len]) && bytes.get(head_len..self.len) == Some(*text)
+    }
+}
+
 #[inline]
 fn encode_int(number: i64, head: &mut [u8; 9]) -> usize {
     let wide = number.to_le_bytes();
@@ -159,6 +220,10 @@ fn encode_text_len(len: usize, head: &mut [u8; 9]) -> usize {
 fn encode_tail(len: usize) -> ([u8; 5], usize) {
     let mut tail = [0; 5];
     let count = tail_len(len);
+    if count == 1 {
+        tail[0] = len as u8;
+        return (tail, 1);
+    }
     for (place, byte) in tail[..count].iter_mut().rev().enumerate() {
         let mark = if place + 1 == count { 0 } else { 0x80 };
         *byte = (len >> (7 * place)) as u8 & 0x7f | mark;
@@ -210,6 +275,18 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
         0xf5.. => return None,
     };
     Some((item, len + tail_len(len)))
+}
+
+/// Bytes of the element that `bytes` begin with, if it is of one of the forms that nearly all have: a short text, or a
+/// small integer; else 0.
+#[inline]
+pub(super) fn short_len(head: u8) -> usize {
+    match head {
+        0..=0x7f => 2,
+        TEXT_6..=0xbf => usize::from(head & 0x3f) + 2,
+        INT_13..=0xdf => 3,
+        _ => 0,
+    }
 }
 
 /// Bytes of the element that ends where `bytes` end, its backward length included; nothing if that isn't whole.

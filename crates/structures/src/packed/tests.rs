@@ -138,13 +138,13 @@ fn agree(model: &[Vec<u8>], block: Packed<'_>) {
     assert!(block.items().map(|item| item.to_vec()).eq(model.iter().cloned()));
     assert!(block.items().rev().map(|item| item.to_vec()).eq(model.iter().rev().cloned()));
     for (index, text) in model.iter().enumerate() {
-        let found = block.find(text, 1).expect("every element is found");
+        let found = block.find::<1>(text).expect("every element is found");
         assert_eq!(found.item, Item::of(text));
         let first = model.iter().position(|other| other == text).expect("it is in the model");
         assert_eq!(found.start, offset(block, first));
         if index % 2 == 0 {
             let first = model.iter().step_by(2).position(|other| other == text).expect("a field");
-            assert_eq!(block.find(text, 2).map(|spot| spot.start), Some(offset(block, first * 2)));
+            assert_eq!(block.find::<2>(text).map(|spot| spot.start), Some(offset(block, first * 2)));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a block.
 
-use super::element::{Encoded, Item, decode, len_backwards};
+use super::element::{Encoded, Item, Needle, decode, len_backwards, short_len};
 
 /// A block, borrowed for reading.
 #[derive(Clone, Copy, Debug)]
@@ -88,22 +88,46 @@ impl<'a> Packed<'a> {
         Spots(self.items())
     }
 
-    /// The first of the elements `from`, `from + stride`, `from + 2 * stride`, .. that stands for `text`: with a stride
-    /// of 2 only the fields of pairs are looked at. O(n), without formatting or copying.
+    /// Where the element that begins at `start` ends; nothing at the end of the block.
     #[inline]
-    pub fn find(self, text: &[u8], stride: usize) -> Option<Spot<'a>> {
-        let wanted = Item::of(text);
-        let mut at = 0;
-        while let Some(spot) = self.at(at) {
-            if spot.item == wanted {
-                return Some(spot);
+    pub fn end_of(self, start: usize) -> Option<usize> {
+        match short_len(*self.bytes.get(start)?) {
+            0 => Some(self.at(start)?.end),
+            len => Some(start + len),
+        }
+    }
+
+    /// The first of the elements `0`, `STRIDE`, `2 * STRIDE`, .. that stands for `text`: with a stride of 2 only the
+    /// fields of pairs are looked at. O(n), without formatting or copying.
+    #[inline]
+    pub fn find<const STRIDE: usize>(self, text: &[u8]) -> Option<Spot<'a>> {
+        self.find_or_count::<STRIDE>(&Encoded::of(text)).ok()
+    }
+
+    /// As [`Packed::find`] for an element that is encoded already; or how many elements were looked at. Compares bytes,
+    /// since equal elements have equal ones, and decodes none but the one that is found.
+    #[inline]
+    pub fn find_or_count<const STRIDE: usize>(self, wanted: &Encoded<'_>) -> Result<Spot<'a>, usize> {
+        let wanted = Needle::new(wanted);
+        let (mut at, mut count) = (0, 0);
+        while let Some(rest) = self.bytes.get(at..)
+            && let Some(&head) = rest.first()
+        {
+            if wanted.begins(rest)
+                && let Some(spot) = self.at(at)
+            {
+                return Ok(spot);
             }
-            at = spot.end;
-            for _ in 1..stride {
-                at = self.at(at)?.end;
+            count += 1;
+            at = match short_len(head) {
+                0 => self.end_of(at).ok_or(count)?,
+                len => at + len,
+            };
+            for _ in 1..STRIDE {
+                at = self.end_of(at).ok_or(count)?;
             }
         }
-        None
+        Err(count)
     }
 }
 

@@ -120,7 +120,7 @@ fn pop_one_of_few(entry: &mut Entry, random: &mut impl FnMut() -> u64, mut taken
     } else if let Some(spot) = entry.block().get(index) {
         taken(spot.item);
         let range = spot.start..spot.end;
-        entry.splice_packed(range, &[]);
+        entry.splice_packed(range, []);
     }
 }
 

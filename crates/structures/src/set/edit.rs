@@ -10,6 +10,9 @@ use super::ints;
 use super::large::{LargeSet, RUN};
 use super::view::Set;
 
+/// Texts below this length fit into a packed block whatever else is to be said of them.
+const SHORT_TEXT: usize = 4096;
+
 /// Up to which size a set stands in its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetLimits {
@@ -26,6 +29,25 @@ pub fn make(key: &[u8], first: Item<'_>, len: usize, limits: &SetLimits) -> Entr
         _ if len <= limits.packed.entries => empty(key, Encoding::Packed),
         _ => Entry::boxed(key, Kind::Set, Box::new(LargeSet::new()), None),
     }
+}
+
+/// A set of one member: what [`make`] and then [`add`] would give, made at once.
+#[inline]
+pub fn single(key: &[u8], item: Item<'_>, limits: &SetLimits) -> Entry {
+    let mut entry = match item {
+        Item::Int(number) if limits.ints > 0 => {
+            let (bytes, len) = ints::encode_one(number);
+            return Entry::packed(key, Kind::Set, Encoding::Intset, &bytes[..len], None);
+        }
+        Item::Text(text)
+            if limits.packed.entries > 0 && is_short(item, limits) && text.len() < SHORT_TEXT =>
+        {
+            return Entry::packed_parts(key, Kind::Set, Encoded::new(item).parts());
+        }
+        _ => make(key, item, 1, limits),
+    };
+    add(&mut entry, item, limits);
+    entry
 }
 
 fn empty(key: &[u8], encoding: Encoding) -> Entry {
@@ -74,20 +96,14 @@ fn add_int(entry: &mut Entry, number: i64, limits: &SetLimits) -> bool {
 }
 
 fn add_packed(entry: &mut Entry, item: Item<'_>, limits: &SetLimits) -> bool {
-    let block = entry.block();
-    let mut len = 0;
-    for other in block.items() {
-        if other == item {
-            return false;
-        }
-        len += 1;
-    }
-    let (end, encoded) = (block.bytes().len(), Encoded::new(item));
+    let (block, encoded) = (entry.block(), Encoded::new(item));
+    let Err(len) = block.find_or_count::<1>(&encoded) else { return false };
+    let end = block.bytes().len();
     let fits = len < limits.packed.entries && is_short(item, limits) && end + encoded.len() <= PACKED_LEN_MAX;
     if !fits {
         return add_large(entry, item);
     }
-    entry.splice_packed(end..end, &encoded.parts());
+    entry.splice_packed(end..end, encoded.parts());
     true
 }
 
@@ -101,8 +117,10 @@ fn add_large(entry: &mut Entry, item: Item<'_>) -> bool {
     entry.payload_as_mut::<LargeSet>().is_some_and(|set| set.add(item))
 }
 
+#[inline]
 fn is_short(item: Item<'_>, limits: &SetLimits) -> bool {
-    item.text_len() <= limits.packed.bytes
+    // No integer has more digits: most need not be written to be counted.
+    matches!(item, Item::Int(_) if limits.packed.bytes >= 20) || item.text_len() <= limits.packed.bytes
 }
 
 /// Whether the integers of this entry and a text may be packed together.
@@ -168,9 +186,9 @@ pub fn remove(entry: &mut Entry, item: Item<'_>) -> bool {
         (Encoding::Intset, Item::Int(number)) => ints::remove(entry, number),
         (Encoding::Intset, Item::Text(_)) => false,
         (Encoding::Packed, _) => {
-            let found = entry.block().spots().find(|spot| spot.item == item);
+            let found = entry.block().find_or_count::<1>(&Encoded::new(item)).ok();
             let range = found.map(|spot| spot.start..spot.end);
-            range.map(|range| entry.splice_packed(range, &[])).is_some()
+            range.map(|range| entry.splice_packed(range, [])).is_some()
         }
         _ => entry.payload_as_mut::<LargeSet>().is_some_and(|set| set.remove(item)),
     }

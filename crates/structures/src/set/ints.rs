@@ -102,11 +102,30 @@ impl<'a> Ints<'a> {
         self.find(number).is_ok()
     }
 
+    /// Shows all of them, rising: as [`Ints::iter`], but the width is looked at once.
+    #[inline]
+    pub fn for_each(self, mut show: impl FnMut(i64)) {
+        let bytes = self.bytes;
+        match self.width {
+            2 => bytes.as_chunks().0.iter().for_each(|&bytes| show(i64::from(i16::from_le_bytes(bytes)))),
+            4 => bytes.as_chunks().0.iter().for_each(|&bytes| show(i64::from(i32::from_le_bytes(bytes)))),
+            _ => bytes.as_chunks().0.iter().for_each(|&bytes| show(i64::from_le_bytes(bytes))),
+        }
+    }
+
     /// All of them, rising.
     #[inline]
     pub fn iter(self) -> impl ExactSizeIterator<Item = i64> + DoubleEndedIterator + Clone + use<'a> {
         (0..self.len()).map(move |index| self.at(index))
     }
+}
+
+/// The bytes of one integer, and how many they are.
+pub(super) fn encode_one(number: i64) -> ([u8; 9], usize) {
+    let (mut bytes, width) = ([0; 9], width_of(number));
+    bytes[0] = width as u8;
+    bytes[1..].copy_from_slice(&number.to_le_bytes());
+    (bytes, 1 + width)
 }
 
 /// The bytes of integers that are in rising order.
@@ -138,7 +157,7 @@ pub(super) fn add(entry: &mut Entry, number: i64) -> bool {
         entry.set_packed(Encoding::Intset, &bytes);
     } else {
         let at = 1 + index * width;
-        entry.splice_packed(at..at, &[&number.to_le_bytes()[..width]]);
+        entry.splice_packed(at..at, [&number.to_le_bytes()[..width]]);
     }
     true
 }
@@ -149,6 +168,6 @@ pub(super) fn remove(entry: &mut Entry, number: i64) -> bool {
     let Ok(index) = ints.find(number) else { return false };
     let at = 1 + index * ints.width;
     let range = if ints.len() == 1 { 0..at + ints.width } else { at..at + ints.width };
-    entry.splice_packed(range, &[]);
+    entry.splice_packed(range, []);
     true
 }

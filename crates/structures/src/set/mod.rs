@@ -30,7 +30,7 @@ mod view;
 
 pub use choose::{pop, sample, sample_distinct};
 pub use combine::{difference, each_common, union};
-pub use edit::{SetLimits, add, add_all, announce_len, build, make, remove};
+pub use edit::{SetLimits, add, add_all, announce_len, build, make, remove, single};
 pub use ints::Ints;
 pub use large::LargeSet;
 pub use view::{Iter, Set};

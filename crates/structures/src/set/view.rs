@@ -1,7 +1,7 @@
 //! Reading a set, however it is stored.
 
 use crate::entry::{Encoding, Entry};
-use crate::packed::{Item, Items, Packed};
+use crate::packed::{Encoded, Item, Items, Packed};
 
 use super::ints::Ints;
 use super::large::{LargeIter, LargeSet, RUN};
@@ -54,7 +54,7 @@ impl<'a> Set<'a> {
         match (self, item) {
             (Self::Ints(ints), Item::Int(number)) => ints.contains(number),
             (Self::Ints(_), Item::Text(_)) => false,
-            (Self::Packed(block), item) => block.items().any(|other| other == item),
+            (Self::Packed(block), item) => block.find_or_count::<1>(&Encoded::new(item)).is_ok(),
             (Self::Large(set), item) => set.contains(item),
         }
     }

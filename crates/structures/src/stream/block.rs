@@ -44,7 +44,7 @@ impl Block {
     }
 
     fn push_int(&mut self, number: i64) {
-        self.bytes.splice_bytes(self.bytes.len()..self.bytes.len(), &Encoded::new(Item::Int(number)).parts());
+        self.bytes.splice_bytes(self.bytes.len()..self.bytes.len(), Encoded::new(Item::Int(number)).parts());
     }
 
     fn push_text(&mut self, text: &[u8]) {
@@ -128,7 +128,7 @@ impl Block {
         }
         let (live, deleted) = (Encoded::new(Item::Int(live)), Encoded::new(Item::Int(deleted)));
         let ([a, b, c], [d, e, f]) = (live.parts(), deleted.parts());
-        self.bytes.splice_bytes(0..end, &[a, b, c, d, e, f]);
+        self.bytes.splice_bytes(0..end, [a, b, c, d, e, f]);
     }
 }
 

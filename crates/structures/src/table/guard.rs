@@ -126,7 +126,19 @@ impl<'a, E: Element> Occupied<'a, E> {
         unsafe { (*table).remove_at(hash, position) }
     }
 
+    /// Takes the element out of the table, and leaves its place free. O(1) amortized.
+    pub fn vacate(self) -> (E, Vacant<'a, E>) {
+        let Self { guard, table, hash, position } = self;
+        drop(guard);
+        // SAFETY: the table was borrowed mutably for this place, and the guard, which borrowed it too, is gone.
+        let table = unsafe { &mut *table };
+        let element = table.remove_at(hash, position);
+        // The removal may have moved what stands there.
+        (element, Vacant { table, hash, position: None })
+    }
+
     /// The element, for as long as the table is borrowed.
+    #[inline(always)]
     pub fn into_ref(self) -> RefMut<'a, E> {
         self.guard
     }

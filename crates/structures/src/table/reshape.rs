@@ -65,7 +65,9 @@ impl<E: Element> Table<E> {
         const LOOK_AHEAD: usize = 12;
         let depth = leaf.word.depth() + 1;
         let cells: Vec<u64> = leaf.filled().collect();
-        let mut retagged = Vec::with_capacity(cells.len());
+        // They stay in order but for the last bit of equal tags: those that get a 1 wait until the last with a 0 has come.
+        let (mut retagged, mut waiting) = (Vec::with_capacity(cells.len()), Vec::new());
+        let mut last_tag = 0;
         for (index, &cell) in cells.iter().enumerate() {
             if let Some(&ahead) = cells.get(index + LOOK_AHEAD) {
                 prefetch(std::ptr::without_provenance(LeafWord(ahead).address()));
@@ -79,18 +81,22 @@ impl<E: Element> Table<E> {
             } else {
                 0
             };
-            retagged.push((tag_of(cell) << 49 | next_bit << 48) | address);
+            if last_tag != tag_of(cell) {
+                retagged.append(&mut waiting);
+                last_tag = tag_of(cell);
+            }
+            let into = if next_bit == 0 { &mut retagged } else { &mut waiting };
+            into.push((tag_of(cell) << 49 | next_bit << 48) | address);
         }
+        retagged.append(&mut waiting);
         let middle = cells.partition_point(|&cell| tag_of(cell) < 0x8000);
-        let (low, high) = retagged.split_at_mut(middle);
+        let (low, high) = retagged.split_at(middle);
         if leaf.word.depth() == self.depth() {
             self.double_directory();
         }
         let half = 1 << (64 - depth);
         let low_hash = hash & !half;
         for (half_hash, cells) in [(low_hash, low), (low_hash | half, high)] {
-            // They are in order but for the last bit of equal tags.
-            cells.sort_unstable();
             let word = if cells.is_empty() {
                 LeafWord::vacant(depth)
             } else {

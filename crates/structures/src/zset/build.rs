@@ -7,8 +7,7 @@ use super::member::Member;
 use super::small;
 use crate::entry::{Encoding, Entry, Kind, PACKED_LEN_MAX};
 use crate::hash::hash_key;
-use crate::number::DoubleBuffer;
-use crate::packed::{Limits, PackedMut};
+use crate::packed::{Encoded, Limits, PackedMut};
 use crate::table::{Place, Table};
 
 /// Members and their scores, each once, not yet in order: results of set operations, values that are being loaded.
@@ -85,8 +84,8 @@ impl Builder {
         if self.len() <= limits.entries && (self.longest <= limits.bytes || longest() <= limits.bytes) {
             let mut block = Vec::new();
             for (member, score) in self.sorted() {
-                let at = block.len();
-                block.insert_pair(at, member, small::score_text(&mut DoubleBuffer::new(), score));
+                let (at, member) = (block.len(), Encoded::of(member));
+                small::with_score(score, |score| block.insert_encoded_pair(at, &member, score));
             }
             if block.len() <= PACKED_LEN_MAX {
                 return Entry::packed(key, Kind::Zset, Encoding::Packed, &block, expire_at);

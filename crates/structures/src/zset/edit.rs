@@ -4,7 +4,10 @@ use super::large::{SortedSet, Update};
 use super::small;
 use super::view::Zset;
 use crate::entry::{Encoding, Entry, IntText, Kind, PACKED_LEN_MAX};
-use crate::packed::{Limits, PackedMut};
+use crate::packed::{Encoded, Limits, PackedMut};
+
+/// What a score takes in a block at most.
+const SCORE_BYTES_MAX: usize = 32;
 
 /// An empty sorted set.
 pub fn empty(key: &[u8]) -> Entry {
@@ -23,12 +26,13 @@ pub fn update(
     if let Some(set) = entry.payload_as_mut::<SortedSet>() {
         return set.update(member, decide);
     }
-    let pair = match small::find_or_count(entry.block(), member) {
+    let encoded = Encoded::of(member);
+    let pair = match small::find_or_count(entry.block(), &encoded) {
         Ok(pair) => pair,
         Err(count) => {
             let new = decide(None);
             if let Some(score) = new {
-                insert_new(entry, limits, count, member, score);
+                insert_new(entry, limits, count, member, &encoded, score);
             }
             return Update { old: None, new };
         }
@@ -36,7 +40,7 @@ pub fn update(
     let (old, place) = (pair.score(), pair.start..pair.end);
     let new = decide(Some(old));
     if let Some(score) = new.filter(|&score| score != old) {
-        if entry.block().bytes().len() + small::pair_bytes(member, score) > PACKED_LEN_MAX {
+        if entry.block().bytes().len() + encoded.len() + SCORE_BYTES_MAX > PACKED_LEN_MAX {
             convert(entry).update(member, |_| Some(score));
         } else {
             small::set_score(entry, place, member, score);
@@ -45,13 +49,20 @@ pub fn update(
     Update { old: Some(old), new }
 }
 
-fn insert_new(entry: &mut Entry, limits: Limits, count: usize, member: &[u8], score: f64) {
+fn insert_new(
+    entry: &mut Entry,
+    limits: Limits,
+    count: usize,
+    member: &[u8],
+    encoded: &Encoded<'_>,
+    score: f64,
+) {
     let block = entry.block();
     let fits = member.len() <= limits.bytes
         && count < limits.entries
-        && block.bytes().len() + small::pair_bytes(member, score) <= PACKED_LEN_MAX;
+        && block.bytes().len() + encoded.len() + SCORE_BYTES_MAX <= PACKED_LEN_MAX;
     if fits {
-        small::insert(entry, member, score);
+        small::insert(entry, member, encoded, score);
     } else {
         convert(entry).update(member, |_| Some(score));
     }

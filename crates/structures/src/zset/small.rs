@@ -23,10 +23,15 @@ pub(super) struct Pair<'a> {
 impl Pair<'_> {
     #[inline]
     pub(super) fn score(&self) -> f64 {
-        match self.score {
-            Item::Int(number) => number as f64,
-            Item::Text(text) => parse_f64(text).unwrap_or_default(),
-        }
+        score_of(self.score)
+    }
+}
+
+#[inline]
+fn score_of(item: Item<'_>) -> f64 {
+    match item {
+        Item::Int(number) => number as f64,
+        Item::Text(text) => parse_f64(text).unwrap_or_default(),
     }
 }
 
@@ -59,21 +64,14 @@ pub(super) fn pairs(block: Packed<'_>) -> impl Iterator<Item = Pair<'_>> {
 }
 
 pub(super) fn find<'a>(block: Packed<'a>, member: &[u8]) -> Option<Pair<'a>> {
-    let member = block.find(member, 2)?;
+    let member = block.find::<2>(member)?;
     Some(pair(member, block.at(member.end)?))
 }
 
 /// The member's pair, or else how many pairs there are.
-pub(super) fn find_or_count<'a>(block: Packed<'a>, member: &[u8]) -> Result<Pair<'a>, usize> {
-    let wanted = Item::of(member);
-    let (mut start, mut count) = (0, 0);
-    while let Some(pair) = at(block, start) {
-        if pair.member == wanted {
-            return Ok(pair);
-        }
-        (start, count) = (pair.end, count + 1);
-    }
-    Err(count)
+pub(super) fn find_or_count<'a>(block: Packed<'a>, member: &Encoded<'_>) -> Result<Pair<'a>, usize> {
+    let member = block.find_or_count::<2>(member)?;
+    block.at(member.end).map(|score| pair(member, score)).ok_or(0)
 }
 
 /// How an element's text is ordered to other bytes.
@@ -95,23 +93,39 @@ fn place(block: Packed<'_>, member: &[u8], score: f64) -> usize {
     if before(block, block.bytes().len()).is_none_or(|last| !is_behind(&last)) {
         return block.bytes().len();
     }
-    pairs(block).find(is_behind).map_or(block.bytes().len(), |pair| pair.start)
+    // Members are looked at only where scores are equal.
+    let mut start = 0;
+    while let Some(middle) = block.end_of(start)
+        && let Some(other) = block.at(middle)
+    {
+        let is_before = match score_of(other.item).partial_cmp(&score) {
+            Some(Ordering::Greater) => false,
+            Some(Ordering::Equal) => block.at(start).is_none_or(|own| !compare(own.item, member).is_gt()),
+            _ => true,
+        };
+        if !is_before {
+            break;
+        }
+        start = other.end;
+    }
+    start
 }
 
-/// A score's text in a block.
-pub(super) fn score_text(buffer: &mut DoubleBuffer, score: f64) -> &[u8] {
-    buffer.format(score + 0.0)
+/// From here on not every whole number is a double.
+const EXACT_MAX: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+
+/// Hands out the element that stands for a score.
+pub(super) fn with_score<R>(score: f64, take: impl FnOnce(&Encoded<'_>) -> R) -> R {
+    // Whole numbers need no text: it would be that of the integer. No -0 comes in.
+    if score.abs() < EXACT_MAX && score as i64 as f64 == score {
+        return take(&Encoded::new(Item::Int(score as i64)));
+    }
+    take(&Encoded::of(DoubleBuffer::new().format(score + 0.0)))
 }
 
-/// Bytes that a pair takes.
-pub(super) fn pair_bytes(member: &[u8], score: f64) -> usize {
-    let mut buffer = DoubleBuffer::new();
-    Encoded::of(member).len() + Encoded::of(score_text(&mut buffer, score)).len()
-}
-
-pub(super) fn insert(entry: &mut Entry, member: &[u8], score: f64) {
+pub(super) fn insert(entry: &mut Entry, member: &[u8], encoded: &Encoded<'_>, score: f64) {
     let at = place(entry.block(), member, score);
-    entry.insert_pair(at, member, score_text(&mut DoubleBuffer::new(), score));
+    with_score(score, |score| entry.insert_encoded_pair(at, encoded, score));
 }
 
 /// Gives the pair that stands in `place` another score.
@@ -126,9 +140,9 @@ pub(super) fn set_score(entry: &mut Entry, place: Range<usize>, member: &[u8], s
         && at(block, place.end).is_none_or(|next| !is_past(&next));
     if stays {
         let middle = at(block, place.start).map_or(place.end, |pair| pair.middle);
-        entry.replace(middle..place.end, score_text(&mut DoubleBuffer::new(), score));
+        with_score(score, |score| entry.splice_packed(middle..place.end, score.parts()));
     } else {
         PackedMut::remove(entry, place);
-        insert(entry, member, score);
+        insert(entry, member, &Encoded::of(member), score);
     }
 }
