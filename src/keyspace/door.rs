@@ -26,8 +26,9 @@ use dunlin_structures::fields::{self, Fields};
 use dunlin_structures::table::{Ref, RefMut};
 use std::sync::Arc;
 
-/// Expired elements that a reader deletes on its way, at most: the clockwork does the rest.
-const ELEMENTS_PER_READ: usize = 64;
+/// Expired elements that a command deletes on its way from one key, at most: they are gone for everybody, and the
+/// clockwork does the rest. Few in tests, so that small hashes meet it.
+const ELEMENTS_PER_KEY: usize = if cfg!(test) { 2 } else { 64 };
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -338,7 +339,7 @@ impl<'a> Keys<'a> {
         let position = self.position(key);
         // A write that no pause holds back needs a free place, and a hash as it is now.
         self.drop_if_expired(position, key, false);
-        self.drop_elements(position, key, usize::MAX);
+        self.drop_elements(position, key, ELEMENTS_PER_KEY);
         let (db, waiters) = self.locked.shard(position.shard()).db_and_waiters(self.out.db);
         db.table_mut(position);
         let ShardDb { tables, count, expires, element_expires } = db;
@@ -352,11 +353,11 @@ impl<'a> Keys<'a> {
     fn is_gone(&mut self, position: Position, key: &[u8]) -> bool {
         let stays = self.access.keeps_expired;
         self.drop_if_expired(position, key, stays)
-            || self.drop_elements(position, key, if stays { 0 } else { ELEMENTS_PER_READ })
+            || self.drop_elements(position, key, if stays { 0 } else { ELEMENTS_PER_KEY })
     }
 
-    /// Deletes up to `limit` elements of the key's value that have expired, and says whether nothing else is left: a
-    /// reader passes over the rest.
+    /// Deletes about `limit` elements of the key's value that have expired, and says whether nothing else is left. What
+    /// remains of them is gone for everybody.
     #[inline]
     fn drop_elements(&mut self, position: Position, key: &[u8], limit: usize) -> bool {
         let shard = self.locked.shard(position.shard());
@@ -395,7 +396,7 @@ impl<'a> Keys<'a> {
         true
     }
 
-    /// Deletes every key, and every element of a key, of the locked shard `index` that is due, at most `limit` of them.
+    /// Deletes every key, and every element of a key, of the locked shard `index` that is due, about `limit` of them.
     /// Returns how many were.
     pub fn expire_due(&mut self, index: usize, limit: usize) -> usize {
         let mut count = 0;
@@ -469,7 +470,7 @@ fn expire(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbox<'_
     }
 }
 
-/// Deletes up to `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
+/// Deletes about `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
 /// Returns how many they were.
 #[cold]
 fn expire_elements(
@@ -497,7 +498,11 @@ fn expire_elements(
     let count = fields::remove_due(&mut entry, now, limit, |name| pieces.arg(name, &mut emit));
     pieces.end(&mut emit);
     let (after, is_empty) = (entry.next_due(), entry.is_empty_collection());
+    let leaves_hidden = is_empty && fields::has_hidden(&entry);
     drop(entry);
+    if leaves_hidden {
+        out.effects.push(out.db, &[b"DEL", key]);
+    }
     reindex(element_expires, position, before, after, out);
     if count > 0 {
         expired_elements(shard, position, key, is_empty, out);
@@ -530,6 +535,17 @@ impl Outbox<'_> {
             Effect::Compose(compose) => self.effects.push_composed(self.db, compose),
             Effect::Nothing => {}
         }
+    }
+
+    /// Says that a change has met fields that were gone already, and has taken them out.
+    #[cold]
+    fn fields_expired(&mut self, position: Position, key: &[u8], names: &[Vec<u8>]) {
+        let mut pieces = Pieces::new(b"HDEL", key, 1);
+        let mut emit = |args: &[&[u8]]| self.effects.push(self.db, args);
+        names.iter().for_each(|name| pieces.arg(name, &mut emit));
+        pieces.end(&mut emit);
+        self.written |= 1 << position.shard();
+        self.event(EventClass::Hash, "hexpired", key);
     }
 
     #[inline]
