@@ -2,6 +2,18 @@ use crate::command::testing::{TestClient, check, check_effects};
 use proptest::prelude::*;
 
 #[test]
+fn a_consumer_may_have_the_name_of_an_option() {
+    check(&[
+        ("XADD s 1-1 a b", "$3|1-1"),
+        ("XGROUP CREATE s STREAMS 0", "+OK"),
+        ("XREADGROUP COUNT 1 GROUP STREAMS STREAMS STREAMS s >", "*1|*2|$1|s|*1|*2|$3|1-1|*2|$1|a|$1|b"),
+        ("XREADGROUP NOACK BLOCK 1 GROUP STREAMS streams STREAMS s 0", "*1|*2|$1|s|*0"),
+        ("XREADGROUP GROUP STREAMS count COUNT 5 STREAMS s 0", "*1|*2|$1|s|*0"),
+        ("XREADGROUP COUNT 1 GROUP STREAMS STREAMS s >", "-ERR syntax error"),
+    ]);
+}
+
+#[test]
 fn entries_are_added_and_shown() {
     check(&[
         ("XADD s 1-1 a 1 b x", "$3|1-1"),
