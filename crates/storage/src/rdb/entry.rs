@@ -37,7 +37,7 @@ pub fn build(key: &[u8], value: Value, expire_at: Option<i64>, forms: &Forms) ->
             set::build(key, &items, true, &forms.set)
         }
         Value::Zset(members, scores) => {
-            let mut builder = Builder::new();
+            let mut builder = Builder::with_capacity(members.len());
             members.iter().zip(scores).for_each(|(member, score)| builder.merge(member, |_| score));
             builder.finish(key, forms.zset, None)
         }

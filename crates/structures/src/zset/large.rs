@@ -210,7 +210,7 @@ impl Payload for SortedSet {
     }
 
     fn duplicate(&self) -> Box<dyn Payload> {
-        let mut copy = Self::new();
+        let mut copy = Self { members: Table::with_capacity(self.len()), ..Self::new() };
         for (member, score) in self.iter(0, usize::MAX, false) {
             copy.update(member, |_| Some(score));
         }
