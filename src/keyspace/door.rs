@@ -431,6 +431,11 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Frees what a change has taken out of a value, elsewhere if it is large.
+    pub fn discard(&self, entry: Entry) {
+        self.out.reclaimer.discard(entry);
+    }
+
     /// Whether this unit has locked that shard.
     pub fn holds(&self, index: usize) -> bool {
         self.locked.holds(index)

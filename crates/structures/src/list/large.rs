@@ -11,6 +11,9 @@ use crate::alloc::size_class;
 use crate::entry::Payload;
 use crate::packed::{Encoded, Item, Packed, PackedMut, Spot};
 
+/// The most blocks that are freed at once where a list is cut.
+const CUT_HERE_MAX: usize = 64;
+
 /// See the module's description. Never shared: it is an entry's payload.
 #[derive(Clone)]
 pub struct List {
@@ -121,16 +124,18 @@ impl List {
         }
     }
 
-    /// Removes `count` elements from an end, unseen. O(blocks).
-    pub(super) fn cut(&mut self, end: End, count: usize) {
+    /// Removes `count` elements from an end, unseen. Blocks that are many are returned, for who has the time to free
+    /// them. O(blocks).
+    pub(super) fn cut(&mut self, end: End, count: usize) -> Option<Self> {
         let mut left = count.min(self.len);
         self.len -= left;
+        let cut_off = self.cut_blocks(end, &mut left);
         while left > 0 {
             let outer = match end {
                 End::Head => self.blocks.front_mut(),
                 End::Tail => self.blocks.back_mut(),
             };
-            let Some(block) = outer else { return };
+            let Some(block) = outer else { return cut_off };
             if left >= block.count {
                 left -= block.count;
                 self.drop_outer(end);
@@ -143,6 +148,33 @@ impl List {
             block.cut(end, bytes, left);
             left = 0;
         }
+        cut_off
+    }
+
+    /// Takes the blocks off that all of whose elements are among the outermost `left`, if they are many; others stay.
+    fn cut_blocks(&mut self, end: End, left: &mut usize) -> Option<Self> {
+        let (mut blocks, mut elements) = (0, 0);
+        let mut count = |block: &Block| {
+            let goes = elements + block.count <= *left;
+            if goes {
+                (blocks, elements) = (blocks + 1, elements + block.count);
+            }
+            goes
+        };
+        match end {
+            End::Head => self.blocks.iter().take_while(|block| count(block)).for_each(drop),
+            End::Tail => self.blocks.iter().rev().take_while(|block| count(block)).for_each(drop),
+        }
+        if blocks <= CUT_HERE_MAX {
+            return None;
+        }
+        *left -= elements;
+        let blocks = if blocks == self.blocks.len() {
+            std::mem::take(&mut self.blocks)
+        } else {
+            self.blocks.take(end, blocks)
+        };
+        Some(Self { blocks, len: elements, is_quick: true })
     }
 
     fn drop_outer(&mut self, end: End) {
@@ -207,11 +239,10 @@ impl List {
         })
     }
 
-    /// Keeps only the elements in a range of indexes. O(blocks).
-    pub(super) fn trim(&mut self, kept: &Range<usize>) {
+    /// Keeps only the elements in a range of indexes, and returns what was cut off if that is large. O(blocks).
+    pub(super) fn trim(&mut self, kept: &Range<usize>) -> [Option<Self>; 2] {
         let behind = self.len.saturating_sub(kept.end);
-        self.cut(End::Head, kept.start);
-        self.cut(End::Tail, behind);
+        [self.cut(End::Head, kept.start), self.cut(End::Tail, behind)]
     }
 
     /// Panics if anything is not as it must be. O(bytes).

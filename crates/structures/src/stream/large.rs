@@ -75,6 +75,16 @@ impl Stream {
         Some(stream)
     }
 
+    /// Blocks that were taken out of a stream, to be freed.
+    pub(super) fn of_garbage(blocks: BTreeMap<StreamId, Block>) -> Self {
+        Self { blocks, ..Self::default() }
+    }
+
+    /// A group that was taken out of a stream, to be freed.
+    pub fn of_group(name: &[u8], group: Group) -> Self {
+        Self { groups: BTreeMap::from([(name.into(), group)]), ..Self::default() }
+    }
+
     /// Number of entries.
     #[expect(clippy::len_without_is_empty, reason = "a stream without entries is still one")]
     pub fn len(&self) -> usize {
