@@ -269,6 +269,11 @@ pub(super) fn block_of(text: &[u8], limits: Limits) -> Block {
     block
 }
 
+/// What all of `len` take if `samples` of them take so many bytes.
+fn scaled(bytes: usize, len: usize, samples: usize) -> usize {
+    (bytes as u128 * len as u128 / samples.max(1) as u128) as usize
+}
+
 impl Payload for List {
     fn encoding_name(&self) -> &'static str {
         if self.is_quick { "quicklist" } else { "listpack" }
@@ -279,8 +284,20 @@ impl Payload for List {
     }
 
     fn memory_bytes(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(Block::memory_bytes).sum();
-        size_class(size_of::<Self>()) + size_class(self.blocks.capacity() * size_of::<Block>()) + blocks
+        self.sampled_bytes(usize::MAX)
+    }
+
+    /// The outermost blocks are often partly filled: half of the samples are from the middle on.
+    fn sampled_bytes(&self, samples: usize) -> usize {
+        let bytes = if samples >= self.blocks.len() {
+            self.blocks.iter().map(Block::memory_bytes).sum()
+        } else {
+            let outer = self.blocks.iter().take(samples.div_ceil(2));
+            let inner = (0..samples / 2).filter_map(|index| self.blocks.get(self.blocks.len() / 2 + index));
+            let sampled: usize = outer.chain(inner).map(Block::memory_bytes).sum();
+            scaled(sampled, self.blocks.len(), samples)
+        };
+        size_class(size_of::<Self>()) + size_class(self.blocks.capacity() * size_of::<Block>()) + bytes
     }
 
     fn blocks(&self) -> usize {
