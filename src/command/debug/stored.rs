@@ -23,13 +23,14 @@ fn ask<R>(cx: &Context<'_>, args: &Args<'_>, ask: impl FnOnce(&Entry) -> R) -> R
 pub(super) fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let now = Server::access_clock(cx.now());
     let position = Position::of(args.at(2));
+    let compresses = cx.server.settings.snapshot().rdb_compression();
     let line = ask(cx, args, |entry| {
         let idle_s = now.wrapping_sub(entry.clock()) & 0x00ff_ffff;
         format!(
             "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_s}",
             position.hash,
             entry.encoding_name(),
-            entry::len(entry, true).unwrap_or_else(|| entry.memory_bytes()),
+            entry::len(entry, compresses).unwrap_or_else(|| entry.memory_bytes()),
             entry.clock(),
         )
     })?;

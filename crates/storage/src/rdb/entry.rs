@@ -171,8 +171,8 @@ pub fn restore(key: &[u8], payload: &[u8], expire_at: Option<i64>, forms: &Forms
 }
 
 /// The entry after a way through its written form.
-pub fn reload(entry: &Entry, forms: &Forms) -> Read<Entry> {
-    let mut writer = Writer::new(false);
+pub fn reload(entry: &Entry, forms: &Forms, compresses: bool) -> Read<Entry> {
+    let mut writer = Writer::new(compresses);
     let (kind, version) = write(&mut writer, entry).ok_or(Damaged("a type that has no written form"))?;
     let mut reader = super::Reader::new(&writer.bytes);
     let value = super::decode(kind, &mut reader, version)?;
