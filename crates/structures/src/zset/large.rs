@@ -11,7 +11,7 @@ use super::list::{Handles, Probe, SkipList};
 use super::member::{Handle, Member, block_bytes};
 use crate::entry::Payload;
 use crate::hash::hash_key;
-use crate::table::{Place, Table};
+use crate::table::{Chains, Place, Table};
 
 /// A sorted set of any size. Members are unique bytes; no score is NaN.
 ///
@@ -147,6 +147,11 @@ impl SortedSet {
     /// One step of a scan, as [`Table::scan`].
     pub fn scan(&self, cursor: u64, mut visit: impl FnMut(&[u8], f64)) -> u64 {
         self.members.scan(cursor, |member| visit(member.text(), member.score()))
+    }
+
+    /// Adds how evenly the members are spread. O(members).
+    pub fn count_chains(&self, chains: &mut Chains) {
+        self.members.count_chains(chains);
     }
 
     /// Panics if an invariant does not hold. For tests. O(n log n).
