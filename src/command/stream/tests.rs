@@ -239,15 +239,6 @@ fn groups_wait_for_entries_and_hear_of_their_end() {
     assert_eq!(two.answer(), gone);
 }
 
-#[test]
-fn a_group_that_is_called_streams_harms_nothing() {
-    check(&[
-        ("XGROUP CREATE k g $ MKSTREAM", "+OK"),
-        ("XREADGROUP GROUP g c COUNT 1 STREAMS k >", "*-1"),
-        ("XREADGROUP COUNT 1 GROUP g STREAMS STREAMS k >", "-ERR syntax error"),
-    ]);
-}
-
 /// What shows of a stream, without times.
 fn state(client: &mut TestClient, key: &str) -> Vec<String> {
     let mut lines = vec![
