@@ -59,6 +59,13 @@ impl Blocks {
         self.tail.as_mut().or(self.head.as_mut())
     }
 
+    pub(super) fn outer_mut(&mut self, end: End) -> Option<&mut Block> {
+        match end {
+            End::Head => self.front_mut(),
+            End::Tail => self.back_mut(),
+        }
+    }
+
     pub(super) fn push_front(&mut self, block: Block) {
         if let Some(second) = self.head.replace(block) {
             match self.tail {

@@ -100,11 +100,7 @@ impl List {
         let mut left = count.min(self.len);
         self.len -= left;
         while left > 0 {
-            let outer = match end {
-                End::Head => self.blocks.front_mut(),
-                End::Tail => self.blocks.back_mut(),
-            };
-            let Some(block) = outer else { return };
+            let Some(block) = self.blocks.outer_mut(end) else { return };
             let here = left.min(block.count);
             let mut bytes = 0;
             let mut show = |spot: Spot<'_>| {
@@ -131,11 +127,7 @@ impl List {
         self.len -= left;
         let cut_off = self.cut_blocks(end, &mut left);
         while left > 0 {
-            let outer = match end {
-                End::Head => self.blocks.front_mut(),
-                End::Tail => self.blocks.back_mut(),
-            };
-            let Some(block) = outer else { return cut_off };
+            let Some(block) = self.blocks.outer_mut(end) else { return cut_off };
             if left >= block.count {
                 left -= block.count;
                 self.drop_outer(end);
