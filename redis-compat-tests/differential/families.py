@@ -751,13 +751,15 @@ def sorting(rng):
     number = lambda: rng.choice([str(rng.randrange(40)), str(rng.randrange(-5, 5)), f"{rng.randrange(100) / 8}"])
     some = lambda: [number() for _ in range(rng.choice([1, 3, 10, 150]))]
     if name in ("SORT", "SORT_RO", "STORE"):
-        chosen = options(rng, [
-            ["BY", rng.choice(["weight_*", "hash_*->f", "nosort", "weight_*->", "missing_*", "same"])],
-            ["LIMIT", rng.choice(["0", "1", "5", "-1", "1000", "x"]), rng.choice(["0", "1", "10", "-1", "1000"])],
-            ["GET", rng.choice(["#", "weight_*", "hash_*->f", "hash_*->nosuch", "no star", "->"])],
-            ["ASC"], ["DESC"], ["DESC"], ["ALPHA"], ["ALPHA"]], most=4)
-        # A set has its server's own order, where what decides is equal or nothing is sorted.
-        words = ["SORT_RO" if name == "SORT_RO" else "SORT", rng.choice(["l", "z", "l", "z", "out"]), *chosen]
+        by = ["BY", rng.choice(["weight_*", "hash_*->f", "nosort", "weight_*->", "missing_*", "same"])]
+        limit = ["LIMIT", rng.choice(["0", "1", "5", "-1", "1000", "x"]), rng.choice(["0", "1", "10", "-1", "1000"])]
+        common = [["GET", rng.choice(["#", "weight_*", "hash_*->f", "hash_*->nosuch", "no star", "->"])], ["ASC"], ["DESC"], ["DESC"]]
+        # Texts of weights may be equal: then a list's order counts, unless Redis sorts a part only; and a set has its
+        # server's own order.
+        of = lambda: rng.choice(["l", "z", "l", "z", "out"])
+        key, chosen = rng.choice([
+            lambda: (of(), [by, limit, *common]), lambda: (of(), [["ALPHA"], limit, *common]), lambda: ("l", [["ALPHA"], by, *common])])()
+        words = ["SORT_RO" if name == "SORT_RO" else "SORT", key, *options(rng, chosen, most=4)]
         return to_bytes(sometimes_broken(rng, [*words, "STORE", "out"] if name == "STORE" else words))
     return to_bytes({
         "LPUSH": ["RPUSH", "l", *some()],
