@@ -551,7 +551,8 @@ def sets(rng):
         words = [name, of(), set_member(rng)]
     elif name == "SPOP":
         # What is popped is chance, so all of it must go for both servers to go on alike.
-        words = [name, of(), rng.choice(["0", "100000", "-1", "x", "9223372036854775807"])]
+        # For the same reason the count is never left out.
+        return [case(rng, name), of(), rng.choice(["0", "100000", "-1", "x", "9223372036854775807"])]
     elif name == "SRANDMEMBER":
         words = [name, of(), rng.choice(["0", "100000", "x", "-9223372036854775808"])]
     elif name == "SMOVE":
@@ -743,7 +744,79 @@ def hashes(rng):
     return sometimes_broken(rng, [case(rng, words[0]), *words[1:]])
 
 
+def sorting(rng):
+    """SORT over lists, sets and sorted sets of numbers and texts, with weights and fields beside them."""
+    name = rng.choice("SORT SORT SORT SORT SORT SORT_RO STORE LPUSH SADD ZADD WEIGHT FIELD LIST DIGEST DEL BAD".split())
+    of = lambda: rng.choice(["l", "s", "z", "out"])
+    number = lambda: rng.choice([str(rng.randrange(40)), str(rng.randrange(-5, 5)), f"{rng.randrange(100) / 8}"])
+    some = lambda: [number() for _ in range(rng.choice([1, 3, 10, 150]))]
+    if name in ("SORT", "SORT_RO", "STORE"):
+        by = ["BY", rng.choice(["weight_*", "hash_*->f", "nosort", "weight_*->", "missing_*", "same"])]
+        limit = ["LIMIT", rng.choice(["0", "1", "5", "-1", "1000", "x"]), rng.choice(["0", "1", "10", "-1", "1000"])]
+        common = [["GET", rng.choice(["#", "weight_*", "hash_*->f", "hash_*->nosuch", "no star", "->"])], ["ASC"], ["DESC"], ["DESC"]]
+        # Texts of weights may be equal: then a list's order counts, unless Redis sorts a part only; and a set has its
+        # server's own order.
+        of = lambda: rng.choice(["l", "z", "l", "z", "out"])
+        key, chosen = rng.choice([
+            lambda: (of(), [by, limit, *common]), lambda: (of(), [["ALPHA"], limit, *common]), lambda: ("l", [["ALPHA"], by, *common])])()
+        words = ["SORT_RO" if name == "SORT_RO" else "SORT", key, *options(rng, chosen, most=4)]
+        return to_bytes(sometimes_broken(rng, [*words, "STORE", "out"] if name == "STORE" else words))
+    return to_bytes({
+        "LPUSH": ["RPUSH", "l", *some()],
+        "SADD": ["SORT", "s", "ALPHA", *rng.choice([[], ["DESC"], ["LIMIT", "1", "3"]])] if rng.random() < 0.6 else ["SADD", "s", *some()],
+        "ZADD": ["ZADD", "z", *[word for text in some() for word in (number(), text)]],
+        "WEIGHT": ["SET", f"weight_{number()}", rng.choice([number(), number(), number(), "text"])],
+        "FIELD": ["HSET", f"hash_{number()}", "f", number()],
+        "LIST": ["LRANGE", "out", "0", "-1"],
+        "DIGEST": ["DEBUG", "DIGEST-VALUE", "l", "z", "out"],
+        "DEL": ["DEL", of()] if rng.random() < 0.2 else ["TYPE", of()],
+        "BAD": ["RPUSH", "l", "text"] if rng.random() < 0.1 else ["LTRIM", "l", "-60", "-1"],
+    }[name])
+
+
+def forms(rng):
+    """Values of all types at their thresholds: which form each has, also after a copy, and after all were written and
+    read again."""
+    name = rng.choice("""RPUSH RPUSH LPOP SADD SADD SREM ZADD ZADD ZREM HSET HSET HDEL XADD APPEND SETRANGE INCR COPY COPY RENAME
+        MOVE LIMIT RELOAD ENCODING ENCODING ENCODING DIGEST DIGEST DEL EXPIRE""".split())
+    kind = {"RPUSH": "l", "LPOP": "l", "SADD": "s", "SREM": "s", "ZADD": "z", "ZREM": "z", "HSET": "h", "HDEL": "h", "XADD": "x"}
+    of = lambda: f"{rng.choice('lszhxk')}{rng.randrange(3)}"
+    text = lambda: rng.choice([str(rng.randrange(-30, 30)), f"m{rng.randrange(30)}", f"m{rng.randrange(30)}", "x" * rng.choice([63, 64, 65]),
+                               "9223372036854775807", "9223372036854775808", "-0", "01"])
+    texts = lambda: [text() for _ in range(rng.choice([1, 1, 2, 5, 20, 140]))]
+    key = f"{kind.get(name, 'k')}{rng.randrange(3)}"
+    return to_bytes({
+        "RPUSH": lambda: [name, key, *texts()],
+        "LPOP": lambda: [rng.choice(["LPOP", "RPOP"]), key, rng.choice(["1", "3", "60"])],
+        "SADD": lambda: [name, key, *texts()],
+        "SREM": lambda: [name, key, *texts()],
+        "ZADD": lambda: [name, key, *[word for member in texts() for word in (str(rng.randrange(-9, 9) / 4), member)]],
+        "ZREM": lambda: [name, key, *texts()],
+        "HSET": lambda: [name, key, *[word for field in texts() for word in (field, text())]],
+        "HDEL": lambda: [name, key, *texts()],
+        "XADD": lambda: [name, key, f"{rng.randrange(1, 9)}-*", text(), text()],
+        "APPEND": lambda: [name, key, text()],
+        "SETRANGE": lambda: [name, key, rng.choice(["0", "5"]), text()],
+        "INCR": lambda: [name, key],
+        "COPY": lambda: [name, *(lambda a: [a, a[0] + str(rng.randrange(3))])(of()), "REPLACE"],
+        "RENAME": lambda: [name, *(lambda a: [a, a[0] + str(rng.randrange(3))])(of())],
+        "MOVE": lambda: ["OBJECT", "ENCODING", of()],
+        "LIMIT": lambda: ["CONFIG", "SET", *rng.choice([
+            ["list-max-listpack-size", rng.choice(["-2", "4", "16", "-1"])], ["set-max-intset-entries", rng.choice(["4", "16", "512"])],
+            ["zset-max-listpack-entries", rng.choice(["4", "16", "128"])], ["zset-max-listpack-value", rng.choice(["8", "64"])],
+            ["hash-max-listpack-entries", rng.choice(["4", "16", "128"])], ["hash-max-listpack-value", rng.choice(["8", "64"])],
+            ["rdbcompression", rng.choice(["yes", "no"])]])],
+        "RELOAD": lambda: ["DEBUG", "RELOAD"] if rng.random() < 0.3 else ["DBSIZE"],
+        "ENCODING": lambda: ["OBJECT", "ENCODING", of()],
+        "DIGEST": lambda: ["DEBUG", "DIGEST-VALUE", *[f"{kind}{number}" for kind in "lszhxk" for number in range(3)]],
+        "DEL": lambda: ["DEL", of()] if rng.random() < 0.3 else ["TYPE", of()],
+        "EXPIRE": lambda: [name, of(), "1000"],
+    }[name]())
+
+
 FAMILIES = {
+    "sorting": sorting,
+    "forms": forms,
     "strings": strings,
     "numbers": numbers,
     "keyspace": keyspace,

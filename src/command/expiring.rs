@@ -34,5 +34,5 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
         let (locked, ready) = keys.into_ready();
         blocking::serve(server, &server.workers[0], now, access, locked, ready);
     }
-    count == KEYS_PER_VISIT
+    count >= KEYS_PER_VISIT
 }

@@ -57,21 +57,23 @@ fn begin(spec: &KeySpec, args: Args<'_>) -> Option<usize> {
             (1..=from).rev().find(|&index| args.is(index, word)).map(|index| index + 1)
         }
         Begin::Unknown => None,
-        Begin::Option { word, from, others } => option(args, word, from.into(), others),
+        Begin::KeywordAmong { word, from, others, .. } => behind(args, word, from.into(), others).next(),
+        Begin::Option { word, from, others } => behind(args, word, from.into(), others).last(),
     }
 }
 
-/// Where the argument of the last such option stands.
-fn option(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) -> Option<usize> {
-    let (mut at, mut found) = (from, None);
-    while at < args.len() {
-        if args.is(at, word) && at + 1 < args.len() {
-            found = Some(at + 1);
-            at += 1;
-        } else if let Some((_, skipped)) = others.iter().find(|(other, _)| args.is(at, other)) {
-            at += usize::from(*skipped);
+/// Where the arguments of such options stand.
+fn behind(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) -> impl Iterator<Item = usize> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        while at < args.len() {
+            if args.is(at, word) && at + 1 < args.len() {
+                at += 2;
+                return Some(at - 1);
+            }
+            let other = others.iter().find(|(other, _)| args.is(at, other));
+            at += 1 + other.map_or(0, |(_, skipped)| usize::from(*skipped));
         }
-        at += 1;
-    }
-    found
+        None
+    })
 }

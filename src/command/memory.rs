@@ -80,22 +80,28 @@ const CELL_BYTES: usize = 12;
 /// Bytes of a record in the expiry index, with its share of a tree's node.
 const EXPIRY_BYTES: usize = 24;
 
+/// MEMORY USAGE's SAMPLES if none is given, as in Redis.
+const SAMPLES_DEFAULT: usize = 5;
+
+/// Hashes, sets and sorted sets count the bytes of what is in them: theirs is exact whatever SAMPLES says. Of lists and
+/// streams so many blocks are asked.
 fn usage(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.at(2);
     args.seek(3);
+    let mut samples = SAMPLES_DEFAULT;
     while args.remaining() > 0 {
         if !args.accept("SAMPLES") {
             return Err(CommandError::Syntax);
         }
-        // Values know their size exactly, so nothing is sampled; the number must still be one.
-        let samples = number::parse_i64(args.required()?).ok_or(CommandError::NotAnInteger)?;
-        if samples < 0 {
-            return Err(CommandError::Syntax);
-        }
+        let given = number::parse_i64(args.required()?).ok_or(CommandError::NotAnInteger)?;
+        samples = match usize::try_from(given).map_err(|_| CommandError::Syntax)? {
+            0 => usize::MAX,
+            given => given,
+        };
     }
     let found = cx.keys.peek(key).map(|entry| {
         let expiry = if entry.expire_at().is_some() { EXPIRY_BYTES } else { 0 };
-        entry.memory_bytes() + CELL_BYTES + expiry
+        entry.sampled_bytes(samples) + CELL_BYTES + expiry
     });
     match found {
         Some(bytes) => cx.reply.integer(bytes as i64),
@@ -250,8 +256,9 @@ fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
             "STATS",
             "    Return information about the memory usage of the server.",
             "USAGE <key> [SAMPLES <count>]",
-            "    Return memory in bytes used by <key> and its value. Values know their",
-            "    size, so that nothing is sampled whatever <count> says.",
+            "    Return memory in bytes used by <key> and its value. Of lists and streams",
+            "    <count> blocks are looked at (default: 5; 0 means all of them). Other values",
+            "    know their size.",
         ],
     );
     Ok(())
@@ -275,6 +282,34 @@ mod tests {
             ("SET a b EX 100", "+OK"),
             ("MEMORY USAGE a", ":60"),
         ]);
+    }
+
+    #[test]
+    fn usage_is_estimated_from_as_many_samples_as_are_asked_for() {
+        let mut client = TestClient::configured("list-max-listpack-size 4\nstream-node-max-entries 4\n");
+        for number in 0..500 {
+            let long = "x".repeat(if number < 250 { 500 } else { 20 });
+            client.say(&format!("RPUSH list {long}"));
+            client.say(&format!("XADD stream * f {long}"));
+            client.say(&format!("HSET hash {number} {long}"));
+            client.say(&format!("SADD set {long}{number}"));
+            client.say(&format!("ZADD zset {number} {long}{number}"));
+        }
+        for key in ["list", "stream", "hash", "set", "zset"] {
+            let mut usage = |samples: &str| -> f64 {
+                let reply = client.say(&format!("MEMORY USAGE {key} {samples}"));
+                reply.trim_start_matches(':').trim_end().parse().expect("a number")
+            };
+            let (all, few, more) = (usage("SAMPLES 0"), usage(""), usage("SAMPLES 100"));
+            assert_eq!(few, usage("SAMPLES 5"));
+            assert_eq!(all, usage("SAMPLES 1000000"));
+            assert!(all > 125_000.0 && all < 400_000.0, "{key}: {all}");
+            assert!(
+                (0.5..2.2).contains(&(few / all)) && (0.5..2.2).contains(&(more / all)),
+                "{key}: {few} {more} {all}"
+            );
+            assert_eq!(few == all, ["hash", "set", "zset"].contains(&key), "{key}: {few} {all}");
+        }
     }
 
     #[test]

@@ -16,9 +16,19 @@ pub struct ScanOptions<'a> {
 impl<'a> ScanOptions<'a> {
     /// Reads what is unread.
     pub fn parse(args: &mut Args<'a>) -> Result<Self, CommandError> {
+        Self::parse_with(args, |_| false)
+    }
+
+    /// As [`ScanOptions::parse`]; `accept` takes words that only one command knows.
+    pub fn parse_with(
+        args: &mut Args<'a>,
+        mut accept: impl FnMut(&mut Args<'a>) -> bool,
+    ) -> Result<Self, CommandError> {
         let mut options = Self { pattern: b"*", count: COUNT_DEFAULT };
         while args.remaining() > 0 {
-            if args.remaining() == 1 {
+            if accept(args) {
+                continue;
+            } else if args.remaining() == 1 {
                 return Err(CommandError::Syntax);
             } else if args.accept("count") {
                 let count = args.integer()?;

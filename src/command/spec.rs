@@ -217,6 +217,14 @@ pub enum Begin {
     Index(u16),
     /// Behind this word, looked for from an index on (negative: from the end, backwards).
     Keyword(&'static str, i16),
+    /// Told as a keyword that is looked for from `told` on: behind the first such word among options that stand from an
+    /// index on. The others take so many arguments, any of which may be that word.
+    KeywordAmong {
+        word: &'static str,
+        told: i16,
+        from: u16,
+        others: &'static [(&'static str, u16)],
+    },
     Unknown,
     /// Told as unknown: behind the last such word among options that stand from an index on. The others take so many
     /// arguments.

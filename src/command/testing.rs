@@ -69,6 +69,21 @@ impl EventListener for RecordingListener {
     }
 }
 
+/// Runs the effects of these commands on a server of their own: the data must be the same.
+pub fn check_replay(configuration: &str, commands: &[String]) {
+    let mut client = TestClient::configured(configuration);
+    for command in commands {
+        client.say(command);
+    }
+    let mut replica = TestClient::configured(configuration);
+    for effect in client.effects() {
+        let (_, effect) = effect.split_once(": ").expect("a database");
+        let reply = replica.say(effect);
+        assert!(!reply.starts_with('-'), "{effect} answered {reply}");
+    }
+    assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
+}
+
 /// A command's RESP array as words.
 fn words(command: &[u8]) -> String {
     let text = String::from_utf8_lossy(command).into_owned();

@@ -333,6 +333,10 @@ impl Config {
         self.unsigned("latency-monitor-threshold")
     }
 
+    pub fn rdb_compression(&self) -> bool {
+        self.flag("rdbcompression")
+    }
+
     pub fn latency_tracking(&self) -> bool {
         self.flag("latency-tracking")
     }

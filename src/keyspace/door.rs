@@ -26,8 +26,9 @@ use dunlin_structures::fields::{self, Fields};
 use dunlin_structures::table::{self, Place, Ref, RefMut};
 use std::sync::Arc;
 
-/// Expired elements that a reader deletes on its way, at most: the clockwork does the rest.
-const ELEMENTS_PER_READ: usize = 64;
+/// Expired elements that a command deletes on its way from one key, at most: they are gone for everybody, and the
+/// clockwork does the rest. Few in tests, so that small hashes meet it.
+const ELEMENTS_PER_KEY: usize = if cfg!(test) { 2 } else { 64 };
 
 /// What a command may do with its keys; lives for one unit.
 pub struct Keys<'a> {
@@ -359,7 +360,7 @@ impl<'a> Keys<'a> {
         let shard = locked.shard(position.shard());
         // A write that no pause holds back needs a free place, and a hash as it is now.
         if !shard.db(out.db).element_expires.is_empty() {
-            is_gone(shard, position, key, *now, (false, usize::MAX), out);
+            is_gone(shard, position, key, *now, (false, ELEMENTS_PER_KEY), out);
         }
         let Shard { dbs, waiters, expired, .. } = shard;
         let ShardDb { tables, count, expires, element_expires } = &mut dbs[out.db as usize];
@@ -375,7 +376,7 @@ impl<'a> Keys<'a> {
         KeySlot { place, count, expires, element_expires, waiters, position, key, clock, out }
     }
 
-    /// Deletes every key, and every element of a key, of the locked shard `index` that is due, at most `limit` of them.
+    /// Deletes every key, and every element of a key, of the locked shard `index` that is due, about `limit` of them.
     /// Returns how many were.
     pub fn expire_due(&mut self, index: usize, limit: usize) -> usize {
         let mut count = 0;
@@ -410,6 +411,11 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Frees what a change has taken out of a value, elsewhere if it is large.
+    pub fn discard(&self, entry: Entry) {
+        self.out.reclaimer.discard(entry);
+    }
+
     /// Whether this unit has locked that shard.
     pub fn holds(&self, index: usize) -> bool {
         self.locked.holds(index)
@@ -438,7 +444,7 @@ impl<'a> Keys<'a> {
 
 /// How many expired elements a reader deletes, where what has expired does not stay.
 const fn elements_per_read(stays: bool) -> usize {
-    if stays { 0 } else { ELEMENTS_PER_READ }
+    if stays { 0 } else { ELEMENTS_PER_KEY }
 }
 
 /// Whether a reader finds nothing, because the key or all that is in it has expired. What has goes, unless it `stays`, and up
@@ -501,7 +507,7 @@ fn expire<'k>(
     place
 }
 
-/// Deletes up to `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
+/// Deletes about `limit` elements of a key's value that expired before `now`, and the key if nothing is left in it.
 /// Returns how many they were.
 #[cold]
 fn expire_elements(
@@ -529,7 +535,11 @@ fn expire_elements(
     let count = fields::remove_due(&mut entry, now, limit, |name| pieces.arg(name, &mut emit));
     pieces.end(&mut emit);
     let (after, is_empty) = (entry.next_due(), entry.is_empty_collection());
+    let leaves_hidden = is_empty && fields::has_hidden(&entry);
     drop(entry);
+    if leaves_hidden {
+        out.effects.push(out.db, &[b"DEL", key]);
+    }
     reindex(element_expires, position, before, after, out);
     if count > 0 {
         expired_elements(shard, position, key, is_empty, out);
@@ -562,6 +572,17 @@ impl Outbox<'_> {
             Effect::Compose(compose) => self.effects.push_composed(self.db, compose),
             Effect::Nothing => {}
         }
+    }
+
+    /// Says that a change has met fields that were gone already, and has taken them out.
+    #[cold]
+    fn fields_expired(&mut self, position: Position, key: &[u8], names: &[Vec<u8>]) {
+        let mut pieces = Pieces::new(b"HDEL", key, 1);
+        let mut emit = |args: &[&[u8]]| self.effects.push(self.db, args);
+        names.iter().for_each(|name| pieces.arg(name, &mut emit));
+        pieces.end(&mut emit);
+        self.written |= 1 << position.shard();
+        self.event(EventClass::Hash, "hexpired", key);
     }
 
     #[inline(always)]

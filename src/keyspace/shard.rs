@@ -7,6 +7,7 @@ use crate::keyspace::effect::Lsn;
 use crate::keyspace::expiry::ExpiryIndex;
 use crate::keyspace::router::{Position, SLOTS_PER_SHARD};
 use crate::keyspace::wait::Waiters;
+use dunlin_structures::fields;
 use dunlin_structures::table::Ref;
 use dunlin_structures::{Entry, Table};
 
@@ -194,6 +195,12 @@ pub(super) fn table_in(tables: &mut Box<[Table<Entry>]>, position: Position) -> 
         *tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
     }
     &mut tables[position.table()]
+}
+
+/// Whether an entry's time has come, or that of all that is in it: a walk passes over it.
+pub fn has_expired(entry: &Entry, now: i64) -> bool {
+    entry.expire_at().is_some_and(|at| at < now)
+        || (entry.next_due().is_some_and(|at| at < now) && fields::all_due(entry, now))
 }
 
 /// The key of an index's first record, if that is due at `now`. `time_of` is what the index keeps of an entry.

@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_banner_tells_what_matters() {
         let mut loader = Loader::new(&Machine { cores: 2, directory: "/data".into() });
-        loader.text(Source::StandardInput, b"hz 20\nrdbcompression no\nport 1").expect("it is right");
+        loader.text(Source::StandardInput, b"hz 20\nrdbchecksum no\nport 1").expect("it is right");
         let started = Started {
             tcp: vec!["127.0.0.1:1".parse().expect("an address")],
             unix_socket: Some("/tmp/s".into()),
@@ -80,7 +80,7 @@ mod tests {
         let lines = lines(&loader.finish(), &started);
         assert!(lines[0].contains(&format!(" PID: {}", std::process::id())), "{lines:?}");
         assert_eq!(lines[2], "Listening on 127.0.0.1:1, /tmp/s");
-        assert_eq!(lines[6], "Accepted, but without effect in Dunlin: hz, rdbcompression");
+        assert_eq!(lines[6], "Accepted, but without effect in Dunlin: hz, rdbchecksum");
         assert!(lines[4].starts_with("Data directory: /data; nothing is kept"), "{lines:?}");
     }
 }

@@ -76,12 +76,12 @@ fn questions_are_answered_without_starting() {
 #[test]
 fn the_log_says_what_suites_wait_for() {
     let directory = directory();
-    let server = Server::start(&directory, &["--hz", "50", "--rdbcompression", "no"]);
+    let server = Server::start(&directory, &["--hz", "50", "--rdbchecksum", "no"]);
     for expect in [
         format!(" PID: {}", server.process()),
         "Server initialized".into(),
         "Ready to accept connections unix".into(),
-        "Accepted, but without effect in Dunlin: hz, rdbcompression\n".into(),
+        "Accepted, but without effect in Dunlin: hz, rdbchecksum\n".into(),
         "nothing is kept when the server stops".into(),
     ] {
         assert!(server.start.contains(&expect), "{expect}: {}", server.start);

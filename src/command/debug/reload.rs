@@ -27,10 +27,11 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
 
 fn reload_all(server: &Server) -> Result<(), CommandError> {
     let forms = server.thresholds.forms();
+    let compresses = server.settings.snapshot().rdb_compression();
     let mut locked = server.keyspace.lock_all();
     for (_, shard) in locked.iter_mut() {
         for entry in shard.dbs().iter().flat_map(|db| db.tables()).flat_map(|table| table.iter()) {
-            entry::reload(&entry, &forms).map_err(|Damaged(reason)| {
+            entry::reload(&entry, &forms, compresses).map_err(|Damaged(reason)| {
                 let key = String::from_utf8_lossy(entry.key()).into_owned();
                 tracing::warn!("DEBUG RELOAD: the value of {key:?} can't be read again: {reason}");
                 CommandError::text("Error trying to load the RDB dump, check server logs.")
@@ -41,7 +42,7 @@ fn reload_all(server: &Server) -> Result<(), CommandError> {
         for db in 0..server.keyspace.databases() {
             // What was read again a moment ago can be so now.
             shard.db(db).replace_all(|old| {
-                entry::reload(old, &forms).unwrap_or_else(|_| old.copy_under_key(old.key()))
+                entry::reload(old, &forms, compresses).unwrap_or_else(|_| old.copy_under_key(old.key()))
             });
         }
     }

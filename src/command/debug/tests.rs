@@ -102,8 +102,47 @@ fn how_things_are_stored() {
     let mut client = client();
     client.say("SET a hello");
     assert!(client.say("DEBUG OBJECT a").contains(" serializedlength:6 "));
-    let tables = client.say("DEBUG HTSTATS 0");
-    assert!(tables.contains("[Dictionary HT]") && tables.contains(" table size: 4\n"), "{tables}");
+    assert!(
+        client
+            .say("DEBUG HTSTATS 0")
+            .contains("[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: ")
+    );
+}
+
+#[test]
+fn tables_tell_how_full_they_are() {
+    let number = |text: &str, name: &str| -> usize {
+        let line = text.lines().find_map(|line| line.trim_start().strip_prefix(name)).expect(name);
+        line.trim_start_matches([':', ' ']).split(' ').next().unwrap_or_default().parse().expect("a number")
+    };
+    let mut client = client();
+    let empty = client.say("DEBUG HTSTATS 1");
+    assert_eq!(empty.matches("No stats available for empty dictionaries\n").count(), 2, "{empty}");
+    for member in 0..1000 {
+        client.say(&format!("SADD s member:{member}"));
+        client.say(&format!("ZADD z {member} member:{member}"));
+        client.say(&format!("HSET h member:{member} x"));
+        client.say(&format!("SET key:{member} x"));
+    }
+    client.say("EXPIRE s 100");
+    for (question, elements) in
+        [("HTSTATS 0", 1003), ("HTSTATS-KEY s", 1000), ("HTSTATS-KEY z", 1000), ("HTSTATS-KEY h full", 1000)]
+    {
+        let text = client.say(&format!("DEBUG {question}"));
+        let (size, slots) = (number(&text, "table size"), number(&text, "different slots"));
+        assert_eq!(number(&text, "number of elements"), elements, "{text}");
+        assert!(slots <= elements && slots <= size && size < 3 * elements.max(1000), "{text}");
+        let longest = number(&text, "max chain length");
+        assert_eq!(number(&text, &format!("{longest}:")).min(1), 1, "{text}");
+        let (mut homes, mut members) = (0, 0);
+        for length in 0..=longest {
+            let here = text.lines().find_map(|line| line.strip_prefix(&format!("   {length}: ")));
+            let here = here.map_or(0, |line| line.split(' ').next().unwrap_or("").parse().expect("a number"));
+            (homes, members) = (homes + here, members + length * here);
+        }
+        assert_eq!((homes, members), (size, elements), "{text}");
+    }
+    assert!(!client.say("DEBUG HTSTATS-KEY s short").contains("chain"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Removing fields: HDEL, and HGETDEL, which replies their values.
 
 use super::arguments::{self, NOT_POSITIVE};
-use super::value::{BLANK, as_requested, composed, reply_found, write_deletion};
+use super::value::{BLANK, as_requested, begin_answers, composed, reply_found, write_deletion};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::effect::EffectWriter;
@@ -58,9 +58,7 @@ fn hgetdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let exists = slot.of_kind(Kind::Hash)?.is_some();
     let names = arguments::fields(args, 2, NOT_POSITIVE)?;
     let reply = &mut cx.reply;
-    reply.array(names.len());
-    if !exists {
-        names.for_each(|_| reply.null());
+    if !begin_answers(reply, names.clone(), exists, |reply| reply.null()) {
         return Ok(());
     }
     slot.edit_existing(

@@ -1,7 +1,7 @@
 //! Setting when fields go: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, and HPERSIST.
 
 use super::arguments::{self, NOT_POSITIVE, Unit};
-use super::value::{BLANK, composed, write_deletion, write_fields};
+use super::value::{BLANK, begin_answers, composed, write_deletion, write_fields};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::door::Announcer;
@@ -160,9 +160,7 @@ fn set_times(cx: &mut Context<'_>, args: &mut Args<'_>, unit: Unit) -> CommandRe
     let condition = Condition::accept(args);
     let names = arguments::fields(args, args.position(), BAD_COUNT)?;
     let reply = &mut cx.reply;
-    reply.array(names.len());
-    if !exists {
-        names.for_each(|_| reply.integer(NO_FIELD));
+    if !begin_answers(reply, names.clone(), exists, |reply| reply.integer(NO_FIELD)) {
         return Ok(());
     }
     slot.edit_existing(
@@ -213,9 +211,7 @@ fn hpersist(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let exists = slot.of_kind(Kind::Hash)?.is_some();
     let names = arguments::fields(args, 2, NOT_POSITIVE)?;
     let reply = &mut cx.reply;
-    reply.array(names.len());
-    if !exists {
-        names.for_each(|_| reply.integer(NO_FIELD));
+    if !begin_answers(reply, names.clone(), exists, |reply| reply.integer(NO_FIELD)) {
         return Ok(());
     }
     slot.edit_existing(

@@ -2,7 +2,7 @@
 
 use super::arguments::{self, NOT_POSITIVE, Unit};
 use super::expire::{Timed, announce_persisted, persist};
-use super::value::{BLANK, reply_found};
+use super::value::{BLANK, begin_answers, reply_found};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::Args;
@@ -48,9 +48,7 @@ fn hgetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     };
     let names = arguments::fields(args, args.position(), NOT_POSITIVE)?;
     let reply = &mut cx.reply;
-    reply.array(names.len());
-    if !exists {
-        names.for_each(|_| reply.null());
+    if !begin_answers(reply, names.clone(), exists, |reply| reply.null()) {
         return Ok(());
     }
     slot.edit_existing(

@@ -2,13 +2,12 @@
 
 use super::get::with_fields;
 use super::value::{BLANK, push_item};
+use crate::command::scanning::{ScanOptions, parse_cursor, reply_empty};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::resp::Args;
 use crate::resp::output::SHARED_LEN_MIN;
-use crate::resp::{Args, CommandError};
 use dunlin_structures::entry::{IntText, Kind};
-use dunlin_structures::fields::FieldRef;
-use dunlin_structures::glob;
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "hscan",
@@ -25,59 +24,28 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     ..BLANK
 }];
 
-/// COUNT if none is given.
-const COUNT_DEFAULT: usize = 10;
-
-/// What is asked for.
-struct Wanted<'a> {
-    pattern: &'a [u8],
-    count: usize,
-    with_values: bool,
-}
-
-impl<'a> Wanted<'a> {
-    fn parse(args: &mut Args<'a>) -> Result<Self, CommandError> {
-        let mut wanted = Self { pattern: b"*", count: COUNT_DEFAULT, with_values: true };
-        while args.remaining() > 0 {
-            if args.accept("NOVALUES") {
-                wanted.with_values = false;
-            } else if args.remaining() == 1 {
-                return Err(CommandError::Syntax);
-            } else if args.accept("COUNT") {
-                let count = usize::try_from(args.integer()?).ok();
-                wanted.count = count.filter(|count| *count > 0).ok_or(CommandError::Syntax)?;
-            } else if args.accept("MATCH") {
-                wanted.pattern = args.required()?;
-            } else {
-                return Err(CommandError::Syntax);
-            }
-        }
-        Ok(wanted)
-    }
-
-    fn includes(&self, field: &FieldRef<'_>) -> bool {
-        self.pattern == b"*" || glob::matches(self.pattern, field.name.text(&mut IntText::new()), false)
-    }
-}
-
 fn hscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let mut cursor = parse_cursor(args.at(2)).ok_or(CommandError::text("invalid cursor"))?;
+    let mut cursor = parse_cursor(args.at(2))?;
     if cx.keys.read_kind(args.at(1), Kind::Hash)?.is_none() {
-        cx.reply.array(2);
-        cx.reply.bulk(b"0");
-        cx.reply.array(0);
+        reply_empty(&mut cx.reply);
         return Ok(());
     }
     args.seek(3);
-    let wanted = Wanted::parse(args)?;
-    let (mut found, mut bulks, mut left) = (0, Vec::new(), wanted.count);
+    let mut with_values = true;
+    let options = ScanOptions::parse_with(args, |args| {
+        let names_only = args.accept("novalues");
+        with_values &= !names_only;
+        names_only
+    })?;
+    let (mut found, mut bulks, mut left) = (0, Vec::new(), options.count);
+    let mut name = IntText::new();
     with_fields(cx, args.at(1), |fields, _| {
         loop {
             let (next, looked_at) = fields.scan(cursor, |field| {
-                if wanted.includes(&field) {
+                if options.includes(field.name.text(&mut name)) {
                     push_item(&mut bulks, field.name);
                     found += 1;
-                    if wanted.with_values {
+                    if with_values {
                         push_item(&mut bulks, field.value);
                         found += 1;
                     }
@@ -99,17 +67,4 @@ fn hscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.output().push_shared(bulks.into());
     }
     Ok(())
-}
-
-/// A cursor as `strtoul` reads it: with a sign, with leading zeros, and nothing for zero; but no white space.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let (negative, digits) = match text {
-        [] => return Some(0),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    let is_number = digits.iter().all(u8::is_ascii_digit);
-    let number: u64 = str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()?;
-    Some(if negative { number.wrapping_neg() } else { number })
 }

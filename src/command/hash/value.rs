@@ -30,6 +30,21 @@ pub(super) fn reply_found(reply: &mut Reply<'_>, item: Option<Item<'_>>) {
     }
 }
 
+/// Begins the answer of one reply a field. Where there is no hash, that is all: each field is answered by `missing`.
+/// Returns whether to go on.
+pub(super) fn begin_answers<'a>(
+    reply: &mut Reply<'_>,
+    fields: impl ExactSizeIterator<Item = &'a [u8]>,
+    exists: bool,
+    missing: fn(&mut Reply<'_>),
+) -> bool {
+    reply.array(fields.len());
+    if !exists {
+        fields.for_each(|_| missing(reply));
+    }
+    exists
+}
+
 /// Adds a bulk to bytes that will be sent.
 pub(super) fn push_item(bulks: &mut Vec<u8>, item: Item<'_>) {
     let mut digits = itoa::Buffer::new();

@@ -342,7 +342,7 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.bulk_str("begin_search");
     match spec.begin {
         Begin::Index(index) => key_search(reply, "index", &[("index", number(index))]),
-        Begin::Keyword(word, from) => {
+        Begin::Keyword(word, from) | Begin::KeywordAmong { word, told: from, .. } => {
             key_search(reply, "keyword", &[("keyword", Field::Word(word)), ("startfrom", number(from))]);
         }
         Begin::Unknown | Begin::Option { .. } => key_search(reply, "unknown", &[]),

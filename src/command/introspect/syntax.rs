@@ -182,9 +182,11 @@ impl Builder<'_> {
             return false;
         }
         match (spec.begin, spec.find, self.position) {
-            (Begin::Keyword(word, _) | Begin::Option { word, .. }, _, _) => {
-                self.keyword.as_deref().is_some_and(|k| k.eq_ignore_ascii_case(word))
-            }
+            (
+                Begin::Keyword(word, _) | Begin::KeywordAmong { word, .. } | Begin::Option { word, .. },
+                _,
+                _,
+            ) => self.keyword.as_deref().is_some_and(|k| k.eq_ignore_ascii_case(word)),
             (Begin::Index(index), Find::Counted { first, .. }, Some(position)) => position == index + first,
             (Begin::Index(index), Find::Range { last, step: 1, .. }, Some(position)) if last > 0 => {
                 (index..=index + last as u16).contains(&position)

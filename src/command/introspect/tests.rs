@@ -40,7 +40,9 @@ const COMPARED: [&str; 4] = ["arity", "flags", "range", "categories"];
 fn word(search: Begin, find: Find) -> String {
     let search = match search {
         Begin::Index(index) => format!("index {index}"),
-        Begin::Keyword(word, from) => format!("keyword {word} {from}"),
+        Begin::Keyword(word, from) | Begin::KeywordAmong { word, told: from, .. } => {
+            format!("keyword {word} {from}")
+        }
         Begin::Unknown | Begin::Option { .. } => "unknown".into(),
     };
     let find = match find {

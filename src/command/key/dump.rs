@@ -57,7 +57,8 @@ pub const COMMANDS: &[CommandSpec] = &[
 ];
 
 fn dump(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let payload = cx.keys.read(args.at(1)).map(|entry| entry::dump(&entry, true));
+    let compresses = cx.server.settings.snapshot().rdb_compression();
+    let payload = cx.keys.read(args.at(1)).map(|entry| entry::dump(&entry, compresses));
     match payload {
         Some(Some(payload)) => cx.reply.bulk(&payload),
         Some(None) => return Err(CommandError::text("this type of value has no serialized form")),
@@ -169,6 +170,24 @@ mod tests {
         assert_eq!(restore(&mut client, &[b"b", b"0", &payload]), "+OK");
         assert_eq!(client.say("GET b"), "$5\r\nhello\r\n");
         assert_eq!(client.say("DUMP nosuch"), "$-1\r\n");
+    }
+
+    #[test]
+    fn long_strings_are_compressed_unless_the_operator_says_no() {
+        let mut client = TestClient::configured("enable-debug-command yes");
+        client.say(&format!("SET a {}", "x".repeat(1000)));
+        client.say(&format!("RPUSH l {0} {0}", "y".repeat(100)));
+        for (setting, at_most) in [("yes", 50), ("no", 2000), ("yes", 50)] {
+            assert_eq!(client.say(&format!("CONFIG SET rdbcompression {setting}")), "+OK\r\n");
+            for key in ["a", "l"] {
+                let payload = dumped(&mut client, key.as_bytes());
+                assert!((at_most / 10..at_most).contains(&payload.len()), "{setting}: {}", payload.len());
+                assert_eq!(restore(&mut client, &[b"b", b"0", &payload, b"REPLACE"]), "+OK");
+                let digests = client.say(&format!("DEBUG DIGEST-VALUE {key} b"));
+                let digests: Vec<_> = digests.lines().skip(1).collect();
+                assert_eq!(digests[0], digests[1]);
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::command::key::scan::drop_expired;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::SHARD_COUNT;
-use crate::keyspace::shard::below;
+use crate::keyspace::shard::{below, has_expired};
 use crate::resp::Args;
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
@@ -33,7 +33,7 @@ fn randomkey(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
         let now = cx.now();
         let found = cx.keys.visit(shard, |db| {
             let entry = db.sample(&mut rand::random)?;
-            let is_live = entry.expire_at().is_none_or(|at| at >= now);
+            let is_live = !has_expired(&entry, now);
             Some(is_live.then(|| entry.key().to_vec()))
         });
         match found {

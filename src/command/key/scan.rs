@@ -6,6 +6,7 @@
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::command::{expiring, scanning};
+use crate::keyspace::shard::has_expired;
 use crate::keyspace::walk::Cursor;
 use crate::keyspace::{EffectBuffer, Position};
 use crate::resp::output::SHARED_LEN_MIN;
@@ -155,7 +156,7 @@ fn walk(
     names: &mut Names,
 ) {
     let now = cx.now();
-    let is_live = |entry: &Entry| entry.expire_at().is_none_or(|at| at >= now);
+    let is_live = |entry: &Entry| !has_expired(entry, now);
     if wanted.literal_start().len() == wanted.pattern.len() {
         // One name: no walk is needed.
         let place = Position::of(wanted.pattern);

@@ -273,7 +273,9 @@ fn sort_loaded(cx: &mut Context<'_>, loaded: &mut Loaded, options: &Options<'_>)
             true => by_text(a, b),
             false => a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal).then_with(|| by_text(a, b)),
         };
-        if options.is_descending { order.reverse() } else { order }
+        // Elements whose weights are the same text stay in their order, up or down.
+        let order = if options.is_descending { order.reverse() } else { order };
+        order.then_with(|| a.index.cmp(&b.index))
     };
     let end = loaded.range.end;
     if (1..loaded.elements.len() / 2).contains(&end) {
@@ -356,6 +358,16 @@ fn store(cx: &mut Context<'_>, destination: &[u8], chosen: &[Element], texts: &T
 #[cfg(test)]
 mod tests {
     use crate::command::testing::{TestClient, check, check_effects};
+
+    #[test]
+    fn elements_of_equal_weight_stay_in_their_order() {
+        let mut client = TestClient::new();
+        let elements: Vec<String> = (0..100).map(|number| format!("e{}", number * 37 % 100)).collect();
+        client.say(&format!("RPUSH l {}", elements.join(" ")));
+        let in_order = client.say("LRANGE l 0 -1");
+        assert_eq!(client.say("SORT l BY missing_* ALPHA"), in_order);
+        assert_eq!(client.say("SORT l BY missing_* ALPHA DESC"), in_order);
+    }
 
     #[test]
     fn elements_in_order() {

@@ -151,9 +151,9 @@ fn ltrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let slot = cx.keys.write(args.at(1));
     let len = slot.of_kind(Kind::List)?.map_or(0, list::len);
     let kept = resolve_range(start, stop, len);
-    slot.edit_existing(
+    let cut_off = slot.edit_existing(
         |entry| list::trim(entry, &kept, limits),
-        |(), announcer| {
+        |_, announcer| {
             // Redis says the event even where nothing was cut off.
             if kept.len() < len {
                 announcer.change(as_requested("ltrim"));
@@ -162,6 +162,7 @@ fn ltrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             }
         },
     );
+    cut_off.into_iter().flatten().for_each(|entry| cx.keys.discard(entry));
     cx.reply.ok();
     Ok(())
 }

@@ -323,3 +323,25 @@ proptest! {
         prop_assert_eq!(client.say("DBSIZE"), replayed.say("DBSIZE"));
     }
 }
+
+#[test]
+fn what_ltrim_cuts_off_a_large_list_is_freed_elsewhere() {
+    let mut client = TestClient::configured("list-max-listpack-size 1\n");
+    let elements = vec!["x"; 1000].join(" ");
+    client.say(&format!("RPUSH l {elements}"));
+    let handed_over = |client: &TestClient| {
+        let reclaimer = &client.server.keyspace.reclaimer;
+        while reclaimer.pending() > 0 {
+            std::thread::yield_now();
+        }
+        reclaimer.freed()
+    };
+    client.say("LTRIM l 10 -10");
+    assert_eq!(handed_over(&client), 0, "ten blocks at each end are freed at once");
+    client.say("LTRIM l 300 -301");
+    assert_eq!(handed_over(&client), 2);
+    assert_eq!(client.say("LLEN l"), ":381\r\n");
+    client.say("LTRIM l 1 0");
+    assert_eq!(handed_over(&client), 3);
+    assert_eq!(client.say("EXISTS l"), ":0\r\n");
+}

@@ -19,21 +19,36 @@ const fn store_keys(destination: KeyFlags) -> [KeySpec; 2] {
     [KeySpec::one(1, destination.and(key::UPDATE)), KeySpec::range(2, -1, 1, key::RO.and(key::ACCESS))]
 }
 
+/// What SINTER, SUNION and SDIFF have in common.
+const ANSWERED: CommandSpec = CommandSpec {
+    arity: -2,
+    flags: READONLY,
+    keys: READ,
+    syntax: "key [key ...]",
+    tips: &["nondeterministic_output_order"],
+    ..BLANK
+};
+/// What their STORE forms have in common.
+const STORED: CommandSpec = CommandSpec {
+    arity: -3,
+    flags: WRITE.and(DENYOOM),
+    keys: &store_keys(key::OW),
+    syntax: "destination key [key ...]",
+    ..BLANK
+};
+const BLANK: CommandSpec =
+    CommandSpec { acl: acl::SET, group: "set", since: "1.0.0", complexity: OF_ALL, ..CommandSpec::BLANK };
+const OF_ALL: &str = "O(N) where N is the total number of elements in all given sets.";
+const OF_SMALLEST: &str =
+    "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.";
+
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "sinter",
-        arity: -2,
-        flags: READONLY,
-        keys: READ,
-        acl: acl::SET,
-        group: "set",
-        since: "1.0.0",
         summary: "Returns the intersect of multiple sets.",
-        complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
-        syntax: "key [key ...]",
-        tips: &["nondeterministic_output_order"],
+        complexity: OF_SMALLEST,
         run: Run::OnKeys(sinter),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
     CommandSpec {
         name: "sintercard",
@@ -45,86 +60,44 @@ pub const COMMANDS: &[CommandSpec] = &[
             begin: Begin::Index(1),
             find: Find::Counted { count: 0, first: 1, step: 1 },
         }],
-        acl: acl::SET,
-        group: "set",
         since: "7.0.0",
         summary: "Returns the number of members of the intersect of multiple sets.",
-        complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
+        complexity: OF_SMALLEST,
         syntax: "numkeys key [key ...] [LIMIT limit]",
         run: Run::OnKeys(sintercard),
-        ..CommandSpec::BLANK
+        ..BLANK
     },
     CommandSpec {
         name: "sinterstore",
-        arity: -3,
-        flags: WRITE.and(DENYOOM),
         keys: &store_keys(key::RW),
-        acl: acl::SET,
-        group: "set",
-        since: "1.0.0",
         summary: "Stores the intersect of multiple sets in a key.",
-        complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
-        syntax: "destination key [key ...]",
+        complexity: OF_SMALLEST,
         run: Run::OnKeys(sinterstore),
-        ..CommandSpec::BLANK
+        ..STORED
     },
     CommandSpec {
         name: "sunion",
-        arity: -2,
-        flags: READONLY,
-        keys: READ,
-        acl: acl::SET,
-        group: "set",
-        since: "1.0.0",
         summary: "Returns the union of multiple sets.",
-        complexity: "O(N) where N is the total number of elements in all given sets.",
-        syntax: "key [key ...]",
-        tips: &["nondeterministic_output_order"],
         run: Run::OnKeys(sunion),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
     CommandSpec {
         name: "sunionstore",
-        arity: -3,
-        flags: WRITE.and(DENYOOM),
-        keys: &store_keys(key::OW),
-        acl: acl::SET,
-        group: "set",
-        since: "1.0.0",
         summary: "Stores the union of multiple sets in a key.",
-        complexity: "O(N) where N is the total number of elements in all given sets.",
-        syntax: "destination key [key ...]",
         run: Run::OnKeys(sunionstore),
-        ..CommandSpec::BLANK
+        ..STORED
     },
     CommandSpec {
         name: "sdiff",
-        arity: -2,
-        flags: READONLY,
-        keys: READ,
-        acl: acl::SET,
-        group: "set",
-        since: "1.0.0",
         summary: "Returns the difference of multiple sets.",
-        complexity: "O(N) where N is the total number of elements in all given sets.",
-        syntax: "key [key ...]",
-        tips: &["nondeterministic_output_order"],
         run: Run::OnKeys(sdiff),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
     CommandSpec {
         name: "sdiffstore",
-        arity: -3,
-        flags: WRITE.and(DENYOOM),
-        keys: &store_keys(key::OW),
-        acl: acl::SET,
-        group: "set",
-        since: "1.0.0",
         summary: "Stores the difference of multiple sets in a key.",
-        complexity: "O(N) where N is the total number of elements in all given sets.",
-        syntax: "destination key [key ...]",
         run: Run::OnKeys(sdiffstore),
-        ..CommandSpec::BLANK
+        ..STORED
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Exchanges, events and effects. Replies were compared with redis-server 7.0.15.
 
-use crate::command::testing::{TestClient, check, check_effects};
+use crate::command::testing::{TestClient, check, check_effects, check_replay};
 use proptest::prelude::*;
 
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -307,16 +307,6 @@ proptest! {
         let configuration = format!(
             "set-max-listpack-entries {entries}\nset-max-intset-entries {entries}\nenable-debug-command yes\n"
         );
-        let mut client = TestClient::configured(&configuration);
-        for command in &commands {
-            client.say(command);
-        }
-        let mut replica = TestClient::configured(&configuration);
-        for effect in client.effects() {
-            let (_, effect) = effect.split_once(": ").expect("a database");
-            let reply = replica.say(effect);
-            prop_assert!(!reply.starts_with('-'), "{} answered {}", effect, reply);
-        }
-        prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
+        check_replay(&configuration, &commands);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::effect::write_id;
 use super::id::NewId;
-use super::trim::Options;
+use super::trim::{Options, discard};
 use super::{empty, show};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
@@ -59,12 +59,13 @@ fn xadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let trim = options.trim;
     let is_told =
         matches!(wanted, NewId::Given(_)) && trim.is_none_or(|trim| trim.precision == Precision::Exact);
+    let mut cut_off = None;
     slot.edit(
         empty,
         |entry| {
             let stream = Stream::of_mut(entry);
             stream.append(id, texts.clone(), limits);
-            trim.map(|trim| trim.apply(stream)).filter(|trimmed| trimmed.dropped > 0)
+            trim.map(|trim| trim.apply(stream, &mut cut_off)).filter(|trimmed| trimmed.dropped > 0)
         },
         |trimmed, announcer| {
             let effect = |writer: &mut EffectWriter| {
@@ -87,6 +88,7 @@ fn xadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             }
         },
     );
+    discard(cx, cut_off);
     show::id(&mut cx.reply, id);
     Ok(())
 }

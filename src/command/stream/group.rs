@@ -1,5 +1,6 @@
 //! XGROUP: groups and their consumers.
 
+use super::trim::discard;
 use super::{empty, id, no_group};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
@@ -204,15 +205,18 @@ fn set_id(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn destroy(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let slot = cx.keys.write(args.at(2));
     slot.of_kind(Kind::Stream)?.ok_or(NO_KEY)?;
+    let name = args.at(3);
     let destroyed = slot.edit_existing(
-        |entry| Stream::of_mut(entry).groups.remove(args.at(3)).is_some(),
+        |entry| Stream::of_mut(entry).groups.remove(name),
         |destroyed, announcer| {
-            if *destroyed {
+            if destroyed.is_some() {
                 announcer.change(Change::request(EventClass::Stream, "xgroup-destroy"));
             }
         },
     );
-    cx.reply.flag(destroyed.unwrap_or_default());
+    let group = destroyed.flatten();
+    cx.reply.flag(group.is_some());
+    discard(cx, group.map(|group| Stream::of_group(name, group)));
     Ok(())
 }
 

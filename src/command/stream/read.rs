@@ -112,7 +112,7 @@ impl<'a> Request<'a> {
     /// Whether the stream may be looked at. A client who waited is served from the streams that changed.
     pub(super) fn reaches(&self, cx: &mut Context<'_>, index: usize) -> Result<bool, CommandError> {
         let reaches = cx.keys.reaches(self.key(index));
-        // A group or consumer that is called STREAMS misleads the search for keys.
+        // Where the request means what Redis' search for keys doesn't find (XREAD COUNT STREAMS).
         if reaches || cx.blocking == Blocking::Serving { Ok(reaches) } else { Err(CommandError::Syntax) }
     }
 }

@@ -20,7 +20,12 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     keys: &[KeySpec {
         notes: "",
         flags: key::RO.and(key::ACCESS),
-        begin: Begin::Keyword("STREAMS", 4),
+        begin: Begin::KeywordAmong {
+            word: "STREAMS",
+            told: 4,
+            from: 1,
+            others: &[("GROUP", 2), ("COUNT", 1), ("BLOCK", 1)],
+        },
         find: Find::Range { last: -1, step: 1, limit: 2 },
     }],
     acl: acl::STREAM,

@@ -2,6 +2,18 @@ use crate::command::testing::{TestClient, check, check_effects};
 use proptest::prelude::*;
 
 #[test]
+fn a_consumer_may_have_the_name_of_an_option() {
+    check(&[
+        ("XADD s 1-1 a b", "$3|1-1"),
+        ("XGROUP CREATE s STREAMS 0", "+OK"),
+        ("XREADGROUP COUNT 1 GROUP STREAMS STREAMS STREAMS s >", "*1|*2|$1|s|*1|*2|$3|1-1|*2|$1|a|$1|b"),
+        ("XREADGROUP NOACK BLOCK 1 GROUP STREAMS streams STREAMS s 0", "*1|*2|$1|s|*0"),
+        ("XREADGROUP GROUP STREAMS count COUNT 5 STREAMS s 0", "*1|*2|$1|s|*0"),
+        ("XREADGROUP COUNT 1 GROUP STREAMS STREAMS s >", "-ERR syntax error"),
+    ]);
+}
+
+#[test]
 fn entries_are_added_and_shown() {
     check(&[
         ("XADD s 1-1 a 1 b x", "$3|1-1"),
@@ -225,15 +237,6 @@ fn groups_wait_for_entries_and_hear_of_their_end() {
     assert_eq!(two.say("XREADGROUP GROUP g two BLOCK 0 STREAMS s >"), "(parked)");
     client.say("DEL s");
     assert_eq!(two.answer(), gone);
-}
-
-#[test]
-fn a_group_that_is_called_streams_harms_nothing() {
-    check(&[
-        ("XGROUP CREATE k g $ MKSTREAM", "+OK"),
-        ("XREADGROUP GROUP g c COUNT 1 STREAMS k >", "*-1"),
-        ("XREADGROUP COUNT 1 GROUP g STREAMS STREAMS k >", "-ERR syntax error"),
-    ]);
 }
 
 /// What shows of a stream, without times.

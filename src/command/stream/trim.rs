@@ -57,8 +57,9 @@ pub(super) struct Trimmed {
 }
 
 impl Trim {
-    pub(super) fn apply(self, stream: &mut Stream) -> Trimmed {
-        let dropped = stream.trim(self.to, self.precision);
+    /// Blocks that go, if they are many, are moved to `cut_off`.
+    pub(super) fn apply(self, stream: &mut Stream, cut_off: &mut Option<Stream>) -> Trimmed {
+        let dropped = stream.trim(self.to, self.precision, cut_off);
         Trimmed { to: self.to, dropped, len: stream.len(), first_id: stream.first_id }
     }
 }
@@ -158,8 +159,9 @@ fn xtrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let slot = cx.keys.write(key);
     slot.of_kind(Kind::Stream)?;
     let Some(trim) = options.trim else { return Err(CommandError::Syntax) };
+    let mut cut_off = None;
     let trimmed = slot.edit_existing(
-        |entry| trim.apply(Stream::of_mut(entry)),
+        |entry| trim.apply(Stream::of_mut(entry), &mut cut_off),
         |trimmed, announcer| {
             let effect = |writer: &mut EffectWriter| {
                 writer.arg(b"XTRIM").arg(key);
@@ -173,8 +175,16 @@ fn xtrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             }
         },
     );
+    discard(cx, cut_off);
     cx.reply.integer(trimmed.map_or(0, |trimmed| trimmed.dropped as i64));
     Ok(())
+}
+
+/// Frees what was taken out of a stream.
+pub(super) fn discard(cx: &Context<'_>, garbage: Option<Stream>) {
+    if let Some(garbage) = garbage {
+        cx.keys.discard(garbage.into_entry(b"", None));
+    }
 }
 
 /// A number of entries that is asked for; below zero none.

@@ -12,104 +12,85 @@ use dunlin_structures::number::parse_f64;
 use dunlin_structures::packed::Item;
 use dunlin_structures::zset::Builder;
 
+/// What ZUNION, ZINTER, ZDIFF and ZINTERCARD have in common.
+const ANSWERED: CommandSpec = CommandSpec {
+    arity: -3,
+    flags: READONLY,
+    keys: &[counted(1, key::RO.and(key::ACCESS))],
+    acl: acl::SORTED_SET,
+    group: "sorted-set",
+    since: "6.2.0",
+    ..CommandSpec::BLANK
+};
+/// What the STORE forms have in common.
+const STORED: CommandSpec = CommandSpec {
+    arity: -4,
+    flags: WRITE.and(DENYOOM),
+    keys: &[KeySpec::one(1, key::OW.and(key::UPDATE)), counted(2, key::RO.and(key::ACCESS))],
+    acl: acl::SORTED_SET,
+    group: "sorted-set",
+    since: "2.0.0",
+    ..CommandSpec::BLANK
+};
+
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "zunion",
-        arity: -3,
-        flags: READONLY,
-        keys: &[counted(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
-        since: "6.2.0",
         summary: "Add multiple sorted sets.",
         complexity: "O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set.",
         syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]",
         run: Run::OnKeys(zunion),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
     CommandSpec {
         name: "zinter",
-        arity: -3,
-        flags: READONLY,
-        keys: &[counted(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
-        since: "6.2.0",
         summary: "Intersect multiple sorted sets.",
         complexity: "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.",
         syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]",
         run: Run::OnKeys(zinter),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
     CommandSpec {
         name: "zdiff",
-        arity: -3,
-        flags: READONLY,
-        keys: &[counted(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
-        since: "6.2.0",
         summary: "Subtract multiple sorted sets.",
         complexity: "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.",
         syntax: "numkeys key [key ...] [WITHSCORES]",
         run: Run::OnKeys(zdiff),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
     CommandSpec {
         name: "zunionstore",
-        arity: -4,
-        flags: WRITE.and(DENYOOM),
-        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE)), counted(2, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
-        since: "2.0.0",
         summary: "Add multiple sorted sets and store the resulting sorted set in a new key.",
         complexity: "O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set.",
         syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]",
         run: Run::OnKeys(zunionstore),
-        ..CommandSpec::BLANK
+        ..STORED
     },
     CommandSpec {
         name: "zinterstore",
-        arity: -4,
-        flags: WRITE.and(DENYOOM),
-        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE)), counted(2, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
-        since: "2.0.0",
         summary: "Intersect multiple sorted sets and store the resulting sorted set in a new key.",
         complexity: "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.",
         syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]",
         run: Run::OnKeys(zinterstore),
-        ..CommandSpec::BLANK
+        ..STORED
     },
     CommandSpec {
         name: "zdiffstore",
-        arity: -4,
-        flags: WRITE.and(DENYOOM),
-        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE)), counted(2, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "6.2.0",
         summary: "Subtract multiple sorted sets and store the resulting sorted set in a new key.",
         complexity: "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.",
         syntax: "destination numkeys key [key ...]",
         run: Run::OnKeys(zdiffstore),
-        ..CommandSpec::BLANK
+        ..STORED
     },
     CommandSpec {
         name: "zintercard",
-        arity: -3,
-        flags: READONLY,
-        keys: &[counted(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "7.0.0",
         summary: "Intersect multiple sorted sets and return the cardinality of the result.",
         complexity: "O(N*K) worst case with N being the smallest input sorted set, K being the number of input sorted sets.",
         syntax: "numkeys key [key ...] [LIMIT limit]",
         run: Run::OnKeys(zintercard),
-        ..CommandSpec::BLANK
+        ..ANSWERED
     },
 ];
 

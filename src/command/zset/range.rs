@@ -11,21 +11,27 @@ use dunlin_structures::number::parse_i64;
 use dunlin_structures::zset::{Builder, ScoreRange, TextRange, Zset};
 use std::ops::Range;
 
+/// What the commands that read a part of one set have in common.
+const PART: CommandSpec = CommandSpec {
+    arity: -4,
+    flags: READONLY,
+    keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
+    acl: acl::SORTED_SET,
+    group: "sorted-set",
+    complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).",
+    ..CommandSpec::BLANK
+};
+
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "zrange",
-        arity: -4,
-        flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "1.2.0",
         summary: "Return a range of members in a sorted set.",
         complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned.",
         syntax: "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
         history: &[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")],
         run: Run::OnKeys(zrange),
-        ..CommandSpec::BLANK
+        ..PART
     },
     CommandSpec {
         name: "zrangestore",
@@ -43,80 +49,51 @@ pub const COMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "zrangebyscore",
-        arity: -4,
-        flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "1.0.5",
         summary: "Return a range of members in a sorted set, by score.",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).",
         syntax: "key min max [WITHSCORES] [LIMIT offset count]",
         history: &[("2.0.0", "Added the `WITHSCORES` modifier.")],
         deprecated: Some(("6.2.0", "`ZRANGE` with the `BYSCORE` argument")),
         run: Run::OnKeys(zrangebyscore),
-        ..CommandSpec::BLANK
+        ..PART
     },
     CommandSpec {
         name: "zrevrangebyscore",
-        arity: -4,
-        flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "2.2.0",
         summary: "Return a range of members in a sorted set, by score, with scores ordered from high to low.",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).",
         syntax: "key max min [WITHSCORES] [LIMIT offset count]",
         history: &[("2.1.6", "`min` and `max` can be exclusive.")],
         deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments")),
         run: Run::OnKeys(zrevrangebyscore),
-        ..CommandSpec::BLANK
+        ..PART
     },
     CommandSpec {
         name: "zrangebylex",
-        arity: -4,
-        flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "2.8.9",
         summary: "Return a range of members in a sorted set, by lexicographical range.",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).",
         syntax: "key min max [LIMIT offset count]",
         deprecated: Some(("6.2.0", "`ZRANGE` with the `BYLEX` argument")),
         run: Run::OnKeys(zrangebylex),
-        ..CommandSpec::BLANK
+        ..PART
     },
     CommandSpec {
         name: "zrevrangebylex",
-        arity: -4,
-        flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "2.8.9",
         summary: "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings.",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).",
         syntax: "key max min [LIMIT offset count]",
         deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments")),
         run: Run::OnKeys(zrevrangebylex),
-        ..CommandSpec::BLANK
+        ..PART
     },
     CommandSpec {
         name: "zrevrange",
-        arity: -4,
-        flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::SORTED_SET,
-        group: "sorted-set",
         since: "1.2.0",
         summary: "Return a range of members in a sorted set, by index, with scores ordered from high to low.",
         complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned.",
         syntax: "key start stop [WITHSCORES]",
         deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` argument")),
         run: Run::OnKeys(zrevrange),
-        ..CommandSpec::BLANK
+        ..PART
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Exchanges, effects and events. What redis-server 7.0.15 answers is compared by the differential suite; here is what it
 //! can't show: effects, and what 7.2 added.
 
-use crate::command::testing::{TestClient, check, check_effects};
+use crate::command::testing::{TestClient, check, check_effects, check_replay};
 use proptest::prelude::*;
 
 #[test]
@@ -172,16 +172,6 @@ proptest! {
         entries in prop::sample::select(vec![0, 8, 128]),
     ) {
         let configuration = format!("zset-max-listpack-entries {entries}\nenable-debug-command yes\n");
-        let mut client = TestClient::configured(&configuration);
-        for command in &commands {
-            client.say(command);
-        }
-        let mut replica = TestClient::configured(&configuration);
-        for effect in client.effects() {
-            let (_, effect) = effect.split_once(": ").expect("a database");
-            let reply = replica.say(effect);
-            prop_assert!(!reply.starts_with('-'), "{} answered {}", effect, reply);
-        }
-        prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
+        check_replay(&configuration, &commands);
     }
 }

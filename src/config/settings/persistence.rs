@@ -79,7 +79,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Name of the RDB file.",
     )
     .protected(),
-    Setting::flag("rdbcompression", "yes", Accepted, "Compress RDB files."),
+    Setting::flag(
+        "rdbcompression",
+        "yes",
+        Live,
+        "Compress long strings in what DUMP and DEBUG RELOAD write.",
+    ),
     Setting::flag("rdbchecksum", "yes", Accepted, "Put a checksum at the end of RDB files.").immutable(),
     Setting::flag("rdb-save-incremental-fsync", "yes", Accepted, "Force an RDB file to disk bit by bit."),
     Setting::flag("rdb-del-sync-files", "no", Accepted, "Delete RDB files that came from a master."),

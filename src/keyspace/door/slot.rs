@@ -10,6 +10,7 @@ use crate::keyspace::wait::Waiters;
 use crate::resp::CommandError;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Kind, StringValue};
+use dunlin_structures::fields;
 use dunlin_structures::table;
 
 /// The place of one key, taken or free. Every change says what it was.
@@ -292,6 +293,15 @@ fn edit_stored<R, const TAKES: bool>(
     debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
     debug_assert!(TAKES || !entry.is_empty_collection());
     let is_empty = TAKES && entry.is_empty_collection();
+    let mut leaves_hidden = false;
+    if due.is_some() {
+        // First: who replays this must not meet them either.
+        let met = fields::take_met(&mut entry);
+        if !met.is_empty() {
+            announcer.out.fields_expired(announcer.position, announcer.key, &met);
+        }
+        leaves_hidden = is_empty && fields::has_hidden(&entry);
+    }
     reindex(indexes.element_expires, announcer.position, due, entry.next_due(), announcer.out);
     if is_empty {
         let entry = entry.remove();
@@ -303,6 +313,9 @@ fn edit_stored<R, const TAKES: bool>(
         drop(entry);
     }
     announce(&result, &mut announcer);
+    if leaves_hidden {
+        announcer.out.effects.push(announcer.out.db, &[b"DEL", announcer.key]);
+    }
     if is_empty {
         announcer.event(EventClass::Generic, "del");
     }

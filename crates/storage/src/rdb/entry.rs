@@ -37,7 +37,7 @@ pub fn build(key: &[u8], value: Value, expire_at: Option<i64>, forms: &Forms) ->
             set::build(key, &items, true, &forms.set)
         }
         Value::Zset(members, scores) => {
-            let mut builder = Builder::new();
+            let mut builder = Builder::with_capacity(members.len());
             members.iter().zip(scores).for_each(|(member, score)| builder.merge(member, |_| score));
             builder.finish(key, forms.zset, None)
         }
@@ -171,8 +171,8 @@ pub fn restore(key: &[u8], payload: &[u8], expire_at: Option<i64>, forms: &Forms
 }
 
 /// The entry after a way through its written form.
-pub fn reload(entry: &Entry, forms: &Forms) -> Read<Entry> {
-    let mut writer = Writer::new(false);
+pub fn reload(entry: &Entry, forms: &Forms, compresses: bool) -> Read<Entry> {
+    let mut writer = Writer::new(compresses);
     let (kind, version) = write(&mut writer, entry).ok_or(Damaged("a type that has no written form"))?;
     let mut reader = super::Reader::new(&writer.bytes);
     let value = super::decode(kind, &mut reader, version)?;

@@ -382,7 +382,7 @@ proptest! {
         prop_assert_eq!(shown_entry(&restored), &*expected);
         prop_assert_eq!(restored.expire_at(), expire_at);
         prop_assert_eq!(restored.encoding_name(), entry.encoding_name());
-        let reloaded = reload(&entry, &FORMS).expect("what was written is read");
+        let reloaded = reload(&entry, &FORMS, compresses).expect("what was written is read");
         prop_assert_eq!(shown_entry(&reloaded), expected);
     }
 

@@ -378,11 +378,16 @@ impl Entry {
 
     /// Bytes that the entry takes in the allocator, with its buffer or object.
     pub fn memory_bytes(&self) -> usize {
+        self.sampled_bytes(usize::MAX)
+    }
+
+    /// As [`Entry::memory_bytes`], but an estimate from so many blocks where a value doesn't know its size. O(samples).
+    pub fn sampled_bytes(&self, samples: usize) -> usize {
         let shape = self.shape();
         let outside = match self.value() {
             ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Packed(_) => 0,
             ValueRef::Buffer(_) => size_class(self.buffer_capacity()) + BUFFER_SHARED_BYTES,
-            ValueRef::Boxed(payload) => payload.memory_bytes(),
+            ValueRef::Boxed(payload) => payload.sampled_bytes(samples),
         };
         shape.block_bytes() + outside
     }

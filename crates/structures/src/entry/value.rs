@@ -78,6 +78,11 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// Bytes that the value takes outside of the entry.
     fn memory_bytes(&self) -> usize;
 
+    /// As [`Payload::memory_bytes`], but an estimate from so many blocks where all of them would have to be asked.
+    fn sampled_bytes(&self, _samples: usize) -> usize {
+        self.memory_bytes()
+    }
+
     /// About how many blocks of memory dropping it frees: what tells whether to do that elsewhere. O(1).
     fn blocks(&self) -> usize;
 

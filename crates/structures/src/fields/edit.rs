@@ -59,13 +59,13 @@ pub fn from_pairs<'t>(
 
 fn many_pairs<'t>(
     key: &[u8],
-    mut texts: impl Iterator<Item = &'t [u8]>,
+    mut texts: impl ExactSizeIterator<Item = &'t [u8]>,
     is_large: bool,
     bytes: usize,
 ) -> (Entry, usize) {
     let mut count = 0;
     if is_large {
-        let mut table = FieldTable::default();
+        let mut table = FieldTable::with_capacity(texts.len() / 2);
         while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
             count += usize::from(table.set(name, value, FieldExpiry::Clear));
         }
@@ -96,7 +96,7 @@ pub fn make_room<'t>(
 ) {
     if !is_table(entry) && (pairs > limits.entries || texts.into_iter().any(|text| text.len() > limits.bytes))
     {
-        to_table(entry);
+        to_table(entry, pairs);
     }
 }
 
@@ -107,7 +107,7 @@ pub fn set(entry: &mut Entry, name: &[u8], value: &[u8], expiry: FieldExpiry, li
         return table.set(name, value, expiry);
     }
     if name.len() > limits.bytes || value.len() > limits.bytes {
-        to_table(entry);
+        to_table(entry, 0);
     } else if let FieldExpiry::At(_) = expiry {
         to_timed(entry);
     }
@@ -115,12 +115,12 @@ pub fn set(entry: &mut Entry, name: &[u8], value: &[u8], expiry: FieldExpiry, li
         if bytes.len() + name.len() + value.len() + OVERHEAD_MAX <= PACKED_LEN_MAX {
             return set_packed(entry, name, value, limits);
         }
-        to_table(entry);
+        to_table(entry, 0);
     }
     if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
         let is_new = pack.set(name, value, expiry);
         if pack.len() > limits.entries {
-            to_table(entry);
+            to_table(entry, 0);
         }
         return is_new;
     }
@@ -144,7 +144,7 @@ fn set_packed(entry: &mut Entry, name: &[u8], value: &[u8], limits: Limits) -> b
         Ok(_) => entry.block().len() / 2,
     };
     if count > limits.entries {
-        to_table(entry);
+        to_table(entry, 0);
     }
     is_new
 }
@@ -190,31 +190,40 @@ pub fn set_expiry(entry: &mut Entry, name: &[u8], at: Option<i64>) -> bool {
     entry.payload_as_mut::<FieldTable>().is_some_and(|table| table.set_expiry(name, at))
 }
 
-/// Removes fields that expired before `now`, at most `limit` of them, and names each. Returns how many there were.
+/// Removes fields that expired before `now`, and names each: all of a small hash, at most `limit` of a large one, where
+/// the others count as gone from then on. Returns how many were removed.
 pub fn remove_due(entry: &mut Entry, now: i64, limit: usize, mut removed: impl FnMut(&[u8])) -> usize {
+    if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
+        return pack.remove_due(now, removed);
+    }
+    let Some(table) = entry.payload_as_mut::<FieldTable>() else { return 0 };
     let mut count = 0;
-    if let Some(table) = entry.payload_as_mut::<FieldTable>() {
-        while count < limit
-            && let Some(field) = table.pop_due(now)
-        {
-            removed(field.name());
-            count += 1;
-        }
-    } else if let Some(pack) = entry.payload_as_mut::<TimedPack>() {
-        while count < limit
-            && let Some(name) = pack.due(now)
-        {
-            pack.remove(&name);
-            removed(&name);
-            count += 1;
-        }
+    while count < limit
+        && let Some(field) = table.pop_due(now)
+    {
+        removed(field.name());
+        count += 1;
+    }
+    if table.soonest().is_some_and(|at| at < now) {
+        table.hide_due(now);
     }
     count
 }
 
-/// Whether this is a large hash whose every field has expired before `now`: then nothing is to be gone through.
+/// The names of fields that counted as gone and that changes have now taken out of a large hash.
+pub fn take_met(entry: &mut Entry) -> Vec<Vec<u8>> {
+    entry.payload_as_mut::<FieldTable>().map(FieldTable::take_met).unwrap_or_default()
+}
+
+/// Whether there are fields that count as gone, but are still to be taken out.
+pub fn has_hidden(entry: &Entry) -> bool {
+    entry.payload_as::<FieldTable>().is_some_and(FieldTable::has_hidden)
+}
+
+/// Whether every field of this hash has expired before `now`: then nothing is to be gone through.
 pub fn all_due(entry: &Entry, now: i64) -> bool {
     entry.payload_as::<FieldTable>().is_some_and(|table| table.all_due(now))
+        || entry.payload_as::<TimedPack>().is_some_and(|pack| pack.all_due(now))
 }
 
 fn is_table(entry: &Entry) -> bool {
@@ -229,12 +238,12 @@ fn to_timed(entry: &mut Entry) {
     }
 }
 
-/// Makes a small hash a large one.
-fn to_table(entry: &mut Entry) {
+/// Makes a small hash a large one, with room for about so many fields.
+fn to_table(entry: &mut Entry, len: usize) {
     if is_table(entry) {
         return;
     }
-    let mut table = FieldTable::default();
+    let mut table = FieldTable::with_capacity(len);
     let (mut name, mut value) = (IntText::new(), IntText::new());
     for field in Fields::all_of(entry).iter() {
         let expiry = field.expire_at.map_or(FieldExpiry::Clear, FieldExpiry::At);

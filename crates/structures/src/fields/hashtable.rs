@@ -17,9 +17,63 @@ pub struct FieldTable {
     times: BTreeSet<(i64, u64)>,
     /// Bytes of all fields.
     field_bytes: usize,
+    /// There where fields are gone that nobody had the time to take out yet.
+    hidden: Option<Box<Hidden>>,
+}
+
+/// Fields that have expired and count as gone, though they are still in the table.
+#[derive(Debug, Default)]
+struct Hidden {
+    /// What expired before this moment.
+    until: i64,
+    /// Their records in the index.
+    count: usize,
+    /// Names of those that a change has met and taken out, until somebody asks for them.
+    met: Vec<Vec<u8>>,
+}
+
+impl Hidden {
+    fn includes(&self, at: Option<i64>) -> bool {
+        at.is_some_and(|at| at < self.until)
+    }
 }
 
 impl FieldTable {
+    /// A hash that is about to be filled with `len` fields, as a copy is.
+    pub fn with_capacity(len: usize) -> Self {
+        Self { table: Table::with_capacity(len), ..Self::default() }
+    }
+
+    /// The moment before which nothing has expired that is still to be seen.
+    #[inline]
+    pub fn hidden_until(&self) -> i64 {
+        self.hidden.as_ref().map_or(i64::MIN, |hidden| hidden.until)
+    }
+
+    /// From now on whatever has expired before `now` is gone for readers and changes alike. O(1) for each field, once.
+    pub fn hide_due(&mut self, now: i64) {
+        let until = self.hidden_until();
+        if now > until {
+            let count = self.times.range((until, 0)..(now, 0)).count();
+            let hidden = self.hidden.get_or_insert_default();
+            hidden.until = now;
+            hidden.count += count;
+        }
+    }
+
+    /// The names of the hidden fields that changes have met since the last time.
+    pub fn take_met(&mut self) -> Vec<Vec<u8>> {
+        self.hidden.as_mut().map(|hidden| std::mem::take(&mut hidden.met)).unwrap_or_default()
+    }
+
+    pub fn has_hidden(&self) -> bool {
+        self.hidden.as_ref().is_some_and(|hidden| hidden.count > 0)
+    }
+
+    #[inline]
+    fn hides(&self, at: Option<i64>) -> bool {
+        self.hidden.as_ref().is_some_and(|hidden| hidden.includes(at))
+    }
     /// Number of fields, expired ones included. O(1).
     pub fn len(&self) -> usize {
         self.table.len()
@@ -51,13 +105,15 @@ impl FieldTable {
         let (before, after, is_new) = match self.table.entry(hash, name) {
             Place::Occupied(mut field) => {
                 let (bytes, before) = (field.memory_bytes(), field.expire_at());
-                let after = expiry.after(before);
+                let hidden = self.hidden.as_mut().filter(|hidden| hidden.includes(before));
+                let is_new = hidden.map(|hidden| hidden.met.push(name.to_vec())).is_some();
+                let after = expiry.after(before.filter(|_| !is_new));
                 field.set_value(value);
                 if before != after {
                     field.set_expire_at(after);
                 }
                 self.field_bytes = self.field_bytes - bytes + field.memory_bytes();
-                (before, after, false)
+                (before, after, is_new)
             }
             Place::Vacant(place) => {
                 let after = expiry.after(None);
@@ -74,8 +130,11 @@ impl FieldTable {
     /// Removes a field, and says whether it was there. O(1), or O(log n) if it had a time to live.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let hash = hash_key(name);
-        let removed = self.table.remove(hash, name);
-        removed.map(|field| self.forget(hash, &field)).is_some()
+        let Some(field) = self.table.remove(hash, name) else { return false };
+        let hidden = self.hidden.as_mut().filter(|hidden| hidden.includes(field.expire_at()));
+        let was_there = hidden.map(|hidden| hidden.met.push(name.to_vec())).is_none();
+        self.forget(hash, &field);
+        was_there
     }
 
     /// Sets when a field expires; says whether it is there.
@@ -83,6 +142,9 @@ impl FieldTable {
         let hash = hash_key(name);
         let Some(mut field) = self.table.get_mut(hash, name) else { return false };
         let (bytes, before) = (field.memory_bytes(), field.expire_at());
+        if self.hidden.as_ref().is_some_and(|hidden| hidden.includes(before)) {
+            return false;
+        }
         field.set_expire_at(at);
         self.field_bytes = self.field_bytes - bytes + field.memory_bytes();
         drop(field);
@@ -95,9 +157,11 @@ impl FieldTable {
         self.times.first().map(|(at, _)| *at)
     }
 
-    /// How many fields have expired at `now` and are still here. O(their number).
+    /// How many fields have expired at `now` and are still here. O(those that aren't hidden).
     pub fn due_count(&self, now: i64) -> usize {
-        self.times.range(..(now, 0)).count()
+        let hidden = self.hidden.as_ref().map_or(0, |hidden| hidden.count);
+        let until = self.hidden_until();
+        hidden + if now > until { self.times.range((until, 0)..(now, 0)).count() } else { 0 }
     }
 
     /// Whether every field has expired before `now`. O(log n). (Fields that share a record make it say no.)
@@ -116,7 +180,7 @@ impl FieldTable {
                 self.forget(hash, &field);
                 return Some(field);
             }
-            self.times.remove(&(at, hash));
+            self.reindex(hash, Some(at), None);
         }
     }
 
@@ -132,10 +196,20 @@ impl FieldTable {
             return;
         }
         if let Some(at) = before {
-            self.times.remove(&(at, hash));
+            let is_gone = self.times.remove(&(at, hash));
+            if let Some(hidden) = self.hidden.as_mut().filter(|hidden| is_gone && at < hidden.until) {
+                hidden.count -= 1;
+                if hidden.count == 0 {
+                    // Nothing is left to hide: a clock that was set back hides no more than it must.
+                    hidden.until = i64::MIN;
+                }
+            }
         }
         if let Some(at) = after {
-            self.times.insert((at, hash));
+            let is_new = self.times.insert((at, hash));
+            if let Some(hidden) = self.hidden.as_mut().filter(|hidden| is_new && at < hidden.until) {
+                hidden.count += 1;
+            }
         }
     }
 
@@ -146,6 +220,8 @@ impl FieldTable {
         let times = fields().filter_map(|field| Some((field.expire_at()?, field.hash())));
         assert_eq!(times.collect::<BTreeSet<_>>(), self.times);
         assert_eq!(fields().map(|field| field.memory_bytes()).sum::<usize>(), self.field_bytes);
+        let hidden = self.times.iter().filter(|(at, _)| self.hides(Some(*at))).count();
+        assert_eq!(hidden, self.hidden.as_ref().map_or(0, |hidden| hidden.count));
     }
 }
 
@@ -167,6 +243,10 @@ impl Payload for FieldTable {
         self.table.len()
     }
 
+    fn is_empty(&self) -> bool {
+        self.table.len() == self.hidden.as_ref().map_or(0, |hidden| hidden.count)
+    }
+
     fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.table.memory_bytes() + self.field_bytes + self.times.len() * RECORD_BYTES
     }
@@ -176,8 +256,9 @@ impl Payload for FieldTable {
     }
 
     fn duplicate(&self) -> Box<dyn Payload> {
-        let mut copy = Self { times: self.times.clone(), field_bytes: 0, table: Table::new() };
-        for field in &self.table {
+        let mut copy = Self::with_capacity(self.len());
+        copy.times = self.times.range((self.hidden_until(), 0)..).copied().collect();
+        for field in self.table.iter().filter(|field| !self.hides(field.expire_at())) {
             let same = Field::new(field.name(), field.value(), field.expire_at());
             copy.field_bytes += same.memory_bytes();
             copy.table.insert_new(field.hash(), same);

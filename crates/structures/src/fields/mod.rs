@@ -11,7 +11,8 @@
 //!
 //! [`Fields`] reads a hash as it is at a given time: what has expired by then is not there. Changes are functions on the
 //! entry ([`set`], [`remove`], [`set_expiry`], [`remove_due`]) and know nothing of the time: who changes a hash removes
-//! what is due first. [`Payload::next_due`](crate::entry::Payload::next_due) tells when that will be.
+//! what is due first. Of a large hash that may be a part: the rest counts as gone, and a change that meets such a field
+//! takes it out ([`take_met`]). [`Payload::next_due`](crate::entry::Payload::next_due) tells when that will be.
 
 mod edit;
 mod field;
@@ -21,7 +22,10 @@ mod tests;
 mod timed;
 mod view;
 
-pub use edit::{FieldExpiry, all_due, empty, from_pairs, make_room, remove, remove_due, set, set_expiry};
+pub use edit::{
+    FieldExpiry, all_due, empty, from_pairs, has_hidden, make_room, remove, remove_due, set, set_expiry,
+    take_met,
+};
 pub use field::Field;
 pub use hashtable::FieldTable;
 pub use timed::TimedPack;

@@ -2,7 +2,7 @@
 
 use super::edit::FieldExpiry;
 use crate::alloc::size_class;
-use crate::entry::Payload;
+use crate::entry::{IntText, Payload};
 use crate::packed::{Item, Packed, PackedMut, Spot};
 
 /// Elements for one field.
@@ -139,11 +139,30 @@ impl TimedPack {
         }
     }
 
-    /// The name of a field that has expired before `now`.
-    pub fn due(&self, now: i64) -> Option<Vec<u8>> {
-        self.soonest.filter(|at| *at < now)?;
-        let is_due = |triple: &Triple<'_>| triple.expire_at().is_some_and(|at| at < now);
-        self.triples().find(is_due).map(|triple| triple.name.item.to_vec())
+    /// Removes the fields that expired before `now`, naming each, and says how many there were. O(bytes).
+    pub fn remove_due(&mut self, now: i64, mut removed: impl FnMut(&[u8])) -> usize {
+        if self.soonest.is_none_or(|at| at >= now) {
+            return 0;
+        }
+        let (mut kept, mut soonest, mut count) = (Vec::with_capacity(self.block.len()), None, 0);
+        for triple in self.triples() {
+            let at = triple.expire_at();
+            if at.is_some_and(|at| at < now) {
+                removed(triple.name.item.text(&mut IntText::new()));
+                count += 1;
+            } else {
+                kept.extend_from_slice(&self.block[triple.name.start..triple.time.end]);
+                soonest = soonest.into_iter().chain(at).min();
+            }
+        }
+        (self.block, self.soonest) = (kept, soonest);
+        count
+    }
+
+    /// Whether every field has expired before `now`. O(n) if the first has.
+    pub fn all_due(&self, now: i64) -> bool {
+        self.soonest.is_some_and(|at| at < now)
+            && self.triples().all(|triple| triple.expire_at().is_some_and(|at| at < now))
     }
 
     /// Panics if something disagrees. For tests.

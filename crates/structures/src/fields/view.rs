@@ -46,9 +46,11 @@ impl<'a> Fields<'a> {
     /// The hash in this entry, at `now` (ms since 1970). Another kind of value reads as one without fields.
     #[inline]
     pub fn of(entry: &'a Entry, now: i64) -> Self {
+        let mut now = now;
         let form = if let Some(bytes) = entry.packed_bytes() {
             Form::Packed(Packed::new(bytes))
         } else if let Some(table) = entry.payload_as::<FieldTable>() {
+            now = now.max(table.hidden_until());
             Form::Table(table)
         } else if let Some(pack) = entry.payload_as::<TimedPack>() {
             Form::Timed(pack)
@@ -58,12 +60,12 @@ impl<'a> Fields<'a> {
         Self { form, now }
     }
 
-    /// The hash with all its fields, expired or not.
+    /// The hash with all its fields, expired or not, but for those that count as gone.
     pub fn all_of(entry: &'a Entry) -> Self {
         Self::of(entry, i64::MIN)
     }
 
-    /// Number of fields. O(n) for packed forms; for a table O(fields that have expired but are still there).
+    /// Number of fields. O(n) for packed forms; for a table O(fields that have expired but don't count as gone yet).
     pub fn len(&self) -> usize {
         match self.form {
             Form::Packed(block) => block.len() / 2,

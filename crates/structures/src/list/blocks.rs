@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 
+use super::End;
 use super::block::Block;
 
 /// There is no tail without a head, and nothing between them without both.
@@ -58,6 +59,13 @@ impl Blocks {
         self.tail.as_mut().or(self.head.as_mut())
     }
 
+    pub(super) fn outer_mut(&mut self, end: End) -> Option<&mut Block> {
+        match end {
+            End::Head => self.front_mut(),
+            End::Tail => self.back_mut(),
+        }
+    }
+
     pub(super) fn push_front(&mut self, block: Block) {
         if let Some(second) = self.head.replace(block) {
             match self.tail {
@@ -85,6 +93,37 @@ impl Blocks {
         let Some(block) = self.tail.take() else { return self.head.take() };
         self.tail = self.middle.pop_back();
         Some(block)
+    }
+
+    /// Takes so many blocks, but not all, off an end. O(those taken or those that stay, whichever are fewer).
+    pub(super) fn take(&mut self, end: End, count: usize) -> Self {
+        debug_assert!(count > 0 && count < self.len());
+        let head = self.head.take();
+        let mut all = std::mem::take(&mut self.middle);
+        all.extend(self.tail.take());
+        match end {
+            End::Head => {
+                let rest = split_off(&mut all, count - 1);
+                *self = Self::of(rest);
+                Self::with_head(head, all)
+            }
+            End::Tail => {
+                let kept = all.len() + 1 - count;
+                let rest = split_off(&mut all, kept - 1);
+                *self = Self::with_head(head, all);
+                Self::of(rest)
+            }
+        }
+    }
+
+    fn of(mut blocks: VecDeque<Block>) -> Self {
+        let head = blocks.pop_front();
+        Self::with_head(head, blocks)
+    }
+
+    fn with_head(head: Option<Block>, mut middle: VecDeque<Block>) -> Self {
+        let tail = middle.pop_back();
+        Self { head, middle, tail }
     }
 
     /// Puts a block before the one at `index`, or behind the last.
@@ -129,6 +168,15 @@ impl Blocks {
     pub(super) fn capacity(&self) -> usize {
         self.middle.capacity()
     }
+}
+
+/// What stands from `at` on, taken off. O(the shorter part), where [`VecDeque::split_off`] copies what it takes.
+fn split_off(blocks: &mut VecDeque<Block>, at: usize) -> VecDeque<Block> {
+    if at * 2 > blocks.len() {
+        return blocks.split_off(at);
+    }
+    let first = blocks.drain(..at).collect();
+    std::mem::replace(blocks, first)
 }
 
 impl Index<usize> for Blocks {

@@ -11,6 +11,9 @@ use crate::alloc::size_class;
 use crate::entry::Payload;
 use crate::packed::{Encoded, Item, Packed, PackedMut, Spot};
 
+/// The most blocks that are freed at once where a list is cut.
+const CUT_HERE_MAX: usize = 64;
+
 /// See the module's description. Never shared: it is an entry's payload.
 #[derive(Clone)]
 pub struct List {
@@ -97,11 +100,7 @@ impl List {
         let mut left = count.min(self.len);
         self.len -= left;
         while left > 0 {
-            let outer = match end {
-                End::Head => self.blocks.front_mut(),
-                End::Tail => self.blocks.back_mut(),
-            };
-            let Some(block) = outer else { return };
+            let Some(block) = self.blocks.outer_mut(end) else { return };
             let here = left.min(block.count);
             let mut bytes = 0;
             let mut show = |spot: Spot<'_>| {
@@ -121,16 +120,14 @@ impl List {
         }
     }
 
-    /// Removes `count` elements from an end, unseen. O(blocks).
-    pub(super) fn cut(&mut self, end: End, count: usize) {
+    /// Removes `count` elements from an end, unseen. Blocks that are many are returned, for who has the time to free
+    /// them. O(blocks).
+    pub(super) fn cut(&mut self, end: End, count: usize) -> Option<Self> {
         let mut left = count.min(self.len);
         self.len -= left;
+        let cut_off = self.cut_blocks(end, &mut left);
         while left > 0 {
-            let outer = match end {
-                End::Head => self.blocks.front_mut(),
-                End::Tail => self.blocks.back_mut(),
-            };
-            let Some(block) = outer else { return };
+            let Some(block) = self.blocks.outer_mut(end) else { return cut_off };
             if left >= block.count {
                 left -= block.count;
                 self.drop_outer(end);
@@ -143,6 +140,33 @@ impl List {
             block.cut(end, bytes, left);
             left = 0;
         }
+        cut_off
+    }
+
+    /// Takes the blocks off that all of whose elements are among the outermost `left`, if they are many; others stay.
+    fn cut_blocks(&mut self, end: End, left: &mut usize) -> Option<Self> {
+        let (mut blocks, mut elements) = (0, 0);
+        let mut count = |block: &Block| {
+            let goes = elements + block.count <= *left;
+            if goes {
+                (blocks, elements) = (blocks + 1, elements + block.count);
+            }
+            goes
+        };
+        match end {
+            End::Head => self.blocks.iter().take_while(|block| count(block)).for_each(drop),
+            End::Tail => self.blocks.iter().rev().take_while(|block| count(block)).for_each(drop),
+        }
+        if blocks <= CUT_HERE_MAX {
+            return None;
+        }
+        *left -= elements;
+        let blocks = if blocks == self.blocks.len() {
+            std::mem::take(&mut self.blocks)
+        } else {
+            self.blocks.take(end, blocks)
+        };
+        Some(Self { blocks, len: elements, is_quick: true })
     }
 
     fn drop_outer(&mut self, end: End) {
@@ -207,11 +231,10 @@ impl List {
         })
     }
 
-    /// Keeps only the elements in a range of indexes. O(blocks).
-    pub(super) fn trim(&mut self, kept: &Range<usize>) {
+    /// Keeps only the elements in a range of indexes, and returns what was cut off if that is large. O(blocks).
+    pub(super) fn trim(&mut self, kept: &Range<usize>) -> [Option<Self>; 2] {
         let behind = self.len.saturating_sub(kept.end);
-        self.cut(End::Head, kept.start);
-        self.cut(End::Tail, behind);
+        [self.cut(End::Head, kept.start), self.cut(End::Tail, behind)]
     }
 
     /// Panics if anything is not as it must be. O(bytes).
@@ -238,6 +261,11 @@ pub(super) fn block_of(text: &[u8], limits: Limits) -> Block {
     block
 }
 
+/// What all of `len` take if `samples` of them take so many bytes.
+fn scaled(bytes: usize, len: usize, samples: usize) -> usize {
+    (bytes as u128 * len as u128 / samples.max(1) as u128) as usize
+}
+
 impl Payload for List {
     fn encoding_name(&self) -> &'static str {
         if self.is_quick { "quicklist" } else { "listpack" }
@@ -248,8 +276,20 @@ impl Payload for List {
     }
 
     fn memory_bytes(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(Block::memory_bytes).sum();
-        size_class(size_of::<Self>()) + size_class(self.blocks.capacity() * size_of::<Block>()) + blocks
+        self.sampled_bytes(usize::MAX)
+    }
+
+    /// The outermost blocks are often partly filled: half of the samples are from the middle on.
+    fn sampled_bytes(&self, samples: usize) -> usize {
+        let bytes = if samples >= self.blocks.len() {
+            self.blocks.iter().map(Block::memory_bytes).sum()
+        } else {
+            let outer = self.blocks.iter().take(samples.div_ceil(2));
+            let inner = (0..samples / 2).filter_map(|index| self.blocks.get(self.blocks.len() / 2 + index));
+            let sampled: usize = outer.chain(inner).map(Block::memory_bytes).sum();
+            scaled(sampled, self.blocks.len(), samples)
+        };
+        size_class(size_of::<Self>()) + size_class(self.blocks.capacity() * size_of::<Block>()) + bytes
     }
 
     fn blocks(&self) -> usize {

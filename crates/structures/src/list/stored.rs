@@ -194,16 +194,20 @@ pub fn remove(entry: &mut Entry, text: &[u8], most: usize, from: End, limits: Li
     removed
 }
 
-/// Keeps only the elements in a range of indexes. O(blocks).
-pub fn trim(entry: &mut Entry, kept: &Range<usize>, limits: Limits) {
+/// Keeps only the elements in a range of indexes. What was cut off is returned, as entries without a key, where it is so
+/// large that freeing it takes time. O(blocks).
+pub fn trim(entry: &mut Entry, kept: &Range<usize>, limits: Limits) -> Vec<Entry> {
     if let Some((_, count)) = inline(entry) {
         let mut none = |_: Item<'_>| {};
         take(entry, End::Tail, count.saturating_sub(kept.end), &mut none);
         take(entry, End::Head, kept.start.min(count), &mut none);
     } else if let Some(list) = large_mut(entry) {
-        list.trim(kept);
+        let cut_off = list.trim(kept);
         shrink(entry, limits);
+        let entry = |list: List| Entry::boxed(b"", Kind::List, Box::new(list), None);
+        return cut_off.into_iter().flatten().map(entry).collect();
     }
+    Vec::new()
 }
 
 /// Panics if anything is not as it must be. O(n).

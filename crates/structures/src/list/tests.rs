@@ -46,6 +46,31 @@ fn a_list_is_large_when_its_block_would_be_too_large() {
 }
 
 #[test]
+fn what_is_cut_off_a_list_of_many_blocks_is_handed_over() {
+    let limits = Limits { fill: 1, ..DEFAULT };
+    let all: Vec<Vec<u8>> = (0..1000).map(|number| format!("element {number:030}").into_bytes()).collect();
+    for kept in
+        [0..1000, 0..1, 999..1000, 0..0, 100..101, 65..66, 64..1000, 66..936, 700..900, 1..1000, 0..900]
+    {
+        let mut entry = empty(b"key");
+        push(&mut entry, End::Tail, all.iter().map(|text| &text[..]), limits);
+        let cut_off = trim(&mut entry, &kept, limits);
+        check_invariants(&entry);
+        assert_eq!(texts(&entry), all[kept.clone()]);
+        let cuts = [&all[..kept.start], &all[kept.end..]];
+        let expected: Vec<_> = cuts.into_iter().filter(|cut| cut.len() > 64).map(<[_]>::to_vec).collect();
+        cut_off.iter().for_each(check_invariants);
+        let found: Vec<_> = cut_off.iter().map(texts).collect();
+        // All that is left of a list is one of its two ends.
+        if !kept.is_empty() {
+            assert_eq!(found, expected, "{kept:?}");
+        }
+        push(&mut entry, End::Head, all.iter().map(|text| &text[..]), limits);
+        check_invariants(&entry);
+    }
+}
+
+#[test]
 fn elements_are_counted_where_the_limit_says_so() {
     let limits = Limits { fill: 3, ..DEFAULT };
     let mut entry = list(&[b"a", b"b", b"c"], limits);

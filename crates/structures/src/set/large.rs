@@ -2,7 +2,7 @@
 
 use crate::entry::Payload;
 use crate::packed::Item;
-use crate::table::{self, Place, Table};
+use crate::table::{self, Chains, Place, Table};
 
 use super::member::{Borrowed, Member, hash_item};
 
@@ -135,6 +135,11 @@ impl LargeSet {
     /// All members, in an order that is the same for all sets.
     pub fn iter(&self) -> LargeIter<'_> {
         LargeIter { members: self.table.iter(), run: [None; RUN], next: RUN }
+    }
+
+    /// Adds how evenly the members are spread. O(members).
+    pub fn count_chains(&self, chains: &mut Chains) {
+        self.table.count_chains(chains);
     }
 
     /// Panics if an invariant doesn't hold. For tests. O(n).

@@ -75,6 +75,16 @@ impl Stream {
         Some(stream)
     }
 
+    /// Blocks that were taken out of a stream, to be freed.
+    pub(super) fn of_garbage(blocks: BTreeMap<StreamId, Block>) -> Self {
+        Self { blocks, ..Self::default() }
+    }
+
+    /// A group that was taken out of a stream, to be freed.
+    pub fn of_group(name: &[u8], group: Group) -> Self {
+        Self { groups: BTreeMap::from([(name.into(), group)]), ..Self::default() }
+    }
+
     /// Number of entries.
     #[expect(clippy::len_without_is_empty, reason = "a stream without entries is still one")]
     pub fn len(&self) -> usize {
@@ -249,8 +259,16 @@ impl Payload for Stream {
     }
 
     fn memory_bytes(&self) -> usize {
+        self.sampled_bytes(usize::MAX)
+    }
+
+    /// The last block, which is being filled, is always asked.
+    fn sampled_bytes(&self, samples: usize) -> usize {
         let slot = size_of::<StreamId>() + size_of::<Block>();
-        let blocks: usize = self.blocks.values().map(Block::capacity).sum();
+        let last = self.blocks.values().next_back().map_or(0, Block::capacity);
+        let others = self.blocks.len().saturating_sub(1);
+        let sampled: usize = self.blocks.values().take(samples.min(others)).map(Block::capacity).sum();
+        let blocks = last + (sampled as u128 * others as u128 / samples.min(others).max(1) as u128) as usize;
         let groups: usize = self.groups.iter().map(|(name, group)| name.len() + group.memory_bytes()).sum();
         size_of::<Self>() + blocks + self.blocks.len() * slot * SLOTS_PER_ELEMENT + groups
     }

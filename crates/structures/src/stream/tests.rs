@@ -107,12 +107,12 @@ fn apply(step: &Step, model: &mut Model, stream: &mut Stream, limits: Limits) {
         }
         Step::Trim { to, by_id } => {
             let (target, count) = trim_target(model, *to, *by_id);
-            assert_eq!(stream.trim(target, Precision::Exact), count);
+            assert_eq!(stream.trim(target, Precision::Exact, &mut None), count);
             model.entries.drain(..count);
         }
         Step::TrimBlocks { to, by_id, limit } => {
             let (target, count) = trim_target(model, *to, *by_id);
-            let dropped = stream.trim(target, Precision::Blocks { limit: *limit });
+            let dropped = stream.trim(target, Precision::Blocks { limit: *limit }, &mut None);
             assert!(dropped <= count && limit.is_none_or(|limit| dropped <= limit));
             model.entries.drain(..dropped);
         }
@@ -187,9 +187,9 @@ fn blocks_end_where_redis_ends_its_nodes() {
         add(&mut stream, StreamId::new(ms, 0), &[b"f".to_vec(), b"v".to_vec()], PLAIN);
     }
     assert_eq!(stream.block_bytes().map(|(first, _)| first.ms).collect::<Vec<_>>(), [1, 101, 201]);
-    assert_eq!(stream.trim(TrimTo::Len(120), Precision::Blocks { limit: None }), 100);
-    assert_eq!(stream.trim(TrimTo::Len(10), Precision::Blocks { limit: Some(50) }), 0);
-    assert_eq!(stream.trim(TrimTo::MinId(StreamId::new(201, 0)), Precision::Exact), 100);
+    assert_eq!(stream.trim(TrimTo::Len(120), Precision::Blocks { limit: None }, &mut None), 100);
+    assert_eq!(stream.trim(TrimTo::Len(10), Precision::Blocks { limit: Some(50) }, &mut None), 0);
+    assert_eq!(stream.trim(TrimTo::MinId(StreamId::new(201, 0)), Precision::Exact, &mut None), 100);
     assert_eq!((stream.len(), stream.first_id.ms), (50, 201));
 }
 
@@ -270,4 +270,36 @@ fn a_copy_shares_nothing() {
     stream.delete(StreamId::new(1, 0));
     stream.groups.clear();
     assert_eq!((copy.len(), copy.groups.len()), (1, 1));
+}
+
+#[test]
+fn blocks_that_are_trimmed_by_the_hundred_are_handed_over() {
+    let filled = || {
+        let mut stream = Stream::new();
+        for number in 1..=1000 {
+            stream.append(
+                StreamId::new(number, 0),
+                [&b"f"[..], b"v"].into_iter(),
+                Limits { entries: 5, bytes: 0 },
+            );
+        }
+        stream
+    };
+    let exact =
+        [TrimTo::Len(3), TrimTo::Len(0), TrimTo::MinId(StreamId::new(998, 0)), TrimTo::MinId(StreamId::MAX)];
+    for (to, left) in exact.into_iter().zip([3, 0, 3, 0]) {
+        let (mut stream, mut cut_off) = (filled(), None);
+        assert_eq!(stream.trim(to, Precision::Exact, &mut cut_off), 1000 - left);
+        stream.check_invariants().expect("it is as it must be");
+        assert_eq!(stream.len(), left);
+        assert!(cut_off.is_some_and(|garbage| garbage.blocks().len() >= 199));
+    }
+    let (mut stream, mut cut_off) = (filled(), None);
+    let precision = Precision::Blocks { limit: Some(400) };
+    assert_eq!(stream.trim(TrimTo::Len(0), precision, &mut cut_off), 400);
+    stream.check_invariants().expect("it is as it must be");
+    assert!(cut_off.is_some_and(|garbage| garbage.blocks().len() >= 80));
+    let (mut stream, mut cut_off) = (filled(), None);
+    assert_eq!(stream.trim(TrimTo::Len(900), Precision::Exact, &mut cut_off), 100);
+    assert!(cut_off.is_none(), "few blocks are freed at once");
 }

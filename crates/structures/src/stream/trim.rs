@@ -1,5 +1,6 @@
 //! Dropping the oldest entries.
 
+use super::block::Block;
 use super::id::StreamId;
 use super::large::Stream;
 
@@ -22,21 +23,34 @@ pub enum Precision {
     },
 }
 
+/// The most blocks that are freed at once where a stream is trimmed.
+const CUT_HERE_MAX: usize = 64;
+
+/// Whether nothing of the first block is to stay, where the stream has so many entries.
+fn goes_whole(to: TrimTo, len: usize, first: StreamId, block: &Block) -> bool {
+    match to {
+        TrimTo::Len(kept) => len - block.counts().0 >= kept,
+        TrimTo::MinId(min) => block.view(first).last_id().is_none_or(|last| last < min),
+    }
+}
+
 impl Stream {
-    /// Drops the oldest entries and returns how many went. O(blocks that go, and entries of one more).
-    pub fn trim(&mut self, to: TrimTo, precision: Precision) -> usize {
-        let mut dropped = 0;
+    /// Drops the oldest entries and returns how many went. Their blocks, if they are many, are moved to `cut_off`, for
+    /// who has the time to free them. O(blocks that go, and entries of one more).
+    pub fn trim(&mut self, to: TrimTo, precision: Precision, cut_off: &mut Option<Self>) -> usize {
+        let mut dropped = self.cut(to, precision, cut_off);
         let mut first_left = None;
         // Behind blocks that had to stay for a deleted entry of theirs, though none lives in them.
         let mut from = StreamId::ZERO;
         while let Some((first, block)) = self.blocks().range(from..).next() {
             let first = *first;
             let live = block.counts().0;
-            let goes_whole = match to {
-                TrimTo::Len(len) if self.len() <= len => break,
-                TrimTo::Len(len) => self.len() - live >= len,
-                TrimTo::MinId(min) => block.view(first).last_id().is_none_or(|last| last < min),
-            };
+            if let TrimTo::Len(len) = to
+                && self.len() <= len
+            {
+                break;
+            }
+            let goes_whole = goes_whole(to, self.len(), first, block);
             if let Precision::Blocks { limit } = precision
                 && (!goes_whole || limit.is_some_and(|limit| dropped + live > limit))
             {
@@ -61,6 +75,32 @@ impl Stream {
             None if dropped > 0 => self.find_first(),
             None => {}
         }
+        dropped
+    }
+
+    /// Takes off the first blocks that go whole, if they are many; else the stream stays as it is.
+    fn cut(&mut self, to: TrimTo, precision: Precision, cut_off: &mut Option<Self>) -> usize {
+        let (mut count, mut dropped, mut first_kept) = (0, 0, None);
+        for (first, block) in self.blocks() {
+            let (live, len) = (block.counts().0, self.len() - dropped);
+            let is_enough = matches!(to, TrimTo::Len(kept) if len <= kept);
+            let limit = if let Precision::Blocks { limit } = precision { limit } else { None };
+            if is_enough
+                || !goes_whole(to, len, *first, block)
+                || limit.is_some_and(|limit| dropped + live > limit)
+            {
+                first_kept = Some(*first);
+                break;
+            }
+            (count, dropped) = (count + 1, dropped + live);
+        }
+        if count <= CUT_HERE_MAX {
+            return 0;
+        }
+        let kept = first_kept.map(|first| self.blocks_mut().split_off(&first)).unwrap_or_default();
+        let blocks = std::mem::replace(self.blocks_mut(), kept);
+        *cut_off = Some(Self::of_garbage(blocks));
+        self.removed(dropped);
         dropped
     }
 

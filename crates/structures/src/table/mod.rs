@@ -29,6 +29,7 @@
 //!
 //! Knows nothing of what an entry is beyond [`Element`], of locks (a table is owned by whoever holds `&mut`), or of slots.
 
+mod chains;
 mod directory;
 mod element;
 mod find_by;
@@ -42,6 +43,7 @@ mod scan;
 mod tests;
 mod word;
 
+pub use chains::Chains;
 pub use element::Element;
 pub use guard::{Occupied, Place, Ref, RefMut, Vacant};
 pub use root::Table;

@@ -22,6 +22,11 @@ impl Builder {
         Self::default()
     }
 
+    /// For who is about to add `len` members.
+    pub fn with_capacity(len: usize) -> Self {
+        Self { members: Table::with_capacity(len), longest: 0 }
+    }
+
     pub fn len(&self) -> usize {
         self.members.len()
     }

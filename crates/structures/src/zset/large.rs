@@ -11,7 +11,7 @@ use super::list::{Handles, Probe, SkipList};
 use super::member::{Handle, Member, block_bytes};
 use crate::entry::Payload;
 use crate::hash::hash_key;
-use crate::table::{Place, Table};
+use crate::table::{Chains, Place, Table};
 
 /// A sorted set of any size. Members are unique bytes; no score is NaN.
 ///
@@ -149,6 +149,11 @@ impl SortedSet {
         self.members.scan(cursor, |member| visit(member.text(), member.score()))
     }
 
+    /// Adds how evenly the members are spread. O(members).
+    pub fn count_chains(&self, chains: &mut Chains) {
+        self.members.count_chains(chains);
+    }
+
     /// Panics if an invariant does not hold. For tests. O(n log n).
     pub fn check_invariants(&self) {
         self.members.check_invariants();
@@ -210,7 +215,7 @@ impl Payload for SortedSet {
     }
 
     fn duplicate(&self) -> Box<dyn Payload> {
-        let mut copy = Self::new();
+        let mut copy = Self { members: Table::with_capacity(self.len()), ..Self::new() };
         for (member, score) in self.iter(0, usize::MAX, false) {
             copy.update(member, |_| Some(score));
         }
