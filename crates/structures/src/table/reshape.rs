@@ -9,31 +9,35 @@ use super::directory::Directory;
 use super::element::{Element, borrow};
 use super::leaf::{Leaf, has_entry, tag_of};
 use super::root::Table;
-use super::word::{DEPTH_MAX, LeafWord, Root, class_for};
+use super::word::{CLASS_SPLIT, DEPTH_MAX, LeafWord, Root, class_for};
 use crate::prefetch::prefetch;
 
-/// Elements that a leaf of a table made for many is meant for.
-const PLANNED_LEAF_LEN: usize = 1024;
+/// Elements, at most, that a leaf of a table made for many is meant for.
+const PLANNED_LEAF_LEN_MAX: usize = 1200;
 
 impl<E: Element> Table<E> {
-    /// An empty table with a directory for about `len` elements: eight bytes for each thousand of them.
+    /// An empty table for about `len` elements: its directory, and a plan for the size of each leaf.
     ///
-    /// For who fills it in hash order, as a copy of another table is: without a directory the leaf that all of them
-    /// belong to at first would have to grow far beyond its proper size.
+    /// For who fills it in hash order, as a copy of another table is, or a set of such sets: a leaf that grew with them
+    /// would have all of them in its first cells at every size but the last, and each search walk over most of them.
     pub fn with_capacity(len: usize) -> Self {
-        let depth = (len / PLANNED_LEAF_LEN).max(1).ilog2().min(u32::from(DEPTH_MAX)) as u8;
-        if depth == 0 {
-            return Self::new();
-        }
-        let directory = Directory::build(depth, 0, 1 << depth, |_| LeafWord::vacant(depth));
-        Self { root: AtomicU64::new(directory.root()), elements: PhantomData }
+        let leaves = (len / PLANNED_LEAF_LEN_MAX + 1).next_power_of_two();
+        let depth = leaves.ilog2().min(u32::from(DEPTH_MAX)) as u8;
+        let leaf_len = (len >> depth) as u64;
+        // Hashes fall unevenly: by three standard deviations more in few of the leaves, which then grow.
+        let class = class_for(leaf_len + 3 * leaf_len.isqrt()).min(CLASS_SPLIT);
+        let root = match depth {
+            0 => LeafWord::planned(class, 0).0,
+            _ => Directory::build(depth, 0, 1 << depth, |_| LeafWord::planned(class, depth)).root(),
+        };
+        Self { root: AtomicU64::new(root), elements: PhantomData }
     }
 
     /// Makes room for one more in the leaf that `word` leads to: a larger block, or two leaves in place of one.
     #[cold]
     pub(super) fn grow(&mut self, hash: u64, word: LeafWord) {
         if word.is_vacant() {
-            let leaf = Leaf::build(0, word.depth(), std::iter::empty());
+            let leaf = Leaf::build(word.class(), word.depth(), std::iter::empty());
             return self.set_leaf(hash, leaf.word);
         }
         // SAFETY: the word leads to a leaf of this table, which is borrowed mutably.

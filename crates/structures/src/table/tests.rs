@@ -265,6 +265,31 @@ fn large_tables_split_merge_and_come_back_to_nothing() {
 }
 
 #[test]
+fn tables_made_for_many_are_filled_in_hash_order() {
+    for (hashing, counts) in
+        [(Hashing::Mixed, &[0, 1, 10, 500, 1_300, 30_000][..]), (Hashing::EqualTopBits, &[10, 1_300])]
+    {
+        for &count in counts {
+            let mut pair = Pair { table: Table::with_capacity(count), ..Pair::new(hashing) };
+            let mut keys: Vec<u64> = (0..count as u64).collect();
+            keys.sort_by_key(|key| pair.hash(*key));
+            for key in keys {
+                pair.insert(key, key);
+            }
+            pair.check();
+            if let Hashing::Mixed = hashing {
+                assert!(pair.table.memory_bytes() <= 12 * count + 256, "{count}");
+            }
+            for key in 0..count as u64 {
+                pair.remove(key, false);
+            }
+            pair.check();
+            assert_eq!(pair.table.memory_bytes(), 0);
+        }
+    }
+}
+
+#[test]
 fn scans_return_what_is_there_throughout() {
     for hashing in HASHINGS {
         let (stays, comes) = match hashing {

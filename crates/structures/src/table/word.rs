@@ -26,7 +26,12 @@ impl LeafWord {
 
     /// A leaf of this depth that has no entries and no memory.
     pub(super) fn vacant(depth: u8) -> Self {
-        Self::new(0, 0, depth)
+        Self::planned(0, depth)
+    }
+
+    /// A vacant leaf that gets a block of this class with its first entry.
+    pub(super) fn planned(class: u8, depth: u8) -> Self {
+        Self::new(0, class, depth)
     }
 
     #[inline(always)]
