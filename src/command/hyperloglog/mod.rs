@@ -19,8 +19,9 @@ use crate::resp::{Args, CommandError};
 use crate::state::gates;
 use bytes::Bytes;
 use dunlin_structures::Entry;
-use dunlin_structures::entry::IntText;
-use dunlin_structures::hll::{self, Fault, Layout, Pattern, Union};
+use dunlin_structures::entry::{IntText, StringValue};
+use dunlin_structures::hll::{self, DENSE_BYTES, Fault, Layout, Pattern, Union};
+use std::mem::take;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -119,13 +120,19 @@ fn pfadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             let mut bytes = copy_to_grow(bytes);
             let changed = raise_all(&mut bytes, patterns, limit)?;
             if changed {
-                slot.update(ADDED, |entry| entry.set_string(computed(&bytes.into())));
+                slot.update(ADDED, |entry| entry.set_string(to_store(&mut bytes)));
             }
             changed
         }
     };
     cx.reply.flag(changed);
     Ok(())
+}
+
+/// The value to store for a sketch that was changed.
+fn to_store(bytes: &mut Vec<u8>) -> StringValue<'_> {
+    // Sparse ones are short: copied into the entry.
+    if bytes.len() == DENSE_BYTES { StringValue::Buffer(take(bytes).into()) } else { StringValue::Raw(bytes) }
 }
 
 fn copy_to_grow(bytes: &[u8]) -> Vec<u8> {

@@ -149,28 +149,28 @@ struct Found {
 #[inline]
 fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
     let (mut at, mut before, mut first) = (HEADER_BYTES, None, 0);
+    // Runs of a byte each that were passed since one of two bytes: where some stand together there are mostly more.
+    let mut narrow = 0;
     loop {
-        // Eight runs of a byte each at once, as long as all of them end before the register.
-        while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()).and_then(length_of_eight)
-            && first + length <= index
-        {
+        // Eight of them at once, as long as all end before the register.
+        while narrow >= 4 {
+            let eight = bytes.get(at..).and_then(|rest| rest.first_chunk()).and_then(length_of_eight);
+            let Some(length) = eight.filter(|length| first + length <= index) else {
+                narrow = 0;
+                break;
+            };
             first += length;
             at += 8;
             before = Some(at - 1);
         }
-        // Then no more than eight single ones, or one of two bytes.
-        for _ in 0..8 {
-            let run = Run::at(bytes, at)?;
-            if index < first + run.length {
-                return Ok(Found { at, before, first, run });
-            }
-            before = Some(at);
-            first += run.length;
-            at += run.bytes;
-            if run.is_wide() {
-                break;
-            }
+        let run = Run::at(bytes, at)?;
+        if index < first + run.length {
+            return Ok(Found { at, before, first, run });
         }
+        before = Some(at);
+        first += run.length;
+        at += run.bytes;
+        narrow = if run.is_wide() { 0 } else { narrow + 1 };
     }
 }
 

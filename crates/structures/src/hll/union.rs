@@ -51,12 +51,28 @@ impl Union {
 
     /// The estimated cardinality of all that was taken in.
     pub fn count(&self) -> u64 {
+        // Several tables: many registers are equal, and each would wait for the one before it to be counted.
         let mut tables = [[0; 64]; 8];
+        let mut zeros = 0;
         for group in self.groups.iter() {
-            for (counts, value) in tables.iter_mut().zip(group) {
-                counts[usize::from(*value) % 64] += 1;
+            // Of sparse sketches most registers are 0, of small ones nearly all: they are counted together, and
+            // where few others are among them those are picked out.
+            let mut word = u64::from_le_bytes(*group);
+            if self.has_dense {
+                for (counts, value) in tables.iter_mut().zip(group) {
+                    counts[usize::from(*value) % 64] += 1;
+                }
+                continue;
+            }
+            zeros += 8;
+            while word != 0 {
+                let shift = word.trailing_zeros() & !7;
+                tables[0][(word >> shift) as usize % 64] += 1;
+                word &= !(0xff << shift);
+                zeros -= 1;
             }
         }
+        tables[0][0] += zeros;
         estimate::cardinality(&std::array::from_fn(|value| tables.iter().map(|counts| counts[value]).sum()))
     }
 
