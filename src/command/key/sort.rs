@@ -17,7 +17,6 @@ use dunlin_structures::packed::Item;
 use dunlin_structures::set::Set;
 use dunlin_structures::texts::Texts;
 use dunlin_structures::zset::Zset;
-use std::cmp::Ordering;
 use std::ops::Range;
 
 pub const COMMANDS: &[CommandSpec] = &[
@@ -127,10 +126,35 @@ impl<'a> Options<'a> {
     }
 }
 
-/// What an element is sorted by, and which one it is.
+/// What an element is sorted by, in short, and which one it is.
 struct Element {
-    score: f64,
+    /// Of two elements whose ranks differ, the lower one comes first: see [`rank_of_score`] and [`rank_of_text`].
+    rank: u64,
     index: usize,
+}
+
+/// A number that is in order as the score is: compared in one step, whatever the signs.
+fn rank_of_score(score: f64) -> u64 {
+    // Adding makes one zero of the two.
+    let bits = (score + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// The first eight bytes of a text: most texts differ in them.
+fn rank_of_text(text: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let len = text.len().min(8);
+    first[..len].copy_from_slice(&text[..len]);
+    u64::from_be_bytes(first)
+}
+
+/// What an element's rank is made of.
+#[derive(Clone, Copy)]
+enum Rank {
+    Number,
+    Text,
+    /// Its place, or another key's value.
+    Elsewhere,
 }
 
 fn sort(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -180,13 +204,17 @@ struct Loaded {
 impl Loaded {
     /// Copies what is needed: all, or only the part that LIMIT asks for where the order is the value's own.
     fn load(&mut self, entry: &Entry, options: &Options<'_>) {
-        let parses = !options.is_alpha && options.by.is_none() && !options.keeps_order;
+        let by = match options.is_alpha {
+            _ if options.by.is_some() || options.keeps_order => Rank::Elsewhere,
+            true => Rank::Text,
+            false => Rank::Number,
+        };
         match entry.kind() {
             Kind::List => {
                 let len = list::len(entry);
                 self.range = options.range(len);
                 if !options.keeps_order {
-                    list::items(entry, 0, End::Tail).for_each(|item| self.push(item, parses));
+                    list::items(entry, 0, End::Tail).for_each(|item| self.push(item, by));
                     return;
                 }
                 let range = self.take_range();
@@ -194,14 +222,14 @@ impl Loaded {
                     true => (len.saturating_sub(range.start + 1), End::Head),
                     false => (range.start, End::Tail),
                 };
-                list::items(entry, from, towards).take(range.len()).for_each(|item| self.push(item, false));
+                list::items(entry, from, towards).take(range.len()).for_each(|item| self.push(item, by));
             }
             Kind::Zset => {
                 let set = Zset::of(entry);
                 let len = set.len();
                 self.range = options.range(len);
                 if !options.keeps_order {
-                    set.iter_all().for_each(|(member, _)| self.push(member, parses));
+                    set.iter_all().for_each(|(member, _)| self.push(member, by));
                     return;
                 }
                 let range = self.take_range();
@@ -209,12 +237,12 @@ impl Loaded {
                     true => len - range.end..len - range.start,
                     false => range,
                 };
-                set.walk(ranks, options.is_descending).for_each(|(member, _)| self.push(member, false));
+                set.walk(ranks, options.is_descending).for_each(|(member, _)| self.push(member, by));
             }
             _ => {
                 let set = Set::of(entry);
                 self.range = options.range(set.len());
-                set.iter().for_each(|member| self.push(member, parses));
+                set.iter().for_each(|member| self.push(member, by));
             }
         }
     }
@@ -225,15 +253,18 @@ impl Loaded {
         std::mem::replace(&mut self.range, all)
     }
 
-    fn push(&mut self, item: Item<'_>, parses: bool) {
-        let score = match item {
-            Item::Int(number) => Some(number as f64),
-            Item::Text(text) if parses => number(text),
-            Item::Text(_) => Some(0.0),
+    fn push(&mut self, item: Item<'_>, by: Rank) {
+        let mut digits = IntText::new();
+        let text = item.text(&mut digits);
+        let rank = match (by, item) {
+            (Rank::Number, Item::Int(number)) => Some(rank_of_score(number as f64)),
+            (Rank::Number, Item::Text(text)) => number(text).map(rank_of_score),
+            (Rank::Text, _) => Some(rank_of_text(text)),
+            (Rank::Elsewhere, _) => Some(0),
         };
-        self.has_words |= score.is_none();
-        self.elements.push(Element { score: score.unwrap_or(0.0), index: self.texts.len() });
-        self.texts.push(item.text(&mut IntText::new()));
+        self.has_words |= rank.is_none();
+        self.elements.push(Element { rank: rank.unwrap_or(0), index: self.texts.len() });
+        self.texts.push(text);
     }
 }
 
@@ -252,11 +283,15 @@ fn sort_loaded(cx: &mut Context<'_>, loaded: &mut Loaded, options: &Options<'_>)
         for (element, text) in loaded.elements.iter_mut().zip(loaded.texts.iter()) {
             let weight = look_up(cx, pattern, text, |weight| weight.to_vec());
             match weight {
-                _ if options.is_alpha => weights.push(weight),
-                // An element without a weight comes where 0 does.
-                None => element.score = 0.0,
+                // One without a weight comes before all others.
+                _ if options.is_alpha => {
+                    element.rank = weight.as_deref().map_or(0, rank_of_text);
+                    weights.push(weight);
+                }
+                // One without a weight comes where 0 does.
+                None => element.rank = rank_of_score(0.0),
                 Some(weight) => match number(&weight) {
-                    Some(score) => element.score = score,
+                    Some(score) => element.rank = rank_of_score(score),
                     None => loaded.has_words = true,
                 },
             }
@@ -266,13 +301,13 @@ fn sort_loaded(cx: &mut Context<'_>, loaded: &mut Loaded, options: &Options<'_>)
         return Err(CommandError::text("One or more scores can't be converted into double"));
     }
     let texts = &loaded.texts;
-    let by_text = |a: &Element, b: &Element| texts.get(a.index).cmp(&texts.get(b.index));
+    let by_weight = options.is_alpha && options.by.is_some();
+    let of_equal_rank = |a: &Element, b: &Element| match by_weight {
+        true => weights[a.index].cmp(&weights[b.index]),
+        false => texts.get(a.index).cmp(&texts.get(b.index)),
+    };
     let order = |a: &Element, b: &Element| {
-        let order = match options.is_alpha {
-            true if options.by.is_some() => weights[a.index].cmp(&weights[b.index]),
-            true => by_text(a, b),
-            false => a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal).then_with(|| by_text(a, b)),
-        };
+        let order = a.rank.cmp(&b.rank).then_with(|| of_equal_rank(a, b));
         // Elements whose weights are the same text stay in their order, up or down.
         let order = if options.is_descending { order.reverse() } else { order };
         order.then_with(|| a.index.cmp(&b.index))
@@ -382,6 +417,11 @@ mod tests {
             ("SORT l LIMIT 9 1", "*0"),
             ("SORT l BY nosort", "*4|$1|3|$2|10|$1|2|$3|1.5"),
             ("SORT l BY nosort DESC LIMIT 1 2", "*2|$1|2|$2|10"),
+            ("RPUSH signs 1 -0 -2 0 -1e300 1e-300 -10 inf -inf", ":9"),
+            ("SORT signs", "*9|$4|-inf|$6|-1e300|$3|-10|$2|-2|$2|-0|$1|0|$6|1e-300|$1|1|$3|inf"),
+            ("SORT signs DESC LIMIT 4 2", "*2|$2|-0|$2|-2"),
+            ("RPUSH names abcdefgh abcdefg abcdefghi abcdefghA b", ":5"),
+            ("SORT names ALPHA", "*5|$7|abcdefg|$8|abcdefgh|$9|abcdefghA|$9|abcdefghi|$1|b"),
             ("SORT nosuch", "*0"),
             ("RPUSH words a b", ":2"),
             ("SORT words", "-ERR One or more scores can't be converted into double"),
@@ -409,6 +449,9 @@ mod tests {
             ("SORT s GET x_* LIMIT 0 1", "*1|$-1"),
             ("SORT s GET w LIMIT 0 1", "*1|$-1"),
             ("SORT s BY w_* ALPHA", "*3|$1|2|$1|3|$1|1"),
+            ("MSET v_1 same-for-8-bytes-b v_3 same-for-8-bytes-a", "+OK"),
+            ("SORT s BY v_* ALPHA", "*3|$1|2|$1|3|$1|1"),
+            ("SORT s BY v_* ALPHA DESC", "*3|$1|1|$1|3|$1|2"),
             ("SET w_1-> hm", "+OK"),
             ("SORT s GET w_*-> LIMIT 0 1", "*1|$2|hm"),
             ("COMMAND GETKEYS SORT abc STORE no STORE bad STORE def", "*2|$3|abc|$3|def"),
