@@ -43,7 +43,12 @@ impl Block {
         Some((Self { bytes }, live))
     }
 
+    #[inline]
     fn push_int(&mut self, number: i64) {
+        // Nearly all are: flags, counts, distances of entries that came together. Its own byte, and its length.
+        if let 0..=127 = number {
+            return self.bytes.extend_from_slice(&[number as u8, 1]);
+        }
         self.bytes.splice_bytes(self.bytes.len()..self.bytes.len(), Encoded::new(Item::Int(number)).parts());
     }
 
@@ -85,7 +90,11 @@ impl Block {
         let packed = Packed::new(&self.bytes);
         let (live, deleted, at) = counts(packed);
         let same = has_names(packed, at, pairs.clone());
-        self.set_counts(live + 1, deleted);
+        match &mut self.bytes[..] {
+            // Both counts are, and stay, numbers of one byte each.
+            [live @ 0..=126, 1, 0..=127, 1, ..] => *live += 1,
+            _ => self.set_counts(live + 1, deleted),
+        }
         let (ms, seq) = id.delta_from(first_id);
         self.push_int(if same { SAME_NAMES } else { 0 });
         self.push_int(ms);
