@@ -1,6 +1,6 @@
 //! Listing and storing parts: ZRANGE, ZRANGESTORE and the older commands that ZRANGE replaces.
 
-use super::{bounds, reply_len, reply_pair};
+use super::{bounds, reply_len, reply_member, reply_pair};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
@@ -225,8 +225,12 @@ fn list(cx: &mut Context<'_>, args: &mut Args<'_>, by: Option<By>, backwards: Op
     let set = Zset::of(&entry);
     let ranks = part.ranks(set);
     reply_len(&mut cx.reply, ranks.len(), part.with_scores);
+    if !part.with_scores {
+        set.each_member(ranks, part.backwards, |member| reply_member(&mut cx.reply, member));
+        return Ok(());
+    }
     for (member, score) in set.walk(ranks, part.backwards) {
-        reply_pair(&mut cx.reply, member, score, part.with_scores);
+        reply_pair(&mut cx.reply, member, score, true);
     }
     Ok(())
 }

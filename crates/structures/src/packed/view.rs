@@ -54,7 +54,11 @@ impl<'a> Packed<'a> {
 
     /// Number of elements. O(n).
     pub fn len(self) -> usize {
-        self.items().count()
+        let (mut at, mut count) = (0, 0);
+        while let Some(end) = self.end_of(at) {
+            (at, count) = (end, count + 1);
+        }
+        count
     }
 
     /// The element that begins at `start`; nothing at the end of the block.

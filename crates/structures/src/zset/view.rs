@@ -136,6 +136,24 @@ impl<'a> Zset<'a> {
             Self::Large(set) => Pairs::Large(set.iter(first, count, backwards)),
         }
     }
+
+    /// Hands out members by rank, up or down, without their scores.
+    pub fn each_member(self, ranks: Range<usize>, backwards: bool, mut visit: impl FnMut(Item<'a>)) {
+        let block = match self {
+            Self::Small(block) if !backwards => block,
+            _ => return self.walk(ranks, backwards).for_each(|(member, _)| visit(member)),
+        };
+        let mut at = 0;
+        for _ in 0..2 * ranks.start {
+            let Some(end) = block.end_of(at) else { return };
+            at = end;
+        }
+        for _ in ranks {
+            let Some(member) = block.at(at) else { return };
+            visit(member.item);
+            at = block.end_of(member.end).unwrap_or(member.end);
+        }
+    }
 }
 
 /// The first rank that is not below a range, and the first one behind it that is above.
