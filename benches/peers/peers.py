@@ -3,6 +3,7 @@
 Every server in a run is started fresh on 127.0.0.1, driven by the same load
 generator (load.c), in turn, several times; figures are medians.  The figure to
 trust on a shared machine is the server's own CPU time per million operations.
+What is measured stands in works.py, how servers are started in servers.py.
 """
 import argparse
 import json
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 
 import servers as settings
+from pauses import pauses
 from report import report
 from servers import CEILING, COMMANDS, MEMCACHE_PROTOCOL, OURS, SNAPSHOTS, Server, fill, load, median_of
 from works import DATASETS, FREE, QUICK, TYPES, WORKS, chosen
@@ -76,7 +78,7 @@ def throughput(names, tmp, opt, results, mode):
 def memory(names, tmp, opt, results):
     """RSS growth per key in a fresh server, once settled, and at the peak of the fill."""
     for label, (command, size, keys, payload) in DATASETS.items():
-        if opt.quick and "5M" in label:
+        if (opt.quick and "5M" in label) or (opt.datasets and label not in opt.datasets):
             continue
         row = results[label] = {"payload": {"rss_per_key": payload}}
         for name in names:
@@ -256,7 +258,7 @@ def version(name):
 
 
 SECTIONS = {"pinned": lambda *a: throughput(*a, "pinned"), "free": lambda *a: throughput(*a, "free"),
-            "memory": memory, "growth": growth, "restart": restart, "aof": aof, "bgsave": bgsave}
+            "memory": memory, "growth": growth, "pauses": lambda *a: pauses(*a, progress), "restart": restart, "aof": aof, "bgsave": bgsave}
 
 
 def main():
@@ -266,6 +268,7 @@ def main():
     p.add_argument("--ours", help="Dunlin's command if not the binary in PEERS_BIN, with {port} and, if it takes them, {threads} {dir} {aof} {fsync}")
     p.add_argument("--sections", default="pinned,free", help=f"comma-separated, of {', '.join(SECTIONS)}, or all")
     p.add_argument("--works", help="comma-separated names of works, or strings, types, all; for the sections pinned and free")
+    p.add_argument("--datasets", help="comma-separated names of datasets, for the section memory")
     p.add_argument("--reps", type=int, default=3)
     p.add_argument("--scale", type=float, default=1.0, help="factor on the operations of a run")
     p.add_argument("--perf", action="store_true", help="also count instructions and cycles of the server, with 'perf stat'")
@@ -280,6 +283,7 @@ def main():
     settings.PEERS_BIN = Path(os.environ["PEERS_BIN"]).resolve()
     if not (settings.PEERS_BIN / "load").exists():
         sys.exit("PEERS_BIN has no 'load': cc -O2 -pthread -o \"$PEERS_BIN/load\" load.c")
+    opt.datasets = opt.datasets and opt.datasets.split(",")
     if opt.quick:
         opt.scale, opt.reps = min(opt.scale, 0.3), min(opt.reps, 2)
     OUT, settings.ours_command, settings.counters = opt.out, opt.ours, opt.perf

@@ -109,16 +109,20 @@ class Server:
         m = re.search(rf"^{field}:(\S+)", self.ask("INFO") + "\n" + self.ask("INFO", "everything"), re.M)
         return m and m.group(1).strip()
 
-    def cpu(self):
-        """CPU seconds of all threads, from the scheduler's own accounting."""
-        total = 0
+    def cpu_by_thread(self):
+        """CPU seconds of each thread, from the scheduler's own accounting."""
+        seconds = {}
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             try:
-                total += int((task / "schedstat").read_text().split()[0])
+                seconds[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
             except (OSError, IndexError):
                 pass
-        if total:
-            return total / 1e9
+        return seconds
+
+    def cpu(self):
+        """CPU seconds of all threads."""
+        if total := sum(self.cpu_by_thread().values()):
+            return total
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

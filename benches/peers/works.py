@@ -63,7 +63,7 @@ STRINGS = {
 }
 
 BOARD = (Fill("ZADD zset # mem:#", MILLION),)
-HLLS = (Fill("PFADD hll:#{0,1000} item:#", MILLION),)
+HLLS = (Fill("PFADD hll:#{0,10000} item:#", MILLION),)
 BITS = (Fill("SET bits @", 1, 1 << 20), Fill("SET other @", 1, 1 << 20))
 ENTRIES = "XADD stream 1-# field @ other @"
 GROUP = (Fill(ENTRIES, 400_000, conns=1), Fill("XGROUP CREATE stream group 0", 1))
@@ -100,10 +100,10 @@ TYPES = {
     "SINTER 2x100k ints": Work("SINTER one two", cost=1000, fills=halves("SADD {0} 1{1}", 100_000), **SLOW),
     "SUNIONSTORE 2x10k": Work("SUNIONSTORE result one two", cost=250, fills=halves("SADD {0} member:{1}", 10_000), **SLOW),
     "ZUNIONSTORE 2x10k": Work("ZUNIONSTORE result 2 one two", cost=400, fills=halves("ZADD {0} {1} member:{1}", 10_000), **SLOW),
-    "PFADD": Work("PFADD hll:#{0,1000} item:#", cost=2, pipelines=(16, 64)),
+    "PFADD": Work("PFADD hll:#{0,10000} item:#", cost=2, pipelines=(16, 64)),
     "PFADD dense": Work("PFADD dense item:#", pipelines=(16, 64), fills=(Fill("PFADD dense item:#", 200_000),)),
-    "PFCOUNT": Work("PFCOUNT hll:#{0,1000}", pipelines=(16, 64), fills=HLLS),
-    "PFCOUNT of 2": Work("PFCOUNT hll:#{0,1000} hll:#{0,1000}", cost=50, pipelines=(16,), fills=HLLS),
+    "PFCOUNT": Work("PFCOUNT hll:#{0,10000}", pipelines=(16, 64), fills=HLLS),
+    "PFCOUNT of 2": Work("PFCOUNT hll:#{0,10000} hll:#{0,10000}", cost=50, pipelines=(16,), fills=HLLS),
     "BITCOUNT 1MB": Work("BITCOUNT bits", cost=15, fills=BITS, **SLOW),
     "BITOP AND 1MB": Work("BITOP AND result bits other", cost=60, fills=BITS, **SLOW),
     "GEOSEARCH 1 km": Work("GEOSEARCH geo FROMLONLAT 10.? 45.? BYRADIUS 1 km ASC", cost=15, pipelines=(16,),
@@ -155,7 +155,8 @@ BARS = {
     "GET 1K P16": 0.68, "SET 1K P16": 0.58,
     "LPUSH P16": 0.60, "LPUSH P64": 0.50, "HSET P16": 0.60, "HSET P64": 0.55,
     "SADD P16": 0.60, "SADD P64": 0.55, "ZADD P16": 0.60, "ZADD P64": 0.55,
-} | {f"{label} P{p}": 0.60 for label, work in TYPES.items() if work.pipelines != (1, 16, 64) for p in work.pipelines}
+} | {f"{label} P{p}": 0.60 for label, work in TYPES.items()
+     if work.pipelines != (1, 16, 64) and not label.startswith("BITOP") for p in work.pipelines}
 
 # Bytes a key or element, at most; a stream is compared with redis-server's.
 MEMORY_BARS = {
