@@ -1,7 +1,8 @@
 //! Registers a byte each: several sketches taken together.
 
 use super::{
-    DENSE_BYTES, Fault, HEADER_BYTES, Layout, Pattern, REGISTERS, dense, estimate, invalidate, raise, sparse,
+    DENSE_BYTES, Fault, HEADER_BYTES, Histogram, Layout, Pattern, REGISTERS, dense, estimate, invalidate,
+    raise, sparse,
 };
 
 const GROUPS: usize = REGISTERS / 8;
@@ -9,13 +10,17 @@ const GROUPS: usize = REGISTERS / 8;
 /// The highest value of each register among some sketches.
 pub struct Union {
     groups: Box<[[u8; 8]; GROUPS]>,
+    /// Kept as long as all of them are sparse: few of their registers are not 0, so that counting all takes longer.
+    histogram: Histogram,
     /// Whether any of them was dense.
     has_dense: bool,
 }
 
 impl Default for Union {
     fn default() -> Self {
-        Self { groups: Box::new([[0; 8]; GROUPS]), has_dense: false }
+        let mut histogram = [0; 64];
+        histogram[0] = REGISTERS as u32;
+        Self { groups: Box::new([[0; 8]; GROUPS]), histogram, has_dense: false }
     }
 }
 
@@ -37,7 +42,13 @@ impl Union {
                     let run = run?;
                     let covered = registers.get_mut(from..from + run.length).ok_or(Fault::Corrupted)?;
                     if run.value > 0 {
-                        covered.iter_mut().for_each(|mine| *mine = (*mine).max(run.value));
+                        for mine in covered.iter_mut().filter(|mine| **mine < run.value) {
+                            // After a dense one they count nothing, and nobody reads them.
+                            let [old, new] = [*mine, run.value].map(|value| usize::from(value) % 64);
+                            self.histogram[old] = self.histogram[old].wrapping_sub(1);
+                            self.histogram[new] = self.histogram[new].wrapping_add(1);
+                            *mine = run.value;
+                        }
                     }
                     from += run.length;
                 }
@@ -51,28 +62,16 @@ impl Union {
 
     /// The estimated cardinality of all that was taken in.
     pub fn count(&self) -> u64 {
+        if !self.has_dense {
+            return estimate::cardinality(&self.histogram);
+        }
         // Several tables: many registers are equal, and each would wait for the one before it to be counted.
         let mut tables = [[0; 64]; 8];
-        let mut zeros = 0;
         for group in self.groups.iter() {
-            // Of sparse sketches most registers are 0, of small ones nearly all: they are counted together, and
-            // where few others are among them those are picked out.
-            let mut word = u64::from_le_bytes(*group);
-            if self.has_dense {
-                for (counts, value) in tables.iter_mut().zip(group) {
-                    counts[usize::from(*value) % 64] += 1;
-                }
-                continue;
-            }
-            zeros += 8;
-            while word != 0 {
-                let shift = word.trailing_zeros() & !7;
-                tables[0][(word >> shift) as usize % 64] += 1;
-                word &= !(0xff << shift);
-                zeros -= 1;
+            for (counts, value) in tables.iter_mut().zip(group) {
+                counts[usize::from(*value) % 64] += 1;
             }
         }
-        tables[0][0] += zeros;
         estimate::cardinality(&std::array::from_fn(|value| tables.iter().map(|counts| counts[value]).sum()))
     }
 
