@@ -7,7 +7,7 @@
 //! - [`Value`] is a value in no particular form. [`decode`] makes one of any form that any version wrote; the server's
 //!   structures are made of it in [`entry`], which also writes them.
 //! - One file an encoding: [`length`](mod@length), [`string`], [`lzf`], [`crc64`], [`listpack`], [`ziplist`], [`zipmap`],
-//!   [`intset`]; and one a type: [`list`], [`set`], [`zset`], [`hash`], [`stream`], and those of [`module`].
+//!   [`intset`]; and one a type: [`list`], [`set`], [`zset`], [`hash`], [`stream`], and those of [`module`]: [`sketch`].
 //!
 //! Bytes come from anywhere, so everything is checked: what is [`Damaged`] is refused as a whole. A length that the bytes
 //! only claim allocates nothing: memory grows with what was really read.
@@ -27,6 +27,7 @@ pub mod module;
 pub mod payload;
 mod reader;
 pub mod set;
+pub mod sketch;
 pub mod stream;
 pub mod string;
 #[cfg(test)]
