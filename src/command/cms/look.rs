@@ -49,7 +49,8 @@ fn query(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn info(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let sketch = cx.keys.read_module::<CountMin>(args.at(1))?.ok_or(MISSING)?;
     cx.reply.map(3);
-    let numbers = [("width", sketch.width() as u64), ("depth", sketch.depth() as u64), ("count", sketch.total())];
+    let numbers =
+        [("width", sketch.width() as u64), ("depth", sketch.depth() as u64), ("count", sketch.total())];
     for (name, number) in numbers {
         cx.reply.simple(name);
         cx.reply.integer(number.cast_signed());

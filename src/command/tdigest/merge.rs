@@ -76,8 +76,7 @@ fn merge(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         highest = highest.max(digest.compression());
     }
     let merger = Merger::new(options.compression.or(kept).unwrap_or(highest));
-    let mut merger =
-        merger.ok_or(CommandError::text("T-Digest: allocation of destination digest failed"))?;
+    let mut merger = merger.ok_or(CommandError::text("T-Digest: allocation of destination digest failed"))?;
     let overflow = |_: Overflow| CommandError::text("T-Digest: overflow detected");
     let itself = kept.map(|_| destination);
     for source in itself.into_iter().chain(args.from(3).take(options.sources)) {

@@ -33,7 +33,8 @@ fn reserve(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::coded("TopK: key already exists"));
     }
     let sketch = TopK::new(shape(args)?);
-    let sketch = sketch.ok_or(CommandError::coded("ERR Insufficient memory to create topk data structure"))?;
+    let sketch =
+        sketch.ok_or(CommandError::coded("ERR Insufficient memory to create topk data structure"))?;
     const CHANGE: Change<'static> = Change::request(EventClass::Silent, "topk.reserve");
     slot.place(Entry::module(args.at(1), sketch), CHANGE);
     cx.reply.ok();

@@ -75,6 +75,16 @@ fn known_streams_have_known_results() {
     let counts = ["bar", "baz", "42", "xyzzy", "4"].map(|item| sketch.count(item.as_bytes()));
     assert_eq!(counts, [3, 6, 10, 4, 0]);
 
+    // Among equals it is the order of the heap that decides.
+    let mut sketch = make(2, 50, 5, 0.9);
+    let stream = "foo bar baz 42 foo bar baz foo baz 42 foo baz foo bar baz foo baz";
+    stream.split(' ').for_each(|item| _ = sketch.add(item.as_bytes(), 1));
+    let names = |sketch: &TopK| sketch.list().iter().map(|(item, _)| item.to_vec()).collect::<Vec<_>>();
+    assert_eq!(names(&sketch), [b"foo".to_vec(), b"baz".to_vec()]);
+    let expelled: Vec<_> = (0..5).map(|_| sketch.add(b"bar", 1)).collect();
+    assert_eq!(expelled, [None, None, Some(Box::from(*b"foo")), None, None]);
+    assert_eq!(names(&sketch), [b"bar".to_vec(), b"baz".to_vec()]);
+
     let mut sketch = TopK::new(Shape { k: 3, ..DEFAULT }).unwrap();
     let stream = "foo bar baz 42 foo bar baz foo baz 42 foo foo bar baz foo";
     stream.split(' ').for_each(|item| _ = sketch.add(item.as_bytes(), 1));

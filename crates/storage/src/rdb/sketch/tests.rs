@@ -11,6 +11,7 @@ use dunlin_structures::packed::Limits;
 use dunlin_structures::set::SetLimits;
 use dunlin_structures::tdigest::{Order, TDigest};
 use dunlin_structures::topk::{Shape, TopK};
+use proptest::prelude::*;
 
 const NONE: Limits = Limits { entries: 0, bytes: 0 };
 const FORMS: Forms = Forms {
@@ -82,7 +83,8 @@ fn the_layout_is_that_of_redisbloom() {
     let mut sketch = CountMin::new(3, 1).unwrap();
     sketch.increment(b"item", 5);
     let counters = u32s(sketch.counters());
-    let expected = [&b"\x07\x81"[..], &body(&cms())[2..10], b"\x02\x03\x02\x01\x02\x05\x05\x0c", &counters, b"\0"];
+    let expected =
+        [&b"\x07\x81"[..], &body(&cms())[2..10], b"\x02\x03\x02\x01\x02\x05\x05\x0c", &counters, b"\0"];
     assert_eq!(body(&Entry::module(b"k", sketch)), expected.concat());
 
     let mut sketch = TopK::new(Shape { k: 2, width: 1, depth: 1, decay: 0.5 }).unwrap();
@@ -102,7 +104,7 @@ fn the_layout_is_that_of_redisbloom() {
     assert_eq!(body(&Entry::module(b"k", sketch)), expected.concat());
 
     let mut digest = TDigest::new(10).unwrap();
-    [4.0, -2.0].map(|number| digest.add(number));
+    [4.0, -2.0].iter().for_each(|number| digest.add(*number));
     let double = |number: f64| [&[4][..], &number.to_le_bytes()].concat();
     let expected = [
         body(&tdigest(0))[..10].to_vec(),
@@ -175,17 +177,19 @@ fn work_on(object: &mut dyn Payload) {
     }
 }
 
+/// Reads a value, works on it, and returns how many bytes are left.
+fn read(body: &[u8]) -> Result<usize, crate::rdb::Damaged> {
+    let mut reader = Reader::new(body);
+    let value = decode(kind::MODULE_2, &mut reader, 10)?;
+    let crate::rdb::Value::Module(mut object) = value else { unreachable!("that was its type") };
+    work_on(&mut *object);
+    Ok(reader.rest().len())
+}
+
 #[test]
 fn damage_is_found_or_harmless() {
     for entry in all() {
         let body = body(&entry)[1..].to_vec();
-        let read = |body: &[u8]| {
-            let mut reader = Reader::new(body);
-            let value = decode(kind::MODULE_2, &mut reader, 10)?;
-            let crate::rdb::Value::Module(mut object) = value else { unreachable!("that was its type") };
-            work_on(&mut *object);
-            Ok::<_, crate::rdb::Damaged>(reader.rest().len())
-        };
         assert_eq!(read(&body), Ok(0));
         for cut in 0..body.len() {
             assert!(read(&body[..cut]).is_err(), "{} cut at {cut}", entry.type_name());
@@ -211,5 +215,27 @@ fn shapes_that_no_memory_has_are_refused() {
     assert!(back(&width(b"\x03")).is_ok());
     for claimed in [&b"\x00"[..], b"\x04", b"\x80\xff\xff\xff\xff", b"\x81\x80\x00\x00\x00\x00\x00\x00\x03"] {
         assert!(back(&width(claimed)).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn much_damage_is_found_or_harmless(
+        which in any::<prop::sample::Index>(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<prop::sample::Index>(),
+        more in prop::collection::vec(any::<u8>(), 0..9),
+    ) {
+        let entries = all();
+        let mut body = body(which.get(&entries))[1..].to_vec();
+        for (at, byte) in &damage {
+            // Behind the number of the type, mostly.
+            let at = 9 + at.index(body.len() - 9);
+            body[at] = *byte;
+        }
+        let _ = read(&body);
+        let at = cut.index(body.len());
+        body.splice(at..at, more);
+        let _ = read(&body);
     }
 }
