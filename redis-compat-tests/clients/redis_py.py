@@ -4,6 +4,7 @@ import time
 
 import redis
 
+import sketches
 import where
 
 
@@ -128,6 +129,7 @@ def main():
         r = client(protocol=protocol, socket_timeout=30)
         tests = (
             values, counters, expiry, keys, pipelines, large_values, late_reader, connections, threads, decoded,
+            *sketches.TESTS,
         )
         for test in tests:
             label = f"{test.__name__} (RESP{protocol})"

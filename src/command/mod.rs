@@ -13,6 +13,7 @@ pub mod auth;
 pub mod bitmap;
 pub mod blocking;
 pub mod client;
+pub mod cms;
 pub mod config;
 pub mod connection;
 pub mod context;
@@ -40,8 +41,10 @@ pub mod spec;
 pub mod stream;
 pub mod string;
 pub mod table;
+pub mod tdigest;
 #[cfg(test)]
 pub mod testing;
+pub mod topk;
 pub mod zset;
 
 pub use context::Context;
@@ -59,6 +62,10 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     bitmap::field::COMMANDS,
     bitmap::search::COMMANDS,
     client::COMMANDS,
+    cms::count::COMMANDS,
+    cms::init::COMMANDS,
+    cms::look::COMMANDS,
+    cms::merge::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
@@ -131,6 +138,15 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     string::many::COMMANDS,
     string::range::COMMANDS,
     string::set::COMMANDS,
+    tdigest::add::COMMANDS,
+    tdigest::create::COMMANDS,
+    tdigest::info::COMMANDS,
+    tdigest::merge::COMMANDS,
+    tdigest::quantile::COMMANDS,
+    tdigest::rank::COMMANDS,
+    topk::add::COMMANDS,
+    topk::look::COMMANDS,
+    topk::reserve::COMMANDS,
     zset::add::COMMANDS,
     zset::block::COMMANDS,
     zset::combine::COMMANDS,

@@ -175,8 +175,13 @@ pub mod acl {
     pub const CONNECTION: Categories = Categories(1 << 18);
     pub const TRANSACTION: Categories = Categories(1 << 19);
     pub const SCRIPTING: Categories = Categories(1 << 20);
+    pub const BLOOM: Categories = Categories(1 << 21);
+    pub const CUCKOO: Categories = Categories(1 << 22);
+    pub const CMS: Categories = Categories(1 << 23);
+    pub const TOPK: Categories = Categories(1 << 24);
+    pub const TDIGEST: Categories = Categories(1 << 25);
 
-    /// All categories by name, in Redis' order.
+    /// All categories by name, in Redis' order: those of module types last.
     pub const NAMES: &[(Categories, &str)] = &[
         (KEYSPACE, "keyspace"),
         (READ, "read"),
@@ -199,6 +204,11 @@ pub mod acl {
         (CONNECTION, "connection"),
         (TRANSACTION, "transaction"),
         (SCRIPTING, "scripting"),
+        (BLOOM, "bloom"),
+        (CUCKOO, "cuckoo"),
+        (CMS, "cms"),
+        (TOPK, "topk"),
+        (TDIGEST, "tdigest"),
     ];
 }
 

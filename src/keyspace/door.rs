@@ -6,8 +6,10 @@
 //!
 //! Dispatch locks the shards of a command's keys before its handler runs; a handler can reach no other key.
 
+mod module;
 mod slot;
 
+pub use module::Module;
 pub use slot::{Announcer, KeySlot};
 use slot::{Indexes, reindex};
 

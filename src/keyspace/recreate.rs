@@ -4,6 +4,7 @@
 //! effects of whatever is logged by its result (RENAME, COPY, MOVE, the STORE commands). Large collections are told in
 //! pieces, as Redis does, so that no command grows without bound.
 
+mod module;
 mod stream;
 
 use dunlin_structures::Entry;
@@ -26,7 +27,7 @@ pub fn commands(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
         Kind::Set => set(entry, emit),
         Kind::Stream => stream::commands(entry, emit),
         Kind::Hash => hash(entry, emit),
-        kind => unreachable!("no command makes a {}: this function has not been taught", kind.name()),
+        Kind::Module => module::commands(entry, emit),
     }
     // The commands of collections can't give them a time to live.
     if let Some(at) = entry.expire_at().filter(|_| entry.kind() != Kind::String) {

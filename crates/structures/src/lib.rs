@@ -6,10 +6,11 @@
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
 //! (small collections), [`list`], [`fields`] (hashes), [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; what strings can be besides,
-//! [`bits`] and [`hll`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! [`bits`] and [`hll`]; the sketches [`cms`], [`topk`] and [`tdigest`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod bits;
+pub mod cms;
 pub mod cycles;
 pub mod entry;
 pub mod fields;
@@ -23,10 +24,13 @@ pub mod number;
 pub mod packed;
 mod prefetch;
 pub mod set;
+pub mod sketch;
 pub mod slot;
 pub mod stream;
 pub mod table;
+pub mod tdigest;
 pub mod texts;
+pub mod topk;
 pub mod zset;
 
 pub use entry::Entry;

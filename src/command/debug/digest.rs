@@ -2,11 +2,13 @@
 //!
 //! A digest of everything is the exclusive or of one per key, so it doesn't depend on the order of keys. It is
 //! Redis' own, byte for byte, so that the two servers can be compared: a key's digest mixes the key, its type and its
-//! value, and whether (but not when) it expires.
+//! value, and whether (but not when) it expires. Redis leaves it to modules what of their values counts, and those
+//! that we know of leave all out; here it is the value as DUMP writes it.
 
 use crate::command::Context;
 use crate::resp::Args;
 use crate::state::Server;
+use dunlin_storage::rdb::entry;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::fields::Fields;
@@ -50,7 +52,8 @@ fn add_value(hash: &mut Hash, entry: &Entry) {
         Kind::Set => Set::of(entry).iter().for_each(|member| add_unordered(hash, member.text(&mut text))),
         Kind::Stream => add_stream(hash, Stream::of(entry)),
         Kind::Hash => add_fields(hash, entry),
-        _ => {}
+        Kind::Module => add_ordered(hash, &entry::dump(entry, false).unwrap_or_default()),
+        Kind::String => {}
     }
     if entry.expire_at().is_some() {
         add_unordered(hash, b"!!expire!!");

@@ -277,6 +277,10 @@ fn kind_of(name: &str, spec: &CommandSpec) -> &'static str {
         ("stream", "id" | "start" | "end") => return "string",
         ("stream", "ms" | "entries-read" | "entries-added") => return "integer",
         ("stream", "min-idle-time") if spec.name == "xpending" => return "integer",
+        ("module", "width" | "depth" | "topk" | "compression" | "reverse_rank") => return "integer",
+        ("module", "error" | "probability" | "decay" | "quantile" | "weight") => return "double",
+        ("module", "low_cut_quantile" | "high_cut_quantile") => return "double",
+        ("module", "value") if spec.name.starts_with("tdigest.") => return "double",
         _ => {}
     }
     const INTEGERS: &[&str] = &[

@@ -86,7 +86,8 @@ fn every_command_is_what_redis_says_of_it() {
         let name = command.full_name;
         let excused =
             |field: &str| DIFFERENCES.iter().any(|(n, f, _)| *n == name && (*f == "*" || *f == field));
-        if excused("*") {
+        // Redis itself has none of these.
+        if excused("*") || command.spec.group == "module" {
             continue;
         }
         let Some(line) = REFERENCE.lines().find(|line| line.split('\t').next() == Some(name)) else {

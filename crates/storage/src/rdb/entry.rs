@@ -3,7 +3,7 @@
 //! One arm a type: what the server's structures are made of, and the form that each is written in.
 
 use super::payload::{self, Refused};
-use super::{Damaged, Read, Texts, VERSION, VERSION_TIMES, Value, Writer, intset, kind, listpack};
+use super::{Damaged, Read, Texts, VERSION, VERSION_TIMES, Value, Writer, intset, kind, listpack, module};
 use super::{hash as rdb_hash, list as rdb_list, stream as rdb_stream, zset as rdb_zset};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind, StringValue};
@@ -43,6 +43,7 @@ pub fn build(key: &[u8], value: Value, expire_at: Option<i64>, forms: &Forms) ->
         }
         Value::Hash(pairs, times) => hash(key, &pairs, &times, forms.hash),
         Value::Stream(stream) => Entry::boxed(key, Kind::Stream, stream, None),
+        Value::Module(payload) => Entry::boxed(key, Kind::Module, payload, None),
     };
     if expire_at.is_some() {
         entry.set_expire_at(expire_at);
@@ -81,7 +82,10 @@ fn write(writer: &mut Writer, entry: &Entry) -> Option<Written> {
             rdb_stream::write(writer, entry.payload_as::<Stream>()?);
             kind::STREAM_2
         }
-        Kind::Module => return None,
+        Kind::Module => {
+            module::write(writer, entry.payload()?)?;
+            kind::MODULE_2
+        }
     };
     Some((kind, VERSION))
 }

@@ -7,7 +7,7 @@
 //! - [`Value`] is a value in no particular form. [`decode`] makes one of any form that any version wrote; the server's
 //!   structures are made of it in [`entry`], which also writes them.
 //! - One file an encoding: [`length`](mod@length), [`string`], [`lzf`], [`crc64`], [`listpack`], [`ziplist`], [`zipmap`],
-//!   [`intset`]; and one a type: [`list`], [`set`], [`zset`], [`hash`], [`stream`].
+//!   [`intset`]; and one a type: [`list`], [`set`], [`zset`], [`hash`], [`stream`], and those of [`module`]: [`sketch`].
 //!
 //! Bytes come from anywhere, so everything is checked: what is [`Damaged`] is refused as a whole. A length that the bytes
 //! only claim allocates nothing: memory grows with what was really read.
@@ -23,9 +23,11 @@ pub mod length;
 pub mod list;
 pub mod listpack;
 pub mod lzf;
+pub mod module;
 pub mod payload;
 mod reader;
 pub mod set;
+pub mod sketch;
 pub mod stream;
 pub mod string;
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub use dunlin_structures::texts::Texts;
 pub use reader::Reader;
 pub use writer::Writer;
 
+use dunlin_structures::entry::Payload;
 use dunlin_structures::stream::Stream;
 
 /// The version that is written: Redis 7.0's.
@@ -66,6 +69,7 @@ pub mod kind {
     pub const ZSET: u8 = 3;
     pub const HASH: u8 = 4;
     pub const ZSET_BINARY: u8 = 5;
+    pub const MODULE_2: u8 = 7;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
     pub const SET_INTSET: u8 = 11;
@@ -87,7 +91,7 @@ pub mod kind {
     pub const HASH_LISTPACK_TIMES: u8 = 25;
 }
 
-/// A value, in no particular form but for streams, which have one only.
+/// A value, in no particular form but for streams and module types, which have one only.
 #[derive(Clone, Debug)]
 pub enum Value {
     String(Vec<u8>),
@@ -99,6 +103,7 @@ pub enum Value {
     /// Fields, each once, and their values by turns; when each field expires (Unix time in ms), if any does.
     Hash(Texts, Vec<Option<i64>>),
     Stream(Box<Stream>),
+    Module(Box<dyn Payload>),
 }
 
 /// Reads a value whose type was read. `version` is that of the whole payload or file.
@@ -128,6 +133,7 @@ pub fn decode(kind: u8, reader: &mut Reader<'_>, version: u16) -> Read<Value> {
         kind::STREAM => return stream::read(reader, stream::Form::First),
         kind::STREAM_2 => return stream::read(reader, stream::Form::Second),
         kind::STREAM_3 => return stream::read(reader, stream::Form::Third),
+        kind::MODULE_2 => return Ok(Value::Module(module::read(reader)?)),
         _ => return Err(Damaged("a value of a type that is not known")),
     };
     match &value {

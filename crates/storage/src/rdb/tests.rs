@@ -55,6 +55,7 @@ fn shown(value: &Value) -> String {
             all.sort();
             all.join(" ")
         }
+        Value::Module(payload) => format!("{payload:?}"),
         Value::Stream(stream) => {
             let entries: Vec<_> = stream
                 .iter()

@@ -21,6 +21,7 @@
 mod ahead;
 mod collection;
 mod header;
+mod module;
 mod object;
 mod string;
 #[cfg(test)]

@@ -71,8 +71,9 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// Number of elements: a collection without any is deleted.
     fn len(&self) -> usize;
 
+    /// Whether its key is to be deleted. A value of a module type stays, whatever is in it.
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.type_name().is_none() && self.len() == 0
     }
 
     /// Bytes that the value takes outside of the entry.
