@@ -6,10 +6,12 @@
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
 //! (small collections), [`list`], [`fields`] (hashes), [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; what strings can be besides,
-//! [`bits`] and [`hll`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! [`bits`] and [`hll`]; the filters, [`bloom`] and [`cuckoo`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod bits;
+pub mod bloom;
+pub mod cuckoo;
 pub mod cycles;
 pub mod entry;
 pub mod fields;
@@ -19,6 +21,7 @@ pub mod hash;
 pub mod hll;
 pub mod lcs;
 pub mod list;
+mod murmur;
 pub mod number;
 pub mod packed;
 mod prefetch;
@@ -27,6 +30,7 @@ pub mod slot;
 pub mod stream;
 pub mod table;
 pub mod texts;
+mod zeroed;
 pub mod zset;
 
 pub use entry::Entry;

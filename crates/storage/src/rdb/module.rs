@@ -10,12 +10,12 @@
 //! Opcodes and integers are written as lengths. One file a type says which parts it has: a [`ModuleType`], and a line in
 //! [`TYPES`].
 
-use super::{Damaged, Read, Reader, Writer, length, string};
+use super::{Damaged, Read, Reader, Writer, bloom, cuckoo, length, string};
 use dunlin_structures::entry::Payload;
 use std::borrow::Cow;
 
 /// All that are read and written.
-const TYPES: &[ModuleType] = &[];
+const TYPES: &[ModuleType] = &[bloom::TYPE, cuckoo::TYPE];
 
 /// How one type of a module is saved.
 pub struct ModuleType {
