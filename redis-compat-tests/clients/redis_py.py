@@ -94,6 +94,71 @@ def late_reader(r):
         r.connection_pool.release(connection)
 
 
+def moved(dump, load, source, target):
+    """Copies a filter piece by piece, as it is done between servers."""
+    position = 0
+    while True:
+        position, data = dump(source, position)
+        if position == 0:
+            return
+        assert load(target, position, data)
+
+
+def refused(text, call, *args, **more):
+    try:
+        call(*args, **more)
+    except redis.ResponseError as error:
+        assert text in str(error), error
+        return
+    raise AssertionError(f"{call.__name__} {args} passed")
+
+
+def bloom(r):
+    bf = r.bf()
+    assert bf.create("b", 0.01, 1000) and r.type("b") == b"MBbloom--"
+    assert bf.add("b", "one") == 1 and bf.add("b", "one") == 0
+    assert bf.madd("b", "one", "two", "three") == [0, 1, 1]
+    assert bf.exists("b", "two") == 1 and bf.mexists("b", "one", "nine") == [1, 0]
+    assert bf.card("b") == 3 and bf.card("none") == 0
+    assert bf.insert("i", ["x", "y"], capacity=50, error=0.001, expansion=4) == [1, 1]
+    info = bf.info("i")
+    info = info if isinstance(info, dict) else info.__dict__
+    facts = [value for name, value in info.items() if "apacity" in name or "nserted" in name]
+    assert facts == [50, 2], info
+    assert bf.create("n", 0.01, 2, noScale=True) and bf.madd("n", 1, 2) == [1, 1]
+    refused("non scaling filter is full", bf.add, "n", 3)
+    refused("item exists", bf.create, "b", 0.01, 1000)
+    items = [f"item {n}" for n in range(20_000)]
+    bf.madd("b", *items)
+    moved(bf.scandump, bf.loadchunk, "b", "copy")
+    assert all(bf.mexists("copy", *items)) and r.dump("copy") == r.dump("b")
+    assert r.restore("again", 0, r.dump("b")) and all(bf.mexists("again", *items))
+    others = bf.mexists("b", *[f"other {n}" for n in range(20_000)])
+    assert sum(others) < 1.1 * 0.01 * 20_000, sum(others)
+    refused("received bad data", bf.loadchunk, "broken", 1, b"x" * 73)
+    refused("insufficient memory", bf.create, "huge", 1e-300, 1 << 30)
+
+
+def cuckoo(r):
+    cf = r.cf()
+    assert cf.create("c", 1000, bucket_size=4, max_iterations=50, expansion=2) and r.type("c") == b"MBbloomCF"
+    assert cf.add("c", "one") == 1 and cf.add("c", "one") == 1 and cf.addnx("c", "one") == 0
+    assert cf.count("c", "one") == 2 and cf.delete("c", "one") == 1 and cf.count("c", "one") == 1
+    assert cf.exists("c", "one") == 1 and cf.mexists("c", "one", "nine") == [1, 0]
+    assert cf.insert("i", ["x", "x"], capacity=100) == [1, 1] and cf.insertnx("i", ["x", "y"]) == [0, 1]
+    refused("not found", cf.insert, "none", ["x"], nocreate=True)
+    refused("Not found", cf.delete, "none", "x")
+    items = [f"item {n}" for n in range(5000)]
+    cf.insert("c", items)
+    info = cf.info("c")
+    info = info if isinstance(info, dict) else info.__dict__
+    assert [value for name, value in info.items() if "nserted" in name] == [5001], info
+    moved(cf.scandump, cf.loadchunk, "c", "copy")
+    assert all(cf.mexists("copy", *items)) and r.dump("copy") == r.dump("c")
+    assert r.restore("again", 0, r.dump("c")) and all(cf.mexists("again", *items))
+    refused("Couldn't create filter!", cf.loadchunk, "broken", 1, b"x" * 38)
+
+
 def connections(r):
     assert r.ping() and r.echo("x") == b"x" and isinstance(r.client_id(), int)
     assert r.client_setname("me") and r.client_getname() in ("me", b"me")
@@ -129,7 +194,7 @@ def main():
         r = client(protocol=protocol, socket_timeout=30)
         tests = (
             values, counters, expiry, keys, pipelines, large_values, late_reader, connections, threads, decoded,
-            *sketches.TESTS,
+            bloom, cuckoo, *sketches.TESTS,
         )
         for test in tests:
             label = f"{test.__name__} (RESP{protocol})"

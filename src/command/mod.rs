@@ -12,11 +12,13 @@
 pub mod auth;
 pub mod bitmap;
 pub mod blocking;
+pub mod bloom;
 pub mod client;
 pub mod cms;
 pub mod config;
 pub mod connection;
 pub mod context;
+pub mod cuckoo;
 pub mod debug;
 pub mod dispatch;
 pub mod expiring;
@@ -32,6 +34,7 @@ pub mod latency;
 pub mod list;
 pub mod memory;
 pub mod persistence;
+pub mod room;
 pub mod scanning;
 pub mod server;
 pub mod set;
@@ -61,6 +64,10 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     bitmap::combine::COMMANDS,
     bitmap::field::COMMANDS,
     bitmap::search::COMMANDS,
+    bloom::add::COMMANDS,
+    bloom::chunk::COMMANDS,
+    bloom::look::COMMANDS,
+    bloom::reserve::COMMANDS,
     client::COMMANDS,
     cms::count::COMMANDS,
     cms::init::COMMANDS,
@@ -68,6 +75,11 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     cms::merge::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    cuckoo::add::COMMANDS,
+    cuckoo::chunk::COMMANDS,
+    cuckoo::delete::COMMANDS,
+    cuckoo::look::COMMANDS,
+    cuckoo::reserve::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
     geo::add::COMMANDS,

@@ -6,10 +6,10 @@ use crate::random::Random;
 use dunlin_storage::rdb::entry::{Forms, build, dump, restore};
 use dunlin_storage::rdb::payload::seal;
 use dunlin_storage::rdb::{Texts, Value, Writer, crc64, listpack};
-use dunlin_structures::list;
 use dunlin_structures::packed::{Limits, PackedMut};
 use dunlin_structures::set::SetLimits;
 use dunlin_structures::stream::{Pending, Stream, StreamId};
+use dunlin_structures::{bloom, cuckoo, list};
 
 const SMALL: Limits = Limits { entries: 16, bytes: 32 };
 const FORMS: Forms = Forms {
@@ -59,6 +59,20 @@ fn packed(texts: &[&[u8]]) -> Vec<u8> {
     listpack::framed(&elements, texts.len())
 }
 
+/// A filter of each type with that many items.
+fn filters(count: u64) -> [Value; 2] {
+    let wish = bloom::Wish { capacity: 4, error: 0.01, growth: 2, scales: true };
+    let mut bloom = bloom::Bloom::new(&wish, u64::MAX).expect("there is memory");
+    let wish = cuckoo::Wish { capacity: 8, bucket: 2, iterations: 20, growth: 2 };
+    let mut cuckoo = cuckoo::Cuckoo::new(&wish, u64::MAX).expect("there is memory");
+    for number in 0..count {
+        bloom.add(&number.to_le_bytes(), u64::MAX).expect("there is memory");
+        let leave = cuckoo::Leave { tables: 32, room: u64::MAX };
+        cuckoo.add(&number.to_le_bytes(), leave).expect("there is memory");
+    }
+    [Value::Module(Box::new(bloom)), Value::Module(Box::new(cuckoo))]
+}
+
 /// Values of all types, small and large, as we write them; and forms that others write.
 fn corpus() -> Vec<Vec<u8>> {
     let mut values = vec![
@@ -89,6 +103,7 @@ fn corpus() -> Vec<Vec<u8>> {
         let (consumer, _) = group.create(b"consumer", 1);
         group.assign(StreamId::new(1, 1), Pending { consumer, delivered_at: 5, deliveries: 1 });
         values.push(Value::Stream(Box::new(stream)));
+        values.extend(filters(count as u64));
     }
     let mut corpus = Vec::new();
     for value in values {

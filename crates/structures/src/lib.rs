@@ -6,11 +6,14 @@
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]
 //! (small collections), [`list`], [`fields`] (hashes), [`set`], [`zset`] (sorted sets), [`stream`], [`geo`]; what strings can be besides,
-//! [`bits`] and [`hll`]; the sketches [`cms`], [`topk`] and [`tdigest`]; then the small ones: [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
+//! [`bits`] and [`hll`]; the filters [`bloom`] and [`cuckoo`] and the sketches [`cms`], [`topk`] and [`tdigest`]; then the small ones:
+//! [`slot`], [`number`], [`glob`], [`lcs`], [`cycles`].
 
 pub mod alloc;
 pub mod bits;
+pub mod bloom;
 pub mod cms;
+pub mod cuckoo;
 pub mod cycles;
 pub mod entry;
 pub mod fields;
@@ -20,6 +23,7 @@ pub mod hash;
 pub mod hll;
 pub mod lcs;
 pub mod list;
+mod murmur;
 pub mod number;
 pub mod packed;
 mod prefetch;
@@ -31,6 +35,7 @@ pub mod table;
 pub mod tdigest;
 pub mod texts;
 pub mod topk;
+mod zeroed;
 pub mod zset;
 
 pub use entry::Entry;

@@ -15,7 +15,9 @@
 //! Written are the forms of version 10, which Redis 7.0 and all later ones read, but for values that need newer ones.
 //! Knows nothing of keys, files or times to live.
 
+mod bloom;
 pub mod crc64;
+mod cuckoo;
 pub mod entry;
 pub mod hash;
 pub mod intset;

@@ -11,12 +11,12 @@
 //! [`TYPES`].
 
 use super::sketch::{cms, tdigest, topk};
-use super::{Damaged, Read, Reader, Writer, length, string};
+use super::{Damaged, Read, Reader, Writer, bloom, cuckoo, length, string};
 use dunlin_structures::entry::Payload;
 use std::borrow::Cow;
 
 /// All that are read and written.
-const TYPES: &[ModuleType] = &[cms::TYPE, tdigest::TYPE, topk::TYPE];
+const TYPES: &[ModuleType] = &[bloom::TYPE, cms::TYPE, cuckoo::TYPE, tdigest::TYPE, topk::TYPE];
 
 /// How one type of a module is saved.
 pub struct ModuleType {

@@ -14,13 +14,13 @@
 
 pub mod dense;
 mod estimate;
-mod murmur;
+mod pattern;
 pub mod sparse;
 #[cfg(test)]
 mod tests;
 mod union;
 
-pub use murmur::Pattern;
+pub use pattern::Pattern;
 pub use union::Union;
 
 /// How many registers there are: a power of two.

@@ -1,10 +1,10 @@
-//! The hash of elements: MurmurHash64A, with Redis' seed.
+//! What of an element's hash goes into a sketch.
+
+use crate::murmur::hash_64;
 
 use super::{RANK_BITS, REGISTER_BITS, REGISTERS};
 
 const SEED: u64 = 0xadc8_3b19;
-const FACTOR: u64 = 0xc6a4_a793_5bd1_e995;
-const SHIFT: u32 = 47;
 
 /// What an element's hash shows: its register, and how many zeros stand behind the bits that chose it, plus one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,28 +16,10 @@ pub struct Pattern {
 impl Pattern {
     #[inline]
     pub fn of(element: &[u8]) -> Self {
-        let hash = hash(element);
+        let hash = hash_64(element, SEED);
         let zeros = (hash >> REGISTER_BITS | 1 << RANK_BITS).trailing_zeros();
         Self { index: hash as usize % REGISTERS, rank: zeros as u8 + 1 }
     }
-}
-
-#[inline]
-fn hash(element: &[u8]) -> u64 {
-    let mut hash = SEED ^ (element.len() as u64).wrapping_mul(FACTOR);
-    let (words, tail) = element.as_chunks::<8>();
-    for word in words {
-        let mixed = u64::from_le_bytes(*word).wrapping_mul(FACTOR);
-        let mixed = (mixed ^ mixed >> SHIFT).wrapping_mul(FACTOR);
-        hash = (hash ^ mixed).wrapping_mul(FACTOR);
-    }
-    if !tail.is_empty() {
-        let mut word = [0; 8];
-        word[..tail.len()].copy_from_slice(tail);
-        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR);
-    }
-    hash = (hash ^ hash >> SHIFT).wrapping_mul(FACTOR);
-    hash ^ hash >> SHIFT
 }
 
 #[cfg(test)]
