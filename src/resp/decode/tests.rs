@@ -123,6 +123,19 @@ fn before_authentication_requests_are_small() {
 
 proptest! {
     #[test]
+    fn short_headers_say_what_the_long_way_says(
+        header in "[$*][0-9-]{0,3}[\r\n0]{0,3}[0-9]{0,3}",
+        mark in prop_oneof![Just(b'$'), Just(b'*')],
+    ) {
+        let header = header.as_bytes();
+        if let Some((number, end)) = short_header(header, 0, mark) {
+            prop_assert_eq!(header[0], mark);
+            let found = line_number(header, 1, ProtocolError::InvalidBulkLength);
+            prop_assert_eq!(found, Ok(Some((number as i64, end))));
+        }
+    }
+
+    #[test]
     fn random_bytes_never_panic_and_cuts_never_matter(
         input in proptest::collection::vec(
             prop_oneof![Just(b'*'), Just(b'$'), Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b'3'), any::<u8>()], 0..80),

@@ -294,6 +294,25 @@ fn agree(model: &VecDeque<Vec<u8>>, entry: &Entry) {
 
 proptest! {
     #[test]
+    fn a_list_that_is_made_with_its_elements_is_as_if_they_were_pushed(
+        texts in prop::collection::vec(text(), 1..8),
+        is_head in any::<bool>(),
+        limits in limits(),
+    ) {
+        for texts in [&texts[..1], &texts] {
+            let texts = texts.iter().map(Vec::as_slice);
+            let mut list = empty(b"key");
+            prop_assert_eq!(push(&mut list, end_of(is_head), texts.clone(), limits), texts.len());
+            let (made, len) = pushed(b"key", end_of(is_head), texts.clone(), limits);
+            prop_assert_eq!(len, texts.len());
+            check_invariants(&made);
+            prop_assert_eq!(made.encoding_name(), list.encoding_name());
+            prop_assert_eq!(made.packed_bytes(), list.packed_bytes());
+            prop_assert!(items(&made, 0, End::Tail).eq(items(&list, 0, End::Tail)));
+        }
+    }
+
+    #[test]
     fn lists_do_what_a_deque_does(
         filled in prop::collection::vec(text(), 0..200),
         steps in prop::collection::vec(step(), 0..50),

@@ -185,7 +185,12 @@ fn agree(model: &Model, entry: &Entry) {
     assert!(model.iter().all(|text| set.contains(Item::of(text))));
     assert!(!set.contains(Item::of(b"never")));
     match set {
-        Set::Ints(ints) => assert!(ints.iter().is_sorted_by(|one, other| one < other)),
+        Set::Ints(ints) => {
+            assert!(ints.iter().is_sorted_by(|one, other| one < other));
+            let mut shown = Vec::new();
+            ints.for_each(|number| shown.push(number));
+            assert!(ints.iter().eq(shown));
+        }
         Set::Packed(_) => {}
         Set::Large(large) => large.check_invariants(),
     }
@@ -214,6 +219,20 @@ proptest! {
         if order_kept {
             prop_assert_eq!(texts(model), Set::of(&entry).iter().map(|item| item.to_vec()).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_set_of_one_member_is_stored_as_if_that_was_added(
+        member in text(),
+        limits in prop::sample::select(vec![LIMITS, TINY, SetLimits { ints: 0, packed: Limits { entries: 0, bytes: 9 } }]),
+    ) {
+        let item = Item::of(&member);
+        let mut added = make(b"k", item, 1, &limits);
+        prop_assert!(add(&mut added, item, &limits));
+        let made = single(b"k", item, &limits);
+        agree(&vec![member.clone()], &made);
+        prop_assert_eq!(encoding_of(&made), encoding_of(&added));
+        prop_assert_eq!(made.packed_bytes(), added.packed_bytes());
     }
 
     #[test]

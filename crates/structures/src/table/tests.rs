@@ -113,6 +113,11 @@ impl Pair {
     fn insert(&mut self, key: u64, value: u64) {
         let hash = self.hash(key);
         match self.table.entry(hash, &key.to_be_bytes()) {
+            Place::Occupied(place) if value.is_multiple_of(3) => {
+                let (old, place) = place.vacate();
+                assert_eq!((old.number(), old.0.value), (key, self.model[&key]));
+                assert_eq!(place.insert(Item::new(hash, key, value)).number(), key);
+            }
             Place::Occupied(mut place) => {
                 assert_eq!(place.0.value, self.model[&key]);
                 assert_eq!(place.replace(Item::new(hash, key, value)).number(), key);
@@ -137,6 +142,7 @@ impl Pair {
         let hash = self.hash(key);
         let removed = match by_place {
             true => match self.table.entry(hash, &key.to_be_bytes()) {
+                Place::Occupied(place) if key.is_multiple_of(2) => Some(place.vacate().0),
                 Place::Occupied(place) => Some(place.remove()),
                 Place::Vacant(_) => None,
             },
