@@ -24,6 +24,24 @@ pub struct Forms {
     pub hash: Limits,
 }
 
+impl Forms {
+    /// What decides for a value that was read as this type: of what is packed there only the number of elements does.
+    fn of_kind(&self, kind: u8) -> Self {
+        let any_length = |limits: Limits| Limits { bytes: usize::MAX, ..limits };
+        let mut forms = *self;
+        match kind {
+            kind::HASH_ZIPLIST
+            | kind::HASH_LISTPACK
+            | kind::HASH_LISTPACK_TIMES
+            | kind::HASH_LISTPACK_TIMES_EARLY => forms.hash = any_length(forms.hash),
+            kind::ZSET_ZIPLIST | kind::ZSET_LISTPACK => forms.zset = any_length(forms.zset),
+            kind::SET_LISTPACK => forms.set.packed = any_length(forms.set.packed),
+            _ => {}
+        }
+        forms
+    }
+}
+
 /// What a value is written as.
 type Written = (u8, u16);
 
@@ -171,7 +189,8 @@ pub fn len(entry: &Entry, compresses: bool) -> Option<usize> {
 
 /// The entry in a payload.
 pub fn restore(key: &[u8], payload: &[u8], expire_at: Option<i64>, forms: &Forms) -> Result<Entry, Refused> {
-    Ok(build(key, payload::open(payload)?, expire_at, forms))
+    let kind = payload.first().copied().unwrap_or_default();
+    Ok(build(key, payload::open(payload)?, expire_at, &forms.of_kind(kind)))
 }
 
 /// The entry after a way through its written form.
@@ -180,7 +199,7 @@ pub fn reload(entry: &Entry, forms: &Forms, compresses: bool) -> Read<Entry> {
     let (kind, version) = write(&mut writer, entry).ok_or(Damaged("a type that has no written form"))?;
     let mut reader = super::Reader::new(&writer.bytes);
     let value = super::decode(kind, &mut reader, version)?;
-    let mut again = build(entry.key(), value, entry.expire_at(), forms);
+    let mut again = build(entry.key(), value, entry.expire_at(), &forms.of_kind(kind));
     again.set_clock(entry.clock());
     Ok(again)
 }

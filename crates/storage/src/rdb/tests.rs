@@ -372,6 +372,27 @@ fn shown_entry(entry: &Entry) -> String {
     shown(&open_body(body, version).expect("what was written is read"))
 }
 
+#[test]
+fn what_was_packed_stays_packed_unless_it_has_too_many_elements() {
+    let hash = Value::Hash(Texts::from_iter([&b"a field"[..], b"1"]), Vec::new());
+    let zset = Value::Zset(Texts::from_iter([b"a member"]), vec![1.0]);
+    for value in [hash, zset] {
+        let entry = build(b"key", value, None, &FORMS);
+        for (limits, stays) in
+            [(Limits { entries: 1, bytes: 4 }, true), (Limits { entries: 0, bytes: 64 }, false)]
+        {
+            let forms = Forms { hash: limits, zset: limits, ..FORMS };
+            let payload = dump(&entry, true).expect("it has a form");
+            for again in [
+                reload(&entry, &forms, true).expect("what was written is read"),
+                restore(b"key", &payload, None, &forms).expect("what was written is read"),
+            ] {
+                assert_eq!(again.encoding_name() == "listpack", stays, "{limits:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn what_was_written_comes_back(value in value(), compresses in any::<bool>(), expire_at in any::<Option<i64>>()) {
