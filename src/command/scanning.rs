@@ -71,3 +71,46 @@ pub fn reply_empty(reply: &mut Reply<'_>) {
     reply.bulk(b"0");
     reply.array(0);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::TestClient;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_stays_is_met_whatever_comes_and_goes() {
+        let families = [("HSCAN", "HSET", "HDEL"), ("SSCAN", "SADD", "SREM"), ("ZSCAN", "ZADD", "ZREM")];
+        for (scan, add, remove) in families {
+            let request = |name: &str, prefix: &str, numbers: std::ops::Range<usize>| {
+                let words = numbers.map(|number| match name {
+                    "HSET" => format!("{prefix}:{number} x"),
+                    "ZADD" => format!("{number} {prefix}:{number}"),
+                    _ => format!("{prefix}:{number}"),
+                });
+                format!("{name} k {}", words.collect::<Vec<_>>().join(" "))
+            };
+            for grows_first in [true, false] {
+                let mut client = TestClient::new();
+                client.say(&request(add, "stays", 0..400));
+                if !grows_first {
+                    client.say(&request(add, "other", 0..20_000));
+                }
+                let (mut cursor, mut met) = ("0".to_owned(), BTreeSet::new());
+                for step in 0.. {
+                    let reply = client.say(&format!("{scan} k {cursor} COUNT 20"));
+                    let mut lines = reply.split("\r\n").filter(|line| !line.starts_with(['$', '*']));
+                    cursor = lines.next().expect("a cursor").to_owned();
+                    met.extend(lines.filter(|line| line.starts_with("stays:")).map(str::to_owned));
+                    if cursor == "0" {
+                        break;
+                    }
+                    // From a few hundred to twenty thousand and back, or the other way round.
+                    let others = step % 10 * 2_000..(step % 10 + 1) * 2_000;
+                    let is_growing = (step / 10 % 2 == 0) == grows_first;
+                    client.say(&request(if is_growing { add } else { remove }, "other", others));
+                }
+                assert_eq!(met.len(), 400, "{scan}");
+            }
+        }
+    }
+}
