@@ -9,7 +9,7 @@ use dunlin_storage::rdb::{Texts, Value, Writer, crc64, listpack};
 use dunlin_structures::packed::{Limits, PackedMut};
 use dunlin_structures::set::SetLimits;
 use dunlin_structures::stream::{Pending, Stream, StreamId};
-use dunlin_structures::{bloom, cuckoo, list};
+use dunlin_structures::{bloom, cms, cuckoo, list, tdigest, topk};
 
 const SMALL: Limits = Limits { entries: 16, bytes: 32 };
 const FORMS: Forms = Forms {
@@ -73,6 +73,19 @@ fn filters(count: u64) -> [Value; 2] {
     [Value::Module(Box::new(bloom)), Value::Module(Box::new(cuckoo))]
 }
 
+/// A sketch of each type in which so many items were counted.
+fn sketches(count: u32) -> [Value; 3] {
+    let mut cms = cms::CountMin::new(7, 2).expect("there is memory");
+    let mut topk = topk::TopK::new(topk::Shape { k: 3, width: 4, ..topk::DEFAULT }).expect("there is memory");
+    let mut digest = tdigest::TDigest::new(3).expect("it is small");
+    for number in 0..count {
+        cms.increment(&number.to_le_bytes(), 5);
+        topk.add(&(number % 9).to_le_bytes(), 1);
+        digest.add(f64::from(number));
+    }
+    [Value::Module(Box::new(cms)), Value::Module(Box::new(topk)), Value::Module(Box::new(digest))]
+}
+
 /// Values of all types, small and large, as we write them; and forms that others write.
 fn corpus() -> Vec<Vec<u8>> {
     let mut values = vec![
@@ -104,6 +117,7 @@ fn corpus() -> Vec<Vec<u8>> {
         group.assign(StreamId::new(1, 1), Pending { consumer, delivered_at: 5, deliveries: 1 });
         values.push(Value::Stream(Box::new(stream)));
         values.extend(filters(count as u64));
+        values.extend(sketches(count as u32));
     }
     let mut corpus = Vec::new();
     for value in values {

@@ -1,12 +1,14 @@
 //! New sketches: CMS.INITBYDIM and CMS.INITBYPROB.
 
+use super::NO_MEMORY;
+use crate::command::room::room;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
-use dunlin_structures::cms::{CountMin, dimensions};
+use dunlin_structures::cms::{self, CountMin, dimensions};
 use dunlin_structures::number::{parse_f64, parse_i64};
 
 pub const COMMANDS: &[CommandSpec] = &[
@@ -71,6 +73,7 @@ fn create(
     change: Change<'_>,
     dimensions: impl FnOnce() -> Result<(u64, u64), CommandError>,
 ) -> CommandResult {
+    let room = room(cx);
     let slot = cx.keys.write(key);
     if slot.exists() {
         return Err(CommandError::coded("CMS: key already exists"));
@@ -79,9 +82,9 @@ fn create(
     if width.checked_mul(depth).is_none_or(|counters| i64::try_from(counters).is_err()) {
         return Err(INVALID);
     }
-    let sketch = CountMin::new(width, depth);
-    let sketch = sketch.ok_or(CommandError::coded("CMS: Insufficient memory to create the key"))?;
-    slot.place(Entry::module(key, sketch), change);
+    let fits = cms::bytes(width, depth).is_some_and(|bytes| bytes <= room);
+    let sketch = fits.then(|| CountMin::new(width, depth)).flatten();
+    slot.place(Entry::module(key, sketch.ok_or(NO_MEMORY)?), change);
     cx.reply.ok();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sums of sketches: CMS.MERGE.
 
-use super::MISSING;
+use super::{MISSING, NO_MEMORY};
+use crate::command::room::room;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::event::EventClass;
@@ -52,10 +53,14 @@ fn merge(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     const OVERFLOW: CommandError = CommandError::coded("CMS: MERGE overflow");
     let (count, weights) = sources(args)?;
     let destination = args.at(1);
-    let (size, mut sum) = {
+    let room = room(cx);
+    let (size, sum) = {
         let sketch = cx.keys.read_module::<CountMin>(destination)?.ok_or(MISSING)?;
-        ((sketch.width(), sketch.depth()), Some(Sum::like(&sketch)))
+        // Twice as large as the counters, on its way.
+        let fits = 2 * sketch.counters().len() as u64 <= room;
+        ((sketch.width(), sketch.depth()), fits.then(|| Sum::like(&sketch)).flatten())
     };
+    let mut sum = Some(sum.ok_or(NO_MEMORY)?);
     for index in 0..count {
         let weight = weights.map_or(Some(1), |first| parse_i64(args.at(first + index)));
         let weight = weight.ok_or(CommandError::coded("CMS: invalid weight value"))?;

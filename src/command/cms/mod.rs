@@ -12,3 +12,4 @@ mod tests;
 use crate::resp::CommandError;
 
 const MISSING: CommandError = CommandError::coded("CMS: key does not exist");
+const NO_MEMORY: CommandError = CommandError::coded("CMS: Insufficient memory to create the key");

@@ -1,5 +1,6 @@
 //! New sketches: TOPK.RESERVE.
 
+use crate::command::room::room;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
@@ -7,7 +8,7 @@ use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::number::{parse_f64, parse_i64};
-use dunlin_structures::topk::{DEFAULT, Shape, TopK};
+use dunlin_structures::topk::{self, DEFAULT, Shape, TopK};
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "topk.reserve",
@@ -28,11 +29,14 @@ fn reserve(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if !matches!(args.len(), 3 | 6) {
         return Err(CommandError::WrongArity("topk.reserve"));
     }
+    let room = room(cx);
     let slot = cx.keys.write(args.at(1));
     if slot.exists() {
         return Err(CommandError::coded("TopK: key already exists"));
     }
-    let sketch = TopK::new(shape(args)?);
+    let shape = shape(args)?;
+    let fits = topk::bytes(shape.width, shape.depth).is_some_and(|bytes| bytes <= room);
+    let sketch = fits.then(|| TopK::new(shape)).flatten();
     let sketch =
         sketch.ok_or(CommandError::coded("ERR Insufficient memory to create topk data structure"))?;
     const CHANGE: Change<'static> = Change::request(EventClass::Silent, "topk.reserve");

@@ -12,6 +12,7 @@ pub use merge::Sum;
 
 use crate::entry::Payload;
 use crate::sketch::{self, ARRAY_BYTES_MAX};
+use crate::zeroed::zeroed;
 
 /// Rows at most. Each costs a hash of every item; 150 are enough for the smallest probability.
 pub const DEPTH_MAX: u64 = 1 << 16;
@@ -23,8 +24,8 @@ pub struct CountMin {
     depth: usize,
     /// All that was counted; at most `i64::MAX`.
     total: u64,
-    /// Row by row. A counter that would go beyond its highest value stays there.
-    counters: Vec<u32>,
+    /// Row by row, of 32 bits each, the lowest first. A counter that would go beyond its highest value stays there.
+    counters: Box<[u8]>,
 }
 
 /// Width and depth with which a count exceeds the truth by more than `error` times all that was counted only with that
@@ -40,28 +41,24 @@ fn whole(number: f64) -> Option<u64> {
     (1.0..9.2e18).contains(&number).then_some(number as u64)
 }
 
+/// Bytes that the counters take.
+pub fn bytes(width: u64, depth: u64) -> Option<u64> {
+    width.checked_mul(depth)?.checked_mul(4)
+}
+
 impl CountMin {
     /// An empty sketch; nothing if it would be too large.
     pub fn new(width: u64, depth: u64) -> Option<Self> {
-        let counters = width.checked_mul(depth).filter(|counters| *counters <= ARRAY_BYTES_MAX / 4)?;
-        if counters == 0 || depth > DEPTH_MAX {
-            return None;
-        }
-        // Zeros from the system: pages that nothing was counted in take no memory.
-        let counters = vec![0; counters as usize];
+        let bytes = bytes(width, depth).filter(|bytes| (1..=ARRAY_BYTES_MAX).contains(bytes))?;
+        let counters = (depth <= DEPTH_MAX).then(|| zeroed(bytes as usize)).flatten()?;
         Some(Self { width: width as usize, depth: depth as usize, total: 0, counters })
     }
 
     /// A sketch with these counters. Nothing if they don't fit.
-    pub fn from_parts(
-        width: u64,
-        depth: u64,
-        total: u64,
-        counters: impl ExactSizeIterator<Item = u32>,
-    ) -> Option<Self> {
-        let fits = width.checked_mul(depth) == Some(counters.len() as u64) && i64::try_from(total).is_ok();
+    pub fn from_parts(width: u64, depth: u64, total: u64, counters: &[u8]) -> Option<Self> {
+        let fits = bytes(width, depth) == Some(counters.len() as u64) && i64::try_from(total).is_ok();
         let mut sketch = fits.then(|| Self::new(width, depth)).flatten()?;
-        sketch.counters.iter_mut().zip(counters).for_each(|(counter, count)| *counter = count);
+        sketch.counters.copy_from_slice(counters);
         Some(Self { total, ..sketch })
     }
 
@@ -78,9 +75,17 @@ impl CountMin {
         self.total
     }
 
-    /// The counters, row by row.
-    pub fn counters(&self) -> &[u32] {
+    /// The counters, row by row, of 32 bits each.
+    pub fn counters(&self) -> &[u8] {
         &self.counters
+    }
+
+    fn words(&self) -> &[[u8; 4]] {
+        self.counters.as_chunks().0
+    }
+
+    fn words_mut(&mut self) -> &mut [[u8; 4]] {
+        self.counters.as_chunks_mut().0
     }
 
     fn place(&self, item: &[u8], row: usize) -> usize {
@@ -94,9 +99,10 @@ impl CountMin {
         let mut lowest = u32::MAX;
         for row in 0..self.depth {
             let place = self.place(item, row);
-            let counter = &mut self.counters[place];
-            *counter = counter.saturating_add(step);
-            lowest = lowest.min(*counter);
+            let counter = &mut self.words_mut()[place];
+            let count = u32::from_le_bytes(*counter).saturating_add(step);
+            *counter = count.to_le_bytes();
+            lowest = lowest.min(count);
         }
         self.total = self.total.saturating_add(by).min(i64::MAX as u64);
         (lowest < u32::MAX).then_some(lowest)
@@ -104,7 +110,7 @@ impl CountMin {
 
     /// About how often an item was counted; not less. O(depth).
     pub fn count(&self, item: &[u8]) -> u32 {
-        let counters = (0..self.depth).map(|row| self.counters[self.place(item, row)]);
+        let counters = (0..self.depth).map(|row| u32::from_le_bytes(self.words()[self.place(item, row)]));
         counters.min().unwrap_or_default()
     }
 }
@@ -119,15 +125,15 @@ impl Payload for CountMin {
     }
 
     fn len(&self) -> usize {
-        self.counters.len()
+        self.words().len()
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + size_of_val(&self.counters[..])
+        size_of::<Self>() + self.counters.len()
     }
 
     fn blocks(&self) -> usize {
-        sketch::blocks(size_of_val(&self.counters[..]))
+        sketch::blocks(self.counters.len())
     }
 
     fn duplicate(&self) -> Box<dyn Payload> {

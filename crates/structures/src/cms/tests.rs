@@ -62,12 +62,12 @@ proptest! {
                 both.increment(&[*item], by * weight as u64);
             }
         }
-        let mut sum = Sum::like(&one);
+        let mut sum = Sum::like(&one).unwrap();
         sum.add(&one, weights.0).unwrap();
         sum.add(&other, weights.1).unwrap();
         prop_assert_eq!(sum.finish().unwrap(), both.clone());
         // What was added can be taken away, in any order; and no more than that.
-        let mut rest = Sum::like(&both);
+        let mut rest = Sum::like(&both).unwrap();
         rest.add(&other, -weights.1).unwrap();
         rest.add(&both, 1).unwrap();
         rest.add(&one, -weights.0).unwrap();
@@ -80,7 +80,7 @@ fn a_sum_beyond_a_counter_is_none() {
     let mut sketch = CountMin::new(2, 2).unwrap();
     sketch.increment(b"x", 5);
     let sum = |weight| {
-        let mut sum = Sum::like(&sketch);
+        let mut sum = Sum::like(&sketch).unwrap();
         sum.add(&sketch, weight)?;
         sum.finish()
     };
@@ -108,9 +108,8 @@ fn size_is_bounded() {
         assert_eq!(CountMin::new(width, depth), None, "{width} {depth}");
     }
     assert!(CountMin::new(1, DEPTH_MAX).is_some());
-    let parts = |width, depth, total, len: u32| {
-        CountMin::from_parts(width, depth, total, vec![1; len as usize].into_iter())
-    };
+    let parts =
+        |width, depth, total, len: usize| CountMin::from_parts(width, depth, total, &vec![1; 4 * len]);
     assert!(parts(2, 3, 1, 6).is_some());
     for sketch in [parts(2, 3, 1, 5), parts(0, 0, 0, 0), parts(2, 3, u64::MAX, 6), parts(1 << 63, 2, 0, 0)] {
         assert_eq!(sketch, None);

@@ -16,6 +16,7 @@ pub use heap::Heavy;
 
 use crate::entry::Payload;
 use crate::sketch::{self, ARRAY_BYTES_MAX};
+use crate::zeroed::zeroed;
 use draw::{Draws, power};
 use heap::Heap;
 
@@ -45,12 +46,12 @@ pub struct Shape {
 pub struct TopK {
     shape: Shape,
     draws: Draws,
-    /// Row by row: [`Bucket`]s.
-    buckets: Vec<u64>,
+    /// Row by row: [`Bucket`]s of 8 bytes.
+    buckets: Box<[u8]>,
     heap: Heap,
 }
 
-/// A fingerprint and a count; as a number, the fingerprint stands in the lower half.
+/// Whose it is, and how often that was counted: four bytes each, the lowest first.
 #[derive(Clone, Copy)]
 struct Bucket {
     fingerprint: u32,
@@ -58,13 +59,19 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn unpack(word: u64) -> Self {
+    fn unpack(bytes: [u8; 8]) -> Self {
+        let word = u64::from_le_bytes(bytes);
         Self { fingerprint: word as u32, count: (word >> 32) as u32 }
     }
 
-    fn pack(self) -> u64 {
-        u64::from(self.count) << 32 | u64::from(self.fingerprint)
+    fn pack(self) -> [u8; 8] {
+        (u64::from(self.count) << 32 | u64::from(self.fingerprint)).to_le_bytes()
     }
+}
+
+/// Bytes that the buckets take.
+pub fn bytes(width: u64, depth: u64) -> Option<u64> {
+    width.checked_mul(depth)?.checked_mul(8)
 }
 
 /// How sketches know an item.
@@ -75,30 +82,19 @@ pub fn fingerprint(item: &[u8]) -> u32 {
 impl TopK {
     /// An empty sketch; nothing if it would be too large.
     pub fn new(shape: Shape) -> Option<Self> {
-        let buckets =
-            shape.width.checked_mul(shape.depth).filter(|buckets| *buckets <= ARRAY_BYTES_MAX / 8)?;
-        if buckets == 0 || shape.depth > DEPTH_MAX || !(1..=K_MAX).contains(&shape.k) {
-            return None;
-        }
-        if !(shape.decay > 0.0 && shape.decay <= 1.0) {
-            return None;
-        }
-        // Zeros from the system: pages that nothing was counted in take no memory.
-        let buckets = vec![0; buckets as usize];
-        Some(Self { shape, draws: Draws::default(), buckets, heap: Heap::new(shape.k as usize) })
+        let Shape { k, width, depth, decay } = shape;
+        let bytes = bytes(width, depth).filter(|bytes| (1..=ARRAY_BYTES_MAX).contains(bytes))?;
+        let is_sane = depth <= DEPTH_MAX && (1..=K_MAX).contains(&k) && decay > 0.0 && decay <= 1.0;
+        let buckets = is_sane.then(|| zeroed(bytes as usize)).flatten()?;
+        Some(Self { shape, draws: Draws::default(), buckets, heap: Heap::new(k as usize) })
     }
 
     /// A sketch with these buckets and this heap, in their order. Nothing if they don't fit.
-    pub fn from_parts(
-        shape: Shape,
-        draws: u64,
-        buckets: impl ExactSizeIterator<Item = u64>,
-        heap: Vec<Heavy>,
-    ) -> Option<Self> {
-        let fits = shape.width.checked_mul(shape.depth) == Some(buckets.len() as u64)
-            && shape.k == heap.len() as u64;
+    pub fn from_parts(shape: Shape, draws: u64, buckets: &[u8], heap: Vec<Heavy>) -> Option<Self> {
+        let fits =
+            bytes(shape.width, shape.depth) == Some(buckets.len() as u64) && shape.k == heap.len() as u64;
         let mut sketch = fits.then(|| Self::new(shape)).flatten()?;
-        sketch.buckets.iter_mut().zip(buckets).for_each(|(old, bucket)| *old = bucket);
+        sketch.buckets.copy_from_slice(buckets);
         Some(Self { draws: Draws(draws), heap: Heap::from_parts(heap), ..sketch })
     }
 
@@ -111,9 +107,13 @@ impl TopK {
         self.draws.0
     }
 
-    /// The buckets, row by row: fingerprint in the lower, count in the upper half.
-    pub fn buckets(&self) -> &[u64] {
+    /// The buckets, row by row: fingerprint and count of each, of 32 bits.
+    pub fn buckets(&self) -> &[u8] {
         &self.buckets
+    }
+
+    fn words(&self) -> &[[u8; 8]] {
+        self.buckets.as_chunks().0
     }
 
     /// The heap in its order, with places that are free.
@@ -133,7 +133,7 @@ impl TopK {
         let mut highest = 0;
         for row in 0..self.shape.depth as usize {
             let place = self.place(item, row);
-            let mut bucket = Bucket::unpack(self.buckets[place]);
+            let mut bucket = Bucket::unpack(self.words()[place]);
             if bucket.count == 0 {
                 bucket = Bucket { fingerprint, count: increment };
             } else if bucket.fingerprint == fingerprint {
@@ -144,7 +144,7 @@ impl TopK {
             if bucket.fingerprint == fingerprint {
                 highest = highest.max(bucket.count);
             }
-            self.buckets[place] = bucket.pack();
+            self.buckets.as_chunks_mut().0[place] = bucket.pack();
         }
         if highest < self.heap.lowest() {
             return None;
@@ -185,7 +185,7 @@ impl TopK {
     pub fn count(&self, item: &[u8]) -> u32 {
         let fingerprint = fingerprint(item);
         let least = if self.heap.find(item, fingerprint).is_some() { self.heap.lowest() } else { 0 };
-        let buckets = (0..self.shape.depth as usize).map(|row| self.buckets[self.place(item, row)]);
+        let buckets = (0..self.shape.depth as usize).map(|row| self.words()[self.place(item, row)]);
         let own = buckets.map(Bucket::unpack).filter(|bucket| bucket.fingerprint == fingerprint);
         own.map(|bucket| bucket.count).filter(|count| *count >= least).max().unwrap_or_default()
     }
@@ -210,15 +210,15 @@ impl Payload for TopK {
     }
 
     fn len(&self) -> usize {
-        self.buckets.len()
+        self.words().len()
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + size_of_val(&self.buckets[..]) + self.heap.memory_bytes()
+        size_of::<Self>() + self.buckets.len() + self.heap.memory_bytes()
     }
 
     fn blocks(&self) -> usize {
-        sketch::blocks(size_of_val(&self.buckets[..])) + self.heap().len()
+        sketch::blocks(self.buckets.len()) + self.heap().len()
     }
 
     fn duplicate(&self) -> Box<dyn Payload> {

@@ -38,7 +38,7 @@ proptest! {
         for (index, (item, by)) in steps.into_iter().enumerate() {
             if index == cut {
                 let parts = (sketch.buckets().to_vec(), sketch.heap().to_vec());
-                copy = TopK::from_parts(sketch.shape(), sketch.draws(), parts.0.into_iter(), parts.1).unwrap();
+                copy = TopK::from_parts(sketch.shape(), sketch.draws(), &parts.0, parts.1).unwrap();
             }
             prop_assert_eq!(sketch.add(&[item], by), copy.add(&[item], by));
             prop_assert_eq!(&sketch, &copy);
@@ -108,10 +108,10 @@ fn size_is_bounded() {
         shape(1, u64::MAX, u64::MAX, 0.9),
     ] {
         assert_eq!(TopK::new(shape), None, "{shape:?}");
-        assert_eq!(TopK::from_parts(shape, 0, std::iter::empty(), Vec::new()), None);
+        assert_eq!(TopK::from_parts(shape, 0, &[], Vec::new()), None);
     }
-    assert_eq!(TopK::from_parts(shape(1, 2, 1, 0.9), 0, [0].into_iter(), vec![Heavy::default()]), None);
-    assert_eq!(TopK::from_parts(shape(1, 2, 1, 0.9), 0, [0, 0].into_iter(), Vec::new()), None);
+    assert_eq!(TopK::from_parts(shape(1, 2, 1, 0.9), 0, &[0; 8], vec![Heavy::default()]), None);
+    assert_eq!(TopK::from_parts(shape(1, 2, 1, 0.9), 0, &[0; 16], Vec::new()), None);
 }
 
 #[test]

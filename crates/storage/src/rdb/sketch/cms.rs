@@ -9,10 +9,8 @@ pub const TYPE: ModuleType = ModuleType { name: "CMSk-TYPE", version: 0, read, w
 
 fn read(parts: &mut Parts<'_, '_>, _version: u16) -> Read<Box<dyn Payload>> {
     let (width, depth, total) = (parts.unsigned()?, parts.unsigned()?, parts.unsigned()?);
-    let bytes = parts.string()?;
-    let (words, []) = bytes.as_chunks::<4>() else { return Err(Damaged("a part of a counter")) };
-    let counters = words.iter().map(|word| u32::from_le_bytes(*word));
-    let sketch = CountMin::from_parts(width, depth, total, counters).ok_or(Damaged("no count-min sketch"))?;
+    let sketch =
+        CountMin::from_parts(width, depth, total, &parts.string()?).ok_or(Damaged("no count-min sketch"))?;
     Ok(Box::new(sketch))
 }
 
@@ -21,8 +19,6 @@ fn write(parts: &mut PartWriter<'_>, object: &dyn Payload) -> Option<()> {
     parts.unsigned(sketch.width() as u64);
     parts.unsigned(sketch.depth() as u64);
     parts.unsigned(sketch.total());
-    let mut bytes = Vec::with_capacity(size_of_val(sketch.counters()));
-    sketch.counters().iter().for_each(|counter| bytes.extend_from_slice(&counter.to_le_bytes()));
-    parts.string(&bytes);
+    parts.string(sketch.counters());
     Some(())
 }

@@ -82,7 +82,7 @@ fn the_layout_is_that_of_redisbloom() {
     let u32s = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
     let mut sketch = CountMin::new(3, 1).unwrap();
     sketch.increment(b"item", 5);
-    let counters = u32s(sketch.counters());
+    let counters = sketch.counters().to_vec();
     let expected =
         [&b"\x07\x81"[..], &body(&cms())[2..10], b"\x02\x03\x02\x01\x02\x05\x05\x0c", &counters, b"\0"];
     assert_eq!(body(&Entry::module(b"k", sketch)), expected.concat());
@@ -155,7 +155,7 @@ fn work_on(object: &mut dyn Payload) {
     let object: &mut dyn std::any::Any = object;
     if let Some(sketch) = object.downcast_mut::<CountMin>() {
         sketch.increment(b"x", u64::MAX);
-        let mut sum = dunlin_structures::cms::Sum::like(sketch);
+        let mut sum = dunlin_structures::cms::Sum::like(sketch).unwrap();
         let _ = sum.add(sketch, 3).and_then(|()| sum.finish());
         sketch.count(b"x");
     } else if let Some(sketch) = object.downcast_mut::<TopK>() {

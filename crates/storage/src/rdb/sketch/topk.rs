@@ -24,7 +24,6 @@ fn read(parts: &mut Parts<'_, '_>, _version: u16) -> Read<Box<dyn Payload>> {
     let (k, width, depth) = (parts.unsigned()?, parts.unsigned()?, parts.unsigned()?);
     let shape = Shape { k, width, depth, decay: parts.double()? };
     let buckets = parts.string()?;
-    let (buckets, []) = buckets.as_chunks::<8>() else { return Err(Damaged("a part of a bucket")) };
     let places = parts.string()?;
     let (places, []) = places.as_chunks::<PLACE_LEN>() else { return Err(Damaged("a part of a place")) };
     let mut draws = None;
@@ -33,8 +32,7 @@ fn read(parts: &mut Parts<'_, '_>, _version: u16) -> Read<Box<dyn Payload>> {
         draws.get_or_insert(u64::from_le_bytes(eight(place)));
         heap.push(read_heavy(place, &parts.string()?)?);
     }
-    let buckets = buckets.iter().map(|bucket| u64::from_le_bytes(*bucket));
-    let sketch = TopK::from_parts(shape, draws.unwrap_or_default(), buckets, heap);
+    let sketch = TopK::from_parts(shape, draws.unwrap_or_default(), &buckets, heap);
     Ok(Box::new(sketch.ok_or(Damaged("no sketch of the heaviest items"))?))
 }
 
@@ -64,10 +62,8 @@ fn write(parts: &mut PartWriter<'_>, object: &dyn Payload) -> Option<()> {
     parts.unsigned(width);
     parts.unsigned(depth);
     parts.double(decay);
-    let mut bytes = Vec::with_capacity(size_of_val(sketch.buckets()));
-    sketch.buckets().iter().for_each(|bucket| bytes.extend_from_slice(&bucket.to_le_bytes()));
-    parts.string(&bytes);
-    bytes.clear();
+    parts.string(sketch.buckets());
+    let mut bytes = Vec::with_capacity(sketch.heap().len() * PLACE_LEN);
     for (index, heavy) in sketch.heap().iter().enumerate() {
         let len = heavy.item.as_ref().map_or(0, |item| item.len());
         bytes.extend_from_slice(&heavy.fingerprint.to_le_bytes());
