@@ -7,8 +7,8 @@
 //! filters this is rare; in one for 100 items with a rate of 1 in 10,000 it makes three and a half times as many false
 //! answers as were asked for. Rounding up the number of hashes costs up to a tenth, too.
 //!
-//! So each layer's real rate is worked out, and where it may be beyond what is allowed, the layer gets more bits, in a
-//! prime number of words, and as many hashes as are best for them. The result is a layer like any other, which RedisBloom
+//! So each layer's real rate is estimated, and where it may be beyond what is allowed, the layer gets more bits, in an odd
+//! number of words, and as many hashes as are best for them. The result is a layer like any other, which RedisBloom
 //! reads.
 
 /// Hashes at most: as many as the smallest rate that there is has.
@@ -34,11 +34,10 @@ const EXCESS_OF_FIRST: f64 = 0.06;
 /// Steps that leave so few places are reckoned with: how many there are of each, for 1 place and more.
 const SHORT_STEPS: [f64; 16] =
     [1.0, 1.0, 2.0, 2.0, 4.0, 2.0, 6.0, 4.0, 6.0, 4.0, 10.0, 4.0, 12.0, 6.0, 8.0, 8.0];
-/// The same, if the number of words is a prime: places, and how many steps there are of them.
-const SHORT_STEPS_OF_PRIME: [(i32, f64); 5] = [(1, 1.0), (2, 1.0), (4, 2.0), (8, 4.0), (16, 8.0)];
-
-/// Above so many words it makes no difference whether their number is a prime.
-const WORDS_MATTER: u64 = 1 << 20;
+/// The same, if the number of words is odd: places, and how many steps there are of them.
+const SHORT_STEPS_OF_ODD: [(i32, f64); 5] = [(1, 1.0), (2, 1.0), (4, 2.0), (8, 4.0), (16, 8.0)];
+/// What steps do that have few places only together with where they run over; as measured, and a little more.
+const COINCIDENCE: f64 = 2.2;
 
 /// Sizes are multiples of this.
 const WORD_BITS: u64 = 64;
@@ -73,8 +72,13 @@ pub fn hashes_of(bits_per_item: f64) -> u32 {
 
 /// How much of a layer is filled by so many items, and how often it answers yes by chance.
 fn filled(items: f64, bits: f64, hashes: u32) -> (f64, f64) {
-    let filled = -(-f64::from(hashes) * items / bits).exp_m1();
-    (filled, filled.powi(hashes as i32))
+    let places = f64::from(hashes);
+    let load = places * items / bits;
+    let filled = -(-load).exp_m1();
+    // Some layers are filled more than others, which counts for more.
+    let variance = ((-load).exp() - (1.0 + load) * (-2.0 * load).exp()) / (bits * filled * filled);
+    let spread = 1.0 + places * (places - 1.0) / 2.0 * variance;
+    (filled, (filled.powi(hashes as i32) * spread).min(1.0))
 }
 
 /// How often items with equal or opposite steps share what they do, for each pair of steps: what is not shared must be
@@ -94,26 +98,19 @@ fn rate_at_most(items: f64, bits: f64, hashes: u32) -> f64 {
     // Few places: each is taken by chance, but together they are more likely to be than as many as there should be.
     let short = SHORT_STEPS.iter().zip(1..hashes as i32);
     let short: f64 = short.map(|(steps, places)| steps * (filled.powi(places) - by_chance)).sum();
-    by_chance + short / bits + 2.0 * shared(filled, hashes) * items / (bits * bits)
+    by_chance + short.max(0.0) / bits + 2.0 * shared(filled, hashes) * items / (bits * bits)
 }
 
-/// How often a layer with that many items and a prime number of words answers yes for another one.
+/// How often a layer with that many items and an odd number of words answers yes for another one.
 fn rate(items: f64, bits: f64, hashes: u32) -> f64 {
     let (filled, by_chance) = filled(items, bits, hashes);
     let places = hashes as i32;
     // How often the steps run over 64 bits is as likely one number as another, and each time there are other places.
     let runs = |first: i32| (1..=places).map(move |run| filled.powi(places.min(run * first)) - by_chance);
-    let short = SHORT_STEPS_OF_PRIME.iter().map(|(first, steps)| steps * runs(*first).sum::<f64>());
+    let short = SHORT_STEPS_OF_ODD.iter().map(|(first, steps)| steps * runs(*first).sum::<f64>());
     // Steps that are equal modulo the number of bits mostly run over at different times.
     let pairs = 2.0 * shared(filled, hashes) * items / bits * 3.0_f64.min(f64::from(hashes));
-    by_chance + (short.sum::<f64>() + pairs) / (bits * f64::from(hashes))
-}
-
-/// The first prime from a number on.
-fn prime_from(number: u64) -> u64 {
-    let is_prime =
-        |number: &u64| (2..).take_while(|by| by * by <= *number).all(|by| !number.is_multiple_of(by));
-    (number.max(2)..).find(is_prime).unwrap_or(number)
+    by_chance + COINCIDENCE * (short.sum::<f64>() + pairs).max(0.0) / (bits * f64::from(hashes))
 }
 
 impl Plan {
@@ -172,7 +169,7 @@ impl Plan {
             best = Some((enough, hashes));
         }
         let Some((words, hashes)) = best else { return self };
-        let words = if words < WORDS_MATTER { prime_from(words) } else { words };
+        let words = words | 1;
         let bits_per_item =
             if hashes == self.hashes { self.bits_per_item } else { (f64::from(hashes) - 0.5) / LN_2 };
         Self { words, hashes, bits_per_item, ..self }

@@ -71,8 +71,8 @@ fn the_measured_rate_is_at_most_a_tenth_above_the_asked_one() {
     ];
     let mut wrong = Vec::new();
     for &(error, capacity, items, scales) in cases {
-        let expected = 3_000.0;
-        let filters = (3000 / items).clamp(1, 30);
+        let expected = 2_000.0;
+        let filters = (60_000 / items).clamp(4, 40);
         let questions = (expected / error / filters as f64) as u64;
         let (mut found, mut layers) = (0, 0);
         for seed in 0..filters {
@@ -84,12 +84,13 @@ fn the_measured_rate_is_at_most_a_tenth_above_the_asked_one() {
                 number += 1;
             }
             layers = bloom.layers.len();
-            found += false_answers(&bloom, questions);
+            let strangers = seed * questions..(seed + 1) * questions;
+            found += strangers.filter(|number| bloom.contains(&stranger(*number))).count();
         }
         let rate = found as f64 / (questions * filters) as f64;
         let ratio = rate / error;
-        // A chain's last layers have less than what is asked, never more.
-        let is_right = ratio <= 1.1 && (scales || ratio >= 0.5);
+        // A chain's first layers have less than what is asked, and a word more is much for a small layer.
+        let is_right = ratio <= 1.1 && (scales || capacity < 100 || ratio >= 0.5);
         println!("asked {error}, for {items} of {capacity}, {layers} layers: {ratio:.3} of it");
         if !is_right {
             wrong.push(format!("{error} {capacity} {items}: {ratio:.3}"));
