@@ -304,7 +304,8 @@ fn first_session(locked: &Locked<'_>, ready: &VecDeque<ReadyKey>) -> Option<Sess
 /// Runs a waiter's command again. Returns whether it needs to wait no more.
 fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     let mut state = blocked.state.lock();
-    if !matches!(*state, State::Waiting) {
+    // Who was ended takes nothing, however late its worker comes to it.
+    if !matches!(*state, State::Waiting) || blocked.session.client.is_killed() {
         // Its connection will take it out of the queues, if that has not happened yet.
         return false;
     }

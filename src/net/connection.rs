@@ -201,6 +201,11 @@ impl Connection {
                 return Poll::Pending;
             }
             if self.may_execute(worker) && self.has_input() {
+                // Who came first is served first, and may have ended this client.
+                wave::run(worker);
+                if self.session.client.is_killed() {
+                    return Poll::Ready(Turn::Over(End::Closed));
+                }
                 if self.is_worth_decoding()
                     && let Some(done_bytes) = self.execute_buffered(cx, worker)
                 {
@@ -327,9 +332,12 @@ impl Connection {
             return Poll::Ready(Ok(Filled::Joined { full }));
         }
         if from > 0 {
-            // Who came first is served first.
+            // Who came first is served first, and may have ended this client.
             drop(guard);
             wave::run(worker);
+            if self.session.client.is_killed() {
+                return Poll::Ready(Err(End::Closed));
+            }
             guard = worker.scratch.borrow_mut();
         }
         let scratch = &mut *guard;

@@ -90,6 +90,32 @@ fn whoever_ends_or_waits_among_them_ends_or_waits_alone() {
 }
 
 #[test]
+fn whoever_was_ended_does_nothing_any_more() {
+    let served = served();
+    let mut peers = peers(&served, 6);
+    let ids: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.ask(&[b"CLIENT", b"ID"])).collect();
+    let kill = |index: usize| {
+        let id = &ids[index];
+        [b"CLIENT KILL ID ", &id[1..id.len() - 2], b"\r\n"].concat()
+    };
+    // One that waits, one whose request is too long for a wave, one whose request comes in two parts, one of the wave.
+    peers[1].send(b"BLPOP list 0\r\n");
+    peers[3].send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$3\r\na");
+    served.tcp().ping();
+    let mut holder = hold(&served);
+    let kills: Vec<u8> = (1..5).flat_map(kill).collect();
+    peers[0].send(&[&kills[..], b"RPUSH list x\r\nLRANGE list 0 -1\r\n"].concat());
+    peers[2].try_send(&request(&[b"SET", b"long", &[b'l'; 5000]]));
+    peers[3].try_send(b"bc\r\n");
+    peers[4].try_send(b"SET short 1\r\n");
+    peers[5].send(b"EXISTS long half short\r\n");
+    holder.expect(b"+OK\r\n");
+    peers[0].expect(b":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n*1\r\n$1\r\nx\r\n");
+    peers[1..5].iter_mut().for_each(|peer| peer.expect_end(b""));
+    peers[5].expect(b":0\r\n");
+}
+
+#[test]
 fn replies_longer_than_a_socket_takes_do_not_hold_up_others() {
     let served = served();
     let mut peers = peers(&served, 60);

@@ -1,6 +1,6 @@
 //! From decoded requests to replies: of one client alone, batch by batch.
 
-use super::{BATCHES_PER_TURN, Connection, LARGE_REPLY, SMALL_BUFFER, wave};
+use super::{BATCHES_PER_TURN, Connection, LARGE_REPLY, SMALL_BUFFER};
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Outcome, Unit};
 use crate::net::batch::{Ahead, Batch};
@@ -36,10 +36,9 @@ impl Connection {
         }
     }
 
-    /// Executes what was kept, or some of it. Returns how many bytes; `None` if it led nowhere.
+    /// Executes what was kept, or some of it, when no wave waits: there is one batch. Returns how many bytes; `None` if it
+    /// led nowhere.
     pub(super) fn execute_buffered(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Option<usize> {
-        // Who came first is served first; and there is one batch.
-        wave::run(worker);
         let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = std::mem::take(&mut self.input);
         let start = self.executed;
@@ -110,7 +109,10 @@ impl Connection {
         worker.publish_memory();
         self.publish(worker, now, &progress);
         let at = progress.at;
-        self.shrinks = at > start && scratch.output.len() <= at - start;
+        // What is no whole request says nothing.
+        if at > start {
+            self.shrinks = scratch.output.len() <= at - start;
+        }
         self.send(cx, worker, scratch);
         at
     }

@@ -209,7 +209,9 @@ impl Connection {
             // Behind the last request there may be empty lines.
             progress.at = end;
         }
-        self.shrinks = progress.at > start && output.len() - before <= progress.at - start;
+        if progress.at > start {
+            self.shrinks = output.len() - before <= progress.at - start;
+        }
         if progress.at < end && !self.finishing && self.keep(&input[progress.at..end], worker).is_err() {
             self.session.client.kill();
         }
