@@ -3,7 +3,7 @@
 //! The certificate in `tests/data/tls` is for tests only: its key is known to everybody.
 #![cfg(feature = "tls")]
 
-use crate::common::network::{Peer, Served, eventually, free_port};
+use crate::common::network::{Served, eventually, free_port};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
