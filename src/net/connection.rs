@@ -97,6 +97,8 @@ pub struct Connection {
     shrinks: bool,
     /// What it sent last waits for the wave to run.
     in_wave: bool,
+    /// Its replies wait for the log among those of others; see [`wave::send_held`].
+    held: bool,
 }
 
 /// Serves a client until its connection ends.
@@ -124,6 +126,9 @@ pub async fn run(connection: SharedConnection, worker: &Worker) {
         }
     })
     .await;
+    if connection.borrow().held {
+        wave::forget(worker, &connection);
+    }
     std::future::poll_fn(|cx| {
         connection.borrow_mut().leave(cx, worker, &end);
         Poll::Ready(())
@@ -150,6 +155,7 @@ impl Connection {
             counted: 0,
             shrinks: false,
             in_wave: false,
+            held: false,
         }
     }
 

@@ -136,6 +136,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         let rounds = Arc::clone(&worker.server);
         tokio::task::spawn_local(async move { rounds.rounds.take_part(index).await });
         tokio::task::spawn_local(wave::run_waves(Rc::clone(&worker)));
+        tokio::task::spawn_local(wave::send_held(Rc::clone(&worker)));
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             let before = held_bytes();

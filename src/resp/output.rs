@@ -66,6 +66,11 @@ impl Output {
         !self.shared.is_empty()
     }
 
+    /// What waits to be sent, if it is all in one piece.
+    pub fn plain_bytes(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then(|| &self.bytes[self.sent..])
+    }
+
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.sent = 0;

@@ -150,11 +150,6 @@ impl Client {
         }
     }
 
-    /// What calls the connection's task.
-    pub fn waker(&self) -> Option<Waker> {
-        self.waker.lock().clone()
-    }
-
     pub fn set_waker(&self, waker: &Waker) {
         *self.waker.lock() = Some(waker.clone());
     }

@@ -42,6 +42,9 @@ pub struct Wave {
     db: u16,
     /// Calls the task that runs the wave when nothing else is ready.
     runner: Option<Waker>,
+    /// Members of earlier waves whose replies wait for the log, which calls the task that sends them.
+    held: Vec<SharedConnection>,
+    sender: Option<Waker>,
 }
 
 /// A client's part in a wave.
@@ -82,6 +85,34 @@ pub async fn run_waves(worker: Rc<Worker>) {
     .await;
 }
 
+/// Sends a worker's replies that wait for the log when it lets them go, for ever: all at once, not each in its
+/// connection's own time.
+pub async fn send_held(worker: Rc<Worker>) {
+    std::future::poll_fn(|cx| {
+        worker.scratch.borrow_mut().wave.sender = Some(cx.waker().clone());
+        Poll::Ready(())
+    })
+    .await;
+    std::future::poll_fn(|_| {
+        let_go(&worker);
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+fn let_go(worker: &Worker) {
+    let mut held = std::mem::take(&mut worker.scratch.borrow_mut().wave.held);
+    held.retain(|connection| connection.borrow_mut().is_still_held(worker));
+    // Nothing was executed meanwhile, so nobody came to it.
+    worker.scratch.borrow_mut().wave.held = held;
+}
+
+/// The client is gone, and is not to be kept here.
+pub(super) fn forget(worker: &Worker, connection: &SharedConnection) {
+    let mut scratch = worker.scratch.borrow_mut();
+    scratch.wave.held.retain(|held| !Rc::ptr_eq(held, connection));
+}
+
 /// Executes what the members of the wave have sent, and answers them. No member is borrowed meanwhile.
 pub fn run(worker: &Worker) {
     let mut scratch = worker.scratch.borrow_mut();
@@ -90,15 +121,23 @@ pub fn run(worker: &Worker) {
     }
     let scratch = &mut *scratch;
     let Scratch { input, output, batch, effects, large_values, wave } = scratch;
+    let Wave { members, used, db, held, sender, .. } = wave;
     let (server, stats) = (&*worker.server, worker.stats());
-    batch.prefetch(Ahead { keyspace: &server.keyspace, db: wave.db }, *large_values);
+    batch.prefetch(Ahead { keyspace: &server.keyspace, db: *db }, *large_values);
     let now = server.now();
     let access_clock = Server::access_clock(now);
     let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
+    let mut answer = |members: &[Member], output: &Output| {
+        for member in members {
+            if member.answer(worker, output, sender.as_ref()) {
+                held.push(Rc::clone(&member.connection));
+            }
+        }
+    };
     let mut unanswered = 0;
     let mut reply_bytes = 0;
-    for index in 0..wave.members.len() {
-        let member = &mut wave.members[index];
+    for index in 0..members.len() {
+        let member = &mut members[index];
         let before = output.bytes.len();
         let mut connection = member.connection.borrow_mut();
         connection.execute_in_wave(worker, &mut unit, batch, member, input, output);
@@ -107,21 +146,21 @@ pub fn run(worker: &Worker) {
             // Large values leave by reference, piece by piece: in the connection's own time.
             connection.output.append(&mut output.split_off(before));
         }
-        member.replies = before..output.bytes.len();
         drop(connection);
+        member.replies = before..output.bytes.len();
         if output.bytes.len() >= REPLIES_MAX {
-            wave.members[unanswered..=index].iter().for_each(|member| member.answer(worker, output));
+            answer(&members[unanswered..=index], output);
             unanswered = index + 1;
             output.clear();
             unit.stopwatch = Stopwatch::start();
         }
     }
-    wave.members[unanswered..].iter().for_each(|member| member.answer(worker, output));
+    answer(&members[unanswered..], output);
     // What one batch moved is the best guess for the next one.
     *large_values = batch.len() > 1 && reply_bytes / batch.len() > LARGE_REPLY;
-    stats.batches.add(wave.members.len() as u64);
-    wave.members.clear();
-    wave.used = 0;
+    stats.batches.add(members.len() as u64);
+    members.clear();
+    *used = 0;
     batch.clear();
     scratch.reset_output();
     scratch.trim();
@@ -129,10 +168,11 @@ pub fn run(worker: &Worker) {
 }
 
 impl Member {
-    fn answer(&self, worker: &Worker, output: &Output) {
+    /// Returns whether the replies are to be held until the log lets them go, which calls `sender`.
+    fn answer(&self, worker: &Worker, output: &Output, sender: Option<&Waker>) -> bool {
         let mut connection = self.connection.borrow_mut();
         connection.in_wave = false;
-        connection.answer(worker, &output.bytes[self.replies.clone()], self.is_read_on);
+        connection.answer(worker, &output.bytes[self.replies.clone()], self.is_read_on, sender)
     }
 }
 
@@ -218,8 +258,9 @@ impl Connection {
         self.publish(worker, unit.now, &progress);
     }
 
-    /// Sends the replies to what was executed in a wave. Whatever can't be done at once is left to the connection's task.
-    fn answer(&mut self, worker: &Worker, replies: &[u8], is_read_on: bool) {
+    /// Sends the replies to what was executed in a wave. What can't be done at once is left to the connection's task; but
+    /// for replies that wait for the log, which the caller keeps (`true`): they are sent when `sender` is called.
+    fn answer(&mut self, worker: &Worker, replies: &[u8], is_read_on: bool, sender: Option<&Waker>) -> bool {
         let commit = &worker.server.commit;
         let mut waits_for_log = false;
         if !replies.is_empty() {
@@ -230,12 +271,9 @@ impl Connection {
             }
             if sent < replies.len() {
                 self.output.bytes.extend_from_slice(&replies[sent..]);
-                // The log calls the task then.
-                let client = &self.session.client;
+                let id = self.session.client.id;
                 waits_for_log = !at_once
-                    && client
-                        .waker()
-                        .is_some_and(|waker| !commit.wait(worker.index, client.id, self.gate, &waker));
+                    && sender.is_some_and(|sender| !commit.wait(worker.index, id, self.gate, sender));
             }
         }
         let client = &self.session.client;
@@ -250,5 +288,36 @@ impl Connection {
         if is_read_on || !is_at_rest {
             client.wake();
         }
+        let is_new = waits_for_log && !self.held;
+        self.held |= waits_for_log;
+        is_new
+    }
+
+    /// Sends what has waited for the log if it need not wait any longer. Returns whether it must.
+    fn is_still_held(&mut self, worker: &Worker) -> bool {
+        let commit = &worker.server.commit;
+        // Its own task may have sent everything.
+        if !self.output.is_empty() {
+            if !commit.may_leave(self.gate) && !commit.is_lost(self.gate) {
+                return true;
+            }
+            let sent = match self.output.plain_bytes() {
+                Some(bytes) if commit.may_leave(self.gate) => self.stream.try_write(bytes),
+                _ => 0,
+            };
+            if sent > 0 {
+                self.count_output(worker, sent);
+                self.output.consume(sent);
+            }
+            self.session.client.output_bytes.store(self.output.len() as u64, Relaxed);
+            if self.output.is_empty() {
+                self.soft_limit_since = None;
+                self.output = Output::default();
+            } else {
+                self.session.client.wake();
+            }
+        }
+        self.held = false;
+        false
     }
 }
