@@ -84,3 +84,11 @@ pub enum LogError {
     #[error("no rewrite of the log is running")]
     NoRewrite,
 }
+
+impl LogError {
+    /// Whether the disk has no room (or we may not have more of it), which may change.
+    pub fn lacks_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if [StorageFull, QuotaExceeded, FileTooLarge].contains(&source.kind()))
+    }
+}
