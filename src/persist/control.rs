@@ -17,7 +17,7 @@ use crate::persist::writing;
 use crate::state::{Server, gates, unix_ms};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use dunlin_storage::disk::{Disk, RealDisk};
-use dunlin_storage::log::{self, Loader, LogBuffer, LogDirectory, LogError, LogWriter};
+use dunlin_storage::log::{self, Damage, Loader, LogBuffer, LogDirectory, LogError, LogWriter};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
@@ -353,7 +353,13 @@ fn load(
     let started = unix_ms();
     let memory_before = held_memory();
     let mut loader = Loader::open(directory, settings.load)?;
-    if let Some(torn) = loader.torn_tail() {
+    if let Some(torn) = loader.torn_tail().filter(|torn| torn.damage == Damage::Empty) {
+        tracing::warn!(
+            "!!! {}: {}: whatever else it held is lost (aof-load-truncated is enabled) !!!",
+            torn.path.display(),
+            torn.damage
+        );
+    } else if let Some(torn) = loader.torn_tail() {
         tracing::warn!(
             "!!! The log ended torn: {}. Its last {} bytes are cut off {} at offset {} (aof-load-truncated is enabled) !!!",
             torn.damage,

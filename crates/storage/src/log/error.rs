@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub enum Damage {
     #[error("the file ends in the middle of a command")]
     EndOfFile,
+    #[error("the file is empty, and has had a line at least")]
+    Empty,
     #[error("the file ends in the middle of a MULTI/EXEC group")]
     OpenGroup,
     #[error("bad format")]
@@ -74,6 +76,13 @@ pub enum LogError {
         path.display()
     )]
     Torn { path: PathBuf, offset: u64, dropped_bytes: u64, damage: Damage },
+
+    /// The last file holds nothing, and the options forbid to start without what it held.
+    #[error(
+        "{} is empty, and has had a line at least: whatever it held is lost (aof-load-truncated yes starts without it)",
+        path.display()
+    )]
+    Empty { path: PathBuf },
 
     #[error("another server ({holder}) has its log in this directory: {} is locked", path.display())]
     Locked { path: PathBuf, holder: String },

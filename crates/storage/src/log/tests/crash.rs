@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::*;
 use crate::disk::fake::Fault;
-use crate::log::BaseWriter;
+use crate::log::{BaseWriter, Damage};
 
 /// What a schedule does.
 #[derive(Clone, Debug)]
@@ -189,6 +189,9 @@ fn run(steps: &[Step], seed: u64, fault: Option<(Range<u64>, Fault)>) -> u64 {
     calls += world.disk.calls();
     let durable = world.durable_lines;
     for _ in 0..4 {
+        let opened = Loader::open(directory(&world.disk.after_power_loss()), LoadOptions::default());
+        let torn = opened.as_ref().ok().and_then(|loader| loader.torn_tail());
+        assert!(torn.is_none_or(|torn| torn.damage != Damage::Empty), "{torn:?}");
         let mut after = World {
             log: None,
             base: None,
