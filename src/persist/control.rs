@@ -25,6 +25,8 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+/// Redis, too, says nothing of loading before it has read so much.
+const SHORT_LOG_BYTES: u64 = 2 << 20;
 /// After a rewrite has failed the next one that nobody asked for waits so long.
 const REWRITE_RETRY_MS: i64 = 60_000;
 
@@ -117,6 +119,11 @@ pub fn claim(server: &Server, settings: &LogSettings) -> Result<(), StartError> 
         server.persist.switch.lock().claimed = Some(directory(settings).lock(&holder())?);
     }
     Ok(())
+}
+
+/// Whether the log, as it is on the disk, is loaded in an instant.
+pub fn is_short(settings: &LogSettings) -> bool {
+    directory(settings).size_bytes().is_ok_and(|bytes| bytes <= SHORT_LOG_BYTES)
 }
 
 /// Loads the log and opens it for writing, if there is to be one. Takes as long as the log is long; the caller keeps the
