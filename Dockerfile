@@ -1,13 +1,13 @@
 # Builds Dunlin and packs it with nothing but Debian's slim image.
 #
 #   docker build -t dunlin .
-#   docker run -p 127.0.0.1:6379:6379 -v dunlin-data:/data dunlin
-#   docker run -p 127.0.0.1:6379:6379 dunlin --maxmemory 1gb --appendonly yes       flags after the image's file
-#   docker run -p 127.0.0.1:6379:6379 -e DUNLIN_REQUIREPASS=secret dunlin           any setting as a variable
-#   docker run -v ./my.conf:/etc/dunlin/dunlin.conf:ro dunlin                        a file of one's own
+#   docker run -p 6379:6379 -v data:/data -e DUNLIN_REQUIREPASS=secret dunlin          any setting as a variable
+#   docker run -p 127.0.0.1:6379:6379 dunlin --maxmemory 1gb --appendonly yes          flags after the image's file
+#   docker run -p 6379:6379 -v ./my.conf:/etc/dunlin/dunlin.conf:ro dunlin             a file of one's own
 #
 # The server listens on all addresses of its container, without protected mode, because Docker's own network stands
-# between it and others: who can reach it is decided by `-p`. Publishing it beyond 127.0.0.1 needs a password.
+# between it and others: who can reach it is decided by `-p`. `-p 6379:6379` publishes it on every address of the machine,
+# which needs a password (requirepass); `-p 127.0.0.1:6379:6379` needs none.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /source

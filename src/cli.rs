@@ -2,8 +2,9 @@
 //!
 //! Decides what was asked for and builds the configuration; prints nothing and starts nothing.
 
+use crate::config::load::{ENVIRONMENT_PREFIX, is_directive};
 use crate::config::quote;
-use crate::config::{Config, LoadError, Loader, Machine, Source, load::ENVIRONMENT_PREFIX};
+use crate::config::{Config, LoadError, Loader, Machine, Source};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -89,6 +90,20 @@ pub fn read(arguments: &[OsString]) -> Request {
     if words.last() == Some(&b"-".as_slice()) {
         sources.from_stdin = true;
         words.pop();
+    }
+    // redis-server takes words without dashes for a line, and so do we if they may be one.
+    if let Some(word) = words.first().filter(|word| !word.starts_with(b"-") && !is_directive(word)) {
+        let shown = String::from_utf8_lossy(word);
+        return Request::Unsupported(match &sources.file {
+            Some(file) => format!(
+                "'{shown}': one configuration file can be given, and that is '{}'. A line 'include {shown}' in it reads \
+                 another one; options begin with --.",
+                file.display()
+            ),
+            None => format!(
+                "'{shown}': the configuration is read from standard input, and from no file too. Options begin with --."
+            ),
+        });
     }
     sources.options = option_lines(&words);
     Request::Start(sources)

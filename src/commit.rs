@@ -182,6 +182,11 @@ impl Commit {
         self.lanes[worker].waiters.lock().remove(&client);
     }
 
+    /// Whether a reply of a client of `worker` waits.
+    pub fn is_waiting(&self, worker: usize, client: u64) -> bool {
+        self.lanes.get(worker).is_some_and(|lane| lane.waiters.lock().contains_key(&client))
+    }
+
     /// How many connections wait.
     pub fn waiters(&self) -> usize {
         self.lanes.iter().map(|lane| lane.waiters.lock().len()).sum()

@@ -54,6 +54,7 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     };
     let loaded = cli::load(sources, &machine, std::env::vars_os(), &stdin);
     let config = loaded.and_then(|config| config.check_directory().map(|()| config));
+    let config = config.and_then(|config| config.check_certificate().map(|()| config));
     let config = config.map_err(|error| error.to_string())?;
     server::renaming::resolve(&config).map_err(|error| error.to_string())?;
     if sources.check_only {

@@ -89,6 +89,7 @@ pub struct Running {
     pub listeners: Arc<Listeners>,
     pub metrics: Arc<MetricsServer>,
     clock: JoinHandle<()>,
+    is_loaded: bool,
 }
 
 /// Starts workers, listeners and the clockwork. Must be called within a tokio runtime, which accepts for all.
@@ -129,8 +130,15 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
         listeners: Arc::clone(&listeners),
         metrics: Arc::clone(&metrics),
     }));
+    // A short log is there before the first client is accepted, which happens on this thread: nobody hears of loading.
+    let settings = LogSettings::new(&config);
+    let is_loaded = settings.enabled && persist::control::is_short(&settings);
+    if is_loaded {
+        persist::control::start(&server, settings).map_err(|error| no_log(&config, &error))?;
+        server.gates.open(state::gates::LOADING);
+    }
     drop(config);
-    Ok(Running { server, listeners, metrics, clock })
+    Ok(Running { server, listeners, metrics, clock, is_loaded })
 }
 
 fn no_log(config: &Config, error: &persist::control::StartError) -> String {
@@ -148,12 +156,14 @@ impl Running {
     /// # Errors
     /// For people: why the server must not go on.
     pub async fn load(&self) -> Result<(), String> {
-        let server = Arc::clone(&self.server);
-        let settings = LogSettings::new(&server.settings.snapshot());
-        let loading = tokio::task::spawn_blocking(move || persist::control::start(&server, settings));
-        let loaded = loading.await.map_err(|error| format!("Loading the log failed: {error}"))?;
-        loaded.map_err(|error| no_log(&self.server.settings.snapshot(), &error))?;
-        self.server.gates.open(state::gates::LOADING);
+        if !self.is_loaded {
+            let server = Arc::clone(&self.server);
+            let settings = LogSettings::new(&server.settings.snapshot());
+            let loading = tokio::task::spawn_blocking(move || persist::control::start(&server, settings));
+            let loaded = loading.await.map_err(|error| format!("Loading the log failed: {error}"))?;
+            loaded.map_err(|error| no_log(&self.server.settings.snapshot(), &error))?;
+            self.server.gates.open(state::gates::LOADING);
+        }
         self.warn_of_rdb_file();
         Ok(())
     }

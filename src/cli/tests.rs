@@ -44,6 +44,9 @@ fn requests_are_told_apart() {
         Sources { file: Some("a.conf".into()), from_stdin: true, check_only: true, ..Sources::default() };
     assert_eq!(read(&words(&["a.conf", "--check-config", "-"])), Request::Start(expect));
     assert_eq!(read(&words(&["-"])), Request::Start(Sources { from_stdin: true, ..Sources::default() }));
+    // A second file is no directive; what may be one is.
+    assert!(matches!(read(&words(&["a.conf", "b.conf"])), Request::Unsupported(_)));
+    assert!(matches!(read(&words(&["a.conf", "port", "1"])), Request::Start(_)));
     let first = Sources { from_stdin: true, options: b"port \"1\" ".to_vec(), ..Sources::default() };
     assert_eq!(read(&words(&["-", "--port", "1"])), Request::Start(first));
 }

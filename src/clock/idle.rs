@@ -19,6 +19,10 @@ pub(super) fn look_after(server: &Server, now: i64) {
     for client in server.clients.list() {
         // Those that wait for something, or listen, are never idle.
         let waits = [flag::BLOCKED, flag::PUBSUB, flag::MONITOR].iter().any(|flag| client.has_flag(*flag));
+        if timeout_seconds > 0 && server.commit.is_waiting(client.worker, client.id) {
+            // Its reply waits for the disk. Nor is it idle in the moment between that wait's end and the reply.
+            client.last_active.fetch_max(now, Relaxed);
+        }
         let idle_ms = now.saturating_sub(client.last_active.load(Relaxed));
         if timeout_seconds > 0 && !waits && idle_ms > timeout_ms {
             tracing::debug!("Closing idle client {}", client.id);
@@ -38,6 +42,9 @@ pub(super) fn look_after(server: &Server, now: i64) {
 mod tests {
     use super::*;
     use crate::command::testing::TestClient;
+    use crate::commit::Hold;
+    use crate::keyspace::Lsn;
+    use std::task::Waker;
 
     #[test]
     fn only_idle_clients_are_closed_and_only_after_timeout() {
@@ -54,5 +61,22 @@ mod tests {
             look_after(&client.server, last + idle_ms);
             assert_eq!(client.session.client.is_killed(), closed, "{timeout} {idle_ms} {flag}");
         }
+    }
+
+    #[test]
+    fn who_waits_for_the_disk_is_not_idle_nor_right_after() {
+        let client = TestClient::new();
+        let (server, waiting) = (&client.server, &client.session.client);
+        server.hot.timeout.store(1, Relaxed);
+        server.commit.set_hold(Hold::Durable);
+        assert!(!server.commit.wait(waiting.worker, waiting.id, Lsn(5), Waker::noop()));
+        let last = waiting.last_active.load(Relaxed);
+        look_after(server, last + 4000);
+        assert!(!waiting.is_killed(), "its reply waits");
+        server.commit.forget(waiting.worker, waiting.id);
+        look_after(server, last + 5000);
+        assert!(!waiting.is_killed(), "its reply is on its way");
+        look_after(server, last + 6000);
+        assert!(waiting.is_killed());
     }
 }

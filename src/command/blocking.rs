@@ -20,6 +20,7 @@ use crate::session::{Session, gate};
 use crate::state::Server;
 use crate::state::clients::flag;
 use crate::state::stats::WorkerStats;
+use dunlin_structures::cycles;
 use dunlin_structures::entry::Kind;
 use dunlin_structures::number::parse_i64;
 use parking_lot::Mutex;
@@ -170,11 +171,14 @@ impl Blocked {
     }
 
     /// Answers that nothing came, or with an error, if nothing else was answered yet. Returns whether it was not.
-    pub fn give_up(&self, server: &Server, error: Option<&CommandError>) -> bool {
+    /// `stats` are the calling thread's.
+    pub fn give_up(&self, server: &Server, stats: &WorkerStats, error: Option<&CommandError>) -> bool {
         let mut state = self.state.lock();
         if !matches!(*state, State::Waiting) {
             return false;
         }
+        // As in Redis a command that waits counts when its client gets an answer.
+        count_call(stats, self.command, 0, error.is_some());
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, self.session.protocol);
         match error {
@@ -315,6 +319,7 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     cx.reply.set_protocol(blocked.session.protocol);
     cx.command = command;
     cx.parked = None;
+    let began = cycles::now();
     cx.keys.begin_again(blocked.session.db);
     let result = run(cx, command, &mut Args::new(&blocked.request, &blocked.spans));
     let finished = cx.keys.finish();
@@ -324,17 +329,25 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     if cx.parked.is_some() {
         return false;
     }
-    let stats = &cx.stats.commands[command.id];
-    stats.calls.add(1);
+    count_call(cx.stats, command.id, cycles::now().wrapping_sub(began), result.is_err());
     if let Err(error) = &result {
         output = Output::default();
         let line = error.line();
         server.shared.count_error(&line);
-        stats.failed.add(1);
         Reply::new(&mut output, blocked.session.protocol).error_line(&line);
     }
     *state = State::Answered(Answer { output, lsn });
     true
+}
+
+fn count_call(stats: &WorkerStats, command: usize, took: u64, failed: bool) {
+    let Some(stats) = stats.commands.get(command) else { return };
+    stats.calls.add(1);
+    stats.cycles.add(took);
+    stats.record_latency(cycles::to_ns(took));
+    if failed {
+        stats.failed.add(1);
+    }
 }
 
 fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandResult {
@@ -352,11 +365,11 @@ pub fn allowed(session: &Session) -> Blocking {
 }
 
 /// CLIENT UNBLOCK. Returns whether the client waited, and does no more.
-pub fn unblock(server: &Server, id: u64, with_error: bool) -> bool {
+pub fn unblock(server: &Server, stats: &WorkerStats, id: u64, with_error: bool) -> bool {
     let Some(client) = server.clients.get(id) else { return false };
     let Some(blocked) = client.blocked.lock().clone() else { return false };
     let error = CommandError::coded("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    let did = blocked.give_up(server, with_error.then_some(&error));
+    let did = blocked.give_up(server, stats, with_error.then_some(&error));
     if did {
         client.wake();
     }

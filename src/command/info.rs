@@ -88,4 +88,28 @@ mod tests {
         );
         assert!(!report.contains("cmdstat_set:"), "{report}");
     }
+
+    #[test]
+    fn a_command_that_waits_counts_when_it_is_answered() {
+        let mut client = TestClient::new();
+        let mut waiter = client.beside();
+        let line = |client: &mut TestClient, section: &str, start: &str| {
+            let report = client.say(&format!("INFO {section}"));
+            report.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned()
+        };
+        waiter.say("BLPOP l 0");
+        assert_eq!(line(&mut client, "commandstats", "cmdstat_blpop:"), "");
+        client.say("RPUSH l a");
+        assert_eq!(waiter.answer(), "*2|$1|l|$1|a");
+        assert!(line(&mut client, "latencystats", "latency_percentiles_usec_blpop:").contains("p99.9="));
+        assert!(line(&mut client, "commandstats", "cmdstat_blpop:").contains(":calls=1,"));
+        waiter.say("BLPOP l 1");
+        waiter.now += 1000;
+        assert_eq!(waiter.answer(), "*-1");
+        assert!(line(&mut client, "commandstats", "cmdstat_blpop:").contains(":calls=2,"));
+        waiter.say("BLPOP l 0");
+        client.say(&format!("CLIENT UNBLOCK {} ERROR", waiter.session.client.id));
+        let counted = line(&mut client, "commandstats", "cmdstat_blpop:");
+        assert!(counted.contains(":calls=3,") && counted.ends_with(",failed_calls=1"), "{counted}");
+    }
 }

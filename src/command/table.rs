@@ -57,13 +57,14 @@ pub struct Commands {
     index: NameIndex,
     /// By their own names, whatever clients must call them.
     originals: NameIndex,
+    reset: usize,
 }
 
 impl Commands {
     /// Builds the table; `renames` maps names to what clients must say instead (empty: disabled).
     pub fn new(renames: &[(String, String)]) -> Self {
         let mut commands =
-            Self { all: Vec::new(), index: NameIndex::default(), originals: NameIndex::default() };
+            Self { all: Vec::new(), index: NameIndex::default(), originals: NameIndex::default(), reset: 0 };
         for spec in FAMILIES.iter().flat_map(|family| family.iter()) {
             let id = commands.add(spec, None);
             commands.originals.insert(spec.name.as_bytes(), id);
@@ -74,6 +75,7 @@ impl Commands {
                 None => commands.index.insert(spec.name.as_bytes(), id),
             }
         }
+        commands.reset = commands.originals.find(b"reset").unwrap_or(usize::MAX);
         commands
     }
 
@@ -99,6 +101,12 @@ impl Commands {
             self.all[id].subcommand_ids.push(child_id);
         }
         id
+    }
+
+    /// The id of RESET, whatever it is called: what comes after it may have to authenticate again.
+    #[inline]
+    pub fn reset_id(&self) -> usize {
+        self.reset
     }
 
     /// Commands and subcommands, by id.

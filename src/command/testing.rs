@@ -192,7 +192,7 @@ impl TestClient {
             return "(not waiting)".into();
         };
         if blocked.deadline().is_some_and(|deadline| deadline <= self.now) {
-            blocked.give_up(&self.server, None);
+            blocked.give_up(&self.server, &self.server.workers[0], None);
         }
         let Some(answer) = blocked.take_answer() else { return "(waiting)".into() };
         blocked.leave(&self.server);

@@ -26,6 +26,9 @@ const OTHER_DIRECTIVES: &[&str] = &["include", "rename-command"];
 /// Directives of old versions that Redis 7.2 still reads and ignores.
 const OBSOLETE: &[&str] = &["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
 
+const UNBALANCED: &str = "Unbalanced quotes in configuration line";
+const UNBALANCED_ADVICE: &str = "A value in quotes ends with the quote that it began with, and a blank or the line's end \
+                                 comes next; a \" within \"...\" is written \\\", a ' within '...' \\'.";
 const NO_USERS: &str = "ACL users are not supported: rules for users would not be obeyed";
 const NO_MODULES: &str = "modules are not supported";
 
@@ -39,8 +42,8 @@ pub struct Renaming {
 
 impl Renaming {
     /// The error that refuses the start because the command table does not allow this renaming.
-    pub fn refuse(&self, problem: &str) -> LoadError {
-        LoadError { origin: Some(self.origin.clone()), problem: problem.into(), advice: None }
+    pub fn refuse(&self, problem: &str, advice: String) -> LoadError {
+        LoadError::at(&self.origin, problem, advice)
     }
 }
 
@@ -111,8 +114,8 @@ impl Loader {
     /// At the first line that is wrong.
     pub fn text(&mut self, source: Source, text: &[u8]) -> Result<(), LoadError> {
         let directives = file::directives(text, &Arc::new(source));
-        let directives = directives
-            .map_err(|origin| LoadError::at(&origin, "Unbalanced quotes in configuration line", None))?;
+        let directives =
+            directives.map_err(|origin| LoadError::at(&origin, UNBALANCED, UNBALANCED_ADVICE.to_string()))?;
         directives.iter().try_for_each(|directive| self.directive(directive))
     }
 
@@ -196,17 +199,23 @@ impl Loader {
         let split = match directive.arguments.as_slice() {
             // So that --save "3600 1 60 100" and DUNLIN_BIND="127.0.0.1 ::1" work.
             [one] if setting.kind.takes_many() && !one.is_empty() => {
-                Some(quote::split(one).map_err(|_| fail("Unbalanced quotes in configuration line".into()))?)
+                Some(quote::split(one).map_err(|_| {
+                    LoadError::at(&directive.origin, UNBALANCED, UNBALANCED_ADVICE.to_string())
+                })?)
             }
-            // Flags say themselves which there are.
-            [] if !matches!(setting.kind, Kind::Flags(_)) => {
+            // These are lists, of nothing then; flags say themselves which there are.
+            [] if !matches!(
+                setting.kind,
+                Kind::Flags(_) | Kind::Words { .. } | Kind::Percentiles | Kind::Save | Kind::BufferLimits
+            ) =>
+            {
                 return Err(fail("wrong number of arguments".into()));
             }
             _ => None,
         };
         let arguments = split.as_ref().unwrap_or(&directive.arguments);
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-        self.config.load(id, &arguments, accumulate).map_err(|error| fail(error.0))
+        self.config.load(id, &arguments, accumulate, &directive.origin).map_err(|error| fail(error.0))
     }
 
     fn include(&mut self, path: &[u8], origin: &Origin) -> Result<(), LoadError> {
@@ -257,6 +266,13 @@ fn suggestion(name: &[u8]) -> Option<String> {
     let name_shown = String::from_utf8_lossy(name);
     let nearest = settings::nearest(name, OTHER_DIRECTIVES)?;
     Some(format!("There is no '{name_shown}': did you mean '{nearest}'?"))
+}
+
+/// Whether a line of a configuration may begin with this word.
+pub fn is_directive(name: &[u8]) -> bool {
+    let others = OTHER_DIRECTIVES.iter().chain(OBSOLETE).chain(&["user", "loadmodule", "sentinel"]);
+    settings::find(name).is_some()
+        || others.into_iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 /// The system's words without Rust's "(os error 2)".

@@ -3,6 +3,7 @@
 //! A `Config` is a plain value. Whoever runs the server keeps the present one and swaps in what [`Config::set_all`]
 //! returns once the change has been applied; nothing here has effects.
 
+use super::file::Origin;
 use super::glob;
 use super::load::{LoadError, Renaming, reason};
 use super::setting::{Class, Runtime};
@@ -41,8 +42,8 @@ impl ConfigError {
 pub struct Config {
     values: Vec<Value>,
     defaults: Arc<[Value]>,
-    /// Named in a file, the environment or a flag.
-    asked_for: Vec<bool>,
+    /// Where each was named last: in a file, the environment or a flag.
+    asked_for: Vec<Option<Origin>>,
     /// The file that CONFIG REWRITE writes, with its absolute path.
     pub file: Option<PathBuf>,
     /// In the order of their lines.
@@ -57,7 +58,7 @@ impl Config {
         let defaults: Arc<[Value]> = settings::all().map(|(id, _)| default_value(id, machine)).collect();
         Config {
             values: defaults.to_vec(),
-            asked_for: vec![false; defaults.len()],
+            asked_for: vec![None; defaults.len()],
             defaults,
             file: None,
             renamings: Vec::new(),
@@ -94,6 +95,26 @@ impl Config {
                     advice: Some("Make the directory, or set 'dir' to one that is there.".into()),
                 })
             }
+        }
+    }
+
+    /// Checks that there are a certificate and its key where there is to be TLS.
+    ///
+    /// # Errors
+    /// One of them is not set.
+    pub fn check_certificate(&self) -> Result<(), LoadError> {
+        let missing = [("tls-cert-file", self.tls_cert_file()), ("tls-key-file", self.tls_key_file())]
+            .into_iter()
+            .find(|(_, file)| file.is_none());
+        match missing {
+            Some((name, _)) if cfg!(feature = "tls") && self.tls_port() != 0 => Err(LoadError {
+                origin: settings::find(b"tls-port").and_then(|id| self.asked_for[id.index()].clone()),
+                problem: format!("{name} is not set, and tls-port needs it"),
+                advice: Some(format!(
+                    "'{name}' takes the path of a file in PEM format; without tls-port no TLS is spoken."
+                )),
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -137,10 +158,11 @@ impl Config {
         id: SettingId,
         arguments: &[&[u8]],
         accumulate: bool,
+        origin: &Origin,
     ) -> Result<(), ValueError> {
-        let accumulate = accumulate && self.asked_for[id.index()];
+        let accumulate = accumulate && self.asked_for[id.index()].is_some();
         self.values[id.index()] = self.checked(id, arguments, accumulate)?;
-        self.asked_for[id.index()] = true;
+        self.asked_for[id.index()] = Some(origin.clone());
         Ok(())
     }
 
@@ -195,14 +217,14 @@ impl Config {
     /// Names of settings that were asked for, differ from the default, and change nothing here.
     pub fn inert(&self) -> Vec<&'static str> {
         let inert = settings::all().filter(|(id, setting)| {
-            setting.class == Class::Accepted && self.asked_for[id.index()] && !self.is_default(*id)
+            setting.class == Class::Accepted && self.asked_for[id.index()].is_some() && !self.is_default(*id)
         });
         inert.map(|(_, setting)| setting.name).chain(self.obsolete.iter().copied()).collect()
     }
 
     /// Was the setting named in a file, the environment or a flag?
     pub fn was_asked_for(&self, name: &str) -> bool {
-        settings::find(name.as_bytes()).is_some_and(|id| self.asked_for[id.index()])
+        settings::find(name.as_bytes()).is_some_and(|id| self.asked_for[id.index()].is_some())
     }
 }
 

@@ -118,8 +118,11 @@ impl Batch {
             }
             match decoder.next(buffer, at, limits, &mut self.spans) {
                 Ok(Found::Request { end }) => {
-                    self.add(buffer, first_span, end, commands, ahead);
+                    let ends = self.add(buffer, first_span, end, commands, ahead);
                     at = end;
+                    if ends {
+                        break;
+                    }
                 }
                 Ok(Found::Nothing { end }) => at = end,
                 Ok(Found::Incomplete) => break,
@@ -129,8 +132,16 @@ impl Batch {
         (at, None)
     }
 
+    /// Adds a request, and says whether it is the last one, since it may change what the next one may be.
     #[inline]
-    fn add(&mut self, buffer: &[u8], first_span: usize, end: usize, commands: &Commands, ahead: Ahead<'_>) {
+    fn add(
+        &mut self,
+        buffer: &[u8],
+        first_span: usize,
+        end: usize,
+        commands: &Commands,
+        ahead: Ahead<'_>,
+    ) -> bool {
         let first_key = self.keys.len();
         let is_one_of_several = end < buffer.len() || !self.requests.is_empty();
         let args = Args::new(buffer, &self.spans[first_span..]);
@@ -160,6 +171,7 @@ impl Batch {
             command: command.map(|command| command.id as u32),
             end,
         });
+        command.is_some_and(|command| command.id == commands.reset_id())
     }
 
     /// Keeps an inline command as it came, if unquoting it will change it.

@@ -503,7 +503,7 @@ impl Connection {
             let left = deadline - worker.server.now();
             if left <= 0 {
                 // Either nobody has answered, or somebody just has.
-                blocked.give_up(&worker.server, None);
+                blocked.give_up(&worker.server, worker.stats(), None);
                 continue;
             }
             let timer = self.timer.get_or_insert_with(|| {

@@ -52,7 +52,7 @@ pub fn is_over_limit(server: &Server) -> bool {
 pub struct Usage {
     pub used: u64,
     pub peak: u64,
-    /// In use before the first client came, as far as it still is: some of it is freed soon after.
+    /// In use before the first client came. Some of it may be freed soon after.
     pub startup: u64,
     /// Clients with their buffers.
     pub clients: u64,
@@ -68,7 +68,7 @@ impl Usage {
         Self {
             used,
             peak: server.shared.peak_memory.load(Relaxed),
-            startup: server.shared.startup_memory.load(Relaxed).min(used),
+            startup: server.shared.startup_memory.load(Relaxed),
             clients: figures::clients(server).memory,
             resident: process::resident_bytes(),
             allocator: alloc::stats(),
@@ -136,6 +136,12 @@ mod tests {
         settle_with(server, 1200);
         settle_with(server, 1200);
         assert_eq!(used(server), 1200);
+        // Even of what was there at the start: that doesn't change, and is no more than there is.
+        settle_with(server, 900);
+        settle_with(server, 900);
+        let usage = Usage::of(server);
+        assert_eq!((usage.used, usage.startup, usage.dataset()), (900, 1100, 0));
+        assert_eq!(usage.dataset_percent(), 0.0);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::persist::writing;
 use crate::state::{Server, gates, unix_ms};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use dunlin_storage::disk::{Disk, RealDisk};
-use dunlin_storage::log::{self, Loader, LogBuffer, LogDirectory, LogError, LogWriter};
+use dunlin_storage::log::{self, Damage, Loader, LogBuffer, LogDirectory, LogError, LogWriter};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+/// Redis, too, says nothing of loading before it has read so much.
+const SHORT_LOG_BYTES: u64 = 2 << 20;
 /// After a rewrite has failed the next one that nobody asked for waits so long.
 const REWRITE_RETRY_MS: i64 = 60_000;
 
@@ -119,6 +121,11 @@ pub fn claim(server: &Server, settings: &LogSettings) -> Result<(), StartError> 
     Ok(())
 }
 
+/// Whether the log, as it is on the disk, is loaded in an instant.
+pub fn is_short(settings: &LogSettings) -> bool {
+    directory(settings).size_bytes().is_ok_and(|bytes| bytes <= SHORT_LOG_BYTES)
+}
+
 /// Loads the log and opens it for writing, if there is to be one. Takes as long as the log is long; the caller keeps the
 /// `LOADING` gate closed meanwhile.
 ///
@@ -141,7 +148,7 @@ pub fn start(server: &Arc<Server>, settings: LogSettings) -> Result<(), StartErr
     let (writer, refused) = match LogWriter::resume(loader, rand::random()) {
         Ok(writer) => (writer, None),
         // All data are there: they are served, and writes are refused, as if the disk had become full just now.
-        Err(error) if lacks_room(&error) => {
+        Err(error) if error.lacks_room() => {
             let directory = self::directory(&settings);
             (LogWriter::failed(directory, lsn, rand::random(), &error)?, Some(error))
         }
@@ -152,14 +159,9 @@ pub fn start(server: &Arc<Server>, settings: LogSettings) -> Result<(), StartErr
     open(server, &mut switch, &log)?;
     follow_fsync(server, settings.fsync);
     if let Some(error) = refused {
-        writing::fail(server, &error);
+        writing::fail(server, &error, true);
     }
     Ok(())
-}
-
-fn lacks_room(error: &LogError) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error, LogError::Io { source, .. } if [StorageFull, QuotaExceeded, FileTooLarge].contains(&source.kind()))
 }
 
 /// Follows a change of the settings.
@@ -262,14 +264,28 @@ pub(super) fn rewrite_if_grown(server: &Arc<Server>, log: &ActiveLog) {
     if size < settings.rewrite_bytes_min || u128::from(size) < limit {
         return;
     }
+    rewrite_unasked(server, &format!("Starting automatic rewriting of AOF on {growth_percent}% growth"));
+}
+
+/// Begins a rewrite of a log that has failed, if there is as much room as the log takes now: it holds everybody up, and
+/// for nothing if the disk is still full.
+pub(super) fn rewrite_if_room(server: &Arc<Server>, log: &ActiveLog) {
+    let free_bytes = rustix::fs::statvfs(&server.persist.settings().data_dir)
+        .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    if free_bytes > log.positions.size_bytes() {
+        rewrite_unasked(server, "Rewriting the log that has failed, since there seems to be room for it");
+    }
+}
+
+fn rewrite_unasked(server: &Arc<Server>, why: &str) {
     // Somebody else is busy with the log: next time.
-    let Some(switch) = persist.switch.try_lock() else { return };
+    let Some(switch) = server.persist.switch.try_lock() else { return };
     let failed_at = switch.rewrite_failed_at;
     drop(switch);
     if failed_at != 0 && unix_ms() - failed_at < REWRITE_RETRY_MS {
         return;
     }
-    tracing::info!("Starting automatic rewriting of AOF on {growth_percent}% growth");
+    tracing::info!("{why}");
     if let Err(reason) = rewrite_in_background(server) {
         tracing::warn!("{reason}");
     }
@@ -344,7 +360,13 @@ fn load(
     let started = unix_ms();
     let memory_before = held_memory();
     let mut loader = Loader::open(directory, settings.load)?;
-    if let Some(torn) = loader.torn_tail() {
+    if let Some(torn) = loader.torn_tail().filter(|torn| torn.damage == Damage::Empty) {
+        tracing::warn!(
+            "!!! {}: {}: whatever else it held is lost (aof-load-truncated is enabled) !!!",
+            torn.path.display(),
+            torn.damage
+        );
+    } else if let Some(torn) = loader.torn_tail() {
         tracing::warn!(
             "!!! The log ended torn: {}. Its last {} bytes are cut off {} at offset {} (aof-load-truncated is enabled) !!!",
             torn.damage,
@@ -553,6 +575,6 @@ fn sync_ahead(server: &Server, log: &ActiveLog) {
         Ok(_) => server.commit.set_durable(Lsn(writer.positions().durable().get())),
         // Off, or failed and said so before.
         Err(LogError::Detached | LogError::Poisoned { .. }) => {}
-        Err(error) => writing::fail(server, &error),
+        Err(error) => writing::fail(server, &error, writer.may_retry()),
     }
 }

@@ -4,6 +4,7 @@
 //! * [`control`]: turns the log on and off, starts, stops, rewrites and reloads it.
 //! * [`active`]: the log that is on; workers append to it through the commit gate.
 //! * [`writing`]: the log's thread, which writes, syncs and tells the gate what is durable.
+//! * [`mending`]: tries again when a write was refused.
 //! * [`replay`]: runs a log's commands through dispatch.
 //! * [`base`]: the keyspace as commands.
 //! * [`figures`]: what INFO and the metrics say of all this.
@@ -17,6 +18,7 @@ pub mod control;
 pub mod figures;
 mod gather;
 mod latency;
+mod mending;
 mod replay;
 pub mod settings;
 mod writing;

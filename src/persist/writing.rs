@@ -4,8 +4,8 @@
 //! is. Otherwise it writes whenever replies wait for that, since a kill of the process takes back what isn't written, and
 //! syncs once a second (`everysec`) or after a second without a write (`no`). Nobody but this thread waits for the disk.
 //!
-//! A failure closes the gate for writes. Nothing is tried again by itself: the operator frees the disk and then asks
-//! for BGREWRITEAOF, or turns the log off and on.
+//! A failure closes the gate for writes. A write that was refused is tried again ([`super::mending`]); after a sync that
+//! failed, the operator asks for BGREWRITEAOF, or turns the log off and on.
 
 use crate::commit::Hold;
 use crate::config::AppendFsync;
@@ -14,6 +14,7 @@ use crate::persist::active::ActiveLog;
 use crate::persist::control;
 use crate::persist::gather::Gather;
 use crate::persist::latency;
+use crate::persist::mending::Mending;
 use crate::state::{Server, gates, unix_ms};
 use dunlin_storage::log::LogError;
 use std::error::Error;
@@ -35,6 +36,7 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
     let mut synced_at = unix_ms();
     let mut checked_at = synced_at;
     let mut gather = Gather::default();
+    let mut mending = Mending::default();
     while !log.stopping.load(Ordering::Acquire) {
         let now = unix_ms();
         let policy = server.persist.settings().fsync;
@@ -43,11 +45,19 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
         }
         let started = Instant::now();
         match write(server, log, policy, now, &mut synced_at) {
-            Ok(()) => {}
+            Ok(()) => mending.rest(),
             Err(LogError::Detached) => {}
             // It may have failed in the hands of a rewrite: it is said once, whoever met it.
-            Err(LogError::Poisoned { .. }) if server.gates.closed() & gates::LOG_FAILED != 0 => {}
-            Err(error) => fail(server, &error),
+            Err(LogError::Poisoned { .. }) if server.gates.closed() & gates::LOG_FAILED != 0 => {
+                mending.try_again(server, log, now);
+            }
+            Err(error) => {
+                // Unless a rewrite has mended it since.
+                let writer = log.writer.lock();
+                if writer.failure().is_some() {
+                    fail(server, &error, writer.may_retry());
+                }
+            }
         }
         gather.synced(started.elapsed());
         let_writers_go(server, log);
@@ -163,22 +173,33 @@ fn is_late(log: &ActiveLog, now: i64) -> bool {
 /// With everysec, holds replies to writes back when the disk is two seconds behind. Called by the clockwork, since the
 /// log's own thread is then waiting for the disk.
 pub(super) fn hold_back_if_late(server: &Server, log: &ActiveLog, policy: AppendFsync, now: i64) {
-    if policy == AppendFsync::EverySecond && is_late(log, now) && !server.commit.waits_for_disk() {
+    // While the log has failed no write is acknowledged, and those that were before would be taken for lost ones.
+    let is_well = server.gates.closed() & gates::LOG_FAILED == 0;
+    if policy == AppendFsync::EverySecond && is_well && is_late(log, now) && !server.commit.waits_for_disk() {
         tracing::warn!("The disk is more than two seconds behind: replies to writes are held back.");
         server.persist.figures.delayed_syncs.fetch_add(1, Ordering::Relaxed);
         server.commit.set_hold(Hold::Durable);
     }
 }
 
-/// The log has failed: no write is acknowledged any more.
-pub(super) fn fail(server: &Server, error: &LogError) {
+/// The log has failed: no write is acknowledged any more, until it has been mended, which is tried by itself or not.
+pub(super) fn fail(server: &Server, error: &LogError, is_tried_again: bool) {
     // Clients are told the system's words, the operator the whole.
     server
         .commit
         .set_failure(error.source().map_or_else(|| system_words(error), |source| system_words(&source)));
     server.gates.close(gates::LOG_FAILED);
     server.persist.figures.write_failed.store(true, Ordering::Relaxed);
-    tracing::error!("The log has failed, writes are refused until it is rewritten (BGREWRITEAOF): {error}");
+    if is_tried_again {
+        tracing::error!(
+            "The log has failed, writes are refused until the disk takes them again, which is tried from time to time \
+             (BGREWRITEAOF tries at once): {error}"
+        );
+    } else {
+        tracing::error!(
+            "The log has failed, writes are refused until it is rewritten (BGREWRITEAOF, when the disk is well): {error}"
+        );
+    }
 }
 
 /// The log takes writes again.

@@ -363,7 +363,8 @@ fn split_words(line: &mut [u8], base: usize, spans: &mut Vec<Span>) -> Option<()
         while read < line.len() && space(line[read]) {
             read += 1;
         }
-        if read >= line.len() {
+        // sdssplitargs works on C strings: a NUL ends the line, and makes no word.
+        if read >= line.len() || line[read] == 0 {
             return Some(());
         }
         let word_start = read;
@@ -378,7 +379,6 @@ fn split_words(line: &mut [u8], base: usize, spans: &mut Vec<Span>) -> Option<()
                     }
                 }
                 0 => {
-                    // sdssplitargs works on C strings: a NUL ends the line.
                     spans.push(Span { start: (base + word_start) as u32, len: (write - word_start) as u32 });
                     return Some(());
                 }

@@ -1,6 +1,6 @@
 //! What the log does while all is well: order of system calls, rewrites, turning it on, and Redis as a reader.
 
-use crate::server::{Server, arguments};
+use crate::server::{Client, Server, arguments};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -229,6 +229,28 @@ fn turning_the_log_on_holds_up_no_other_client_of_the_worker() {
     assert!(other.call(&["INFO", "persistence"]).contains("aof_enabled:1"));
     assert_eq!(other.call(&["CONFIG", "SET", "appendonly", "no"]), "+OK");
     assert_eq!(other.call(&["DBSIZE"]), ":200000");
+}
+
+/// Whoever comes first is served: there is nothing to load, or hardly anything.
+#[test]
+fn nobody_hears_of_loading_a_short_log() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for n in 0..3 {
+        let _gone = std::fs::remove_file(dir.path().join("socket"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+        command.args(arguments(dir.path(), &[])).stdout(Stdio::null());
+        let mut process = command.spawn().expect("it starts");
+        let mut client = loop {
+            match Client::open(&dir.path().join("socket")) {
+                Ok(client) => break client,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        let replies = [client.call(&["INCR", "n"]), client.call(&["PING"])];
+        let _killed = process.kill();
+        let _ended = process.wait();
+        assert_eq!(replies, [format!(":{}", n + 1), "+PONG".to_owned()]);
+    }
 }
 
 #[test]

@@ -58,6 +58,18 @@ fn who_must_authenticate_may_send_only_little() {
     let mut peer = served.tcp();
     peer.send(b"GET k\r\nAUTH secret\r\nGET k\r\n*11\r\n");
     peer.expect(b"-NOAUTH Authentication required.\r\n+OK\r\n$-1\r\n");
+    // Who has authenticated and says RESET has to do so again, from the next request on.
+    check_ends(
+        &served,
+        b"AUTH secret\r\nRESET\r\n*11\r\n",
+        b"+OK\r\n+RESET\r\n-ERR Protocol error: unauthenticated multibulk length\r\n",
+    );
+    let mut peer = served.tcp();
+    peer.send(b"AUTH secret\r\n");
+    peer.expect(b"+OK\r\n");
+    let long = request(&[b"MGET".as_slice(); 15]);
+    peer.send(&[b"PING\r\nRESET\r\n", &long[..], b"PING\r\n"].concat());
+    peer.expect_end(b"+PONG\r\n+RESET\r\n-ERR Protocol error: unauthenticated multibulk length\r\n");
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn directory() -> tempfile::TempDir {
 fn what_is_wrong_is_said_and_nothing_starts() {
     let directory = directory();
     fs::write(directory.path().join("bad.conf"), "port 0\n\nprot 1\n").expect("a file can be written");
+    fs::write(directory.path().join("tls.conf"), "port 0\ntls-port 1\ntls-cert-file x\n").expect("as well");
     for (arguments, expect) in [
         (
             &["bad.conf"][..],
@@ -31,7 +32,9 @@ fn what_is_wrong_is_said_and_nothing_starts() {
             "cluster mode is not supported\nTake the line away, or leave 'cluster-enabled' at its default, no.\n",
         ),
         (&["--user", "alice", "on"], "ACL users are not supported: rules for users would not be obeyed\n"),
-        (&["--rename-command", "nothing", "x"], "No such command in rename-command\n"),
+        (&["--rename-command", "nothing", "x"], "No such command in rename-command\nThere is no 'nothing'"),
+        (&["a.conf", "b.conf"], "'b.conf': one configuration file can be given, and that is 'a.conf'."),
+        (&["-", "b.conf"], "'b.conf': the configuration is read from standard input"),
         (
             &["--dir", "/nonexistent"],
             "The data directory 'dir' is '/nonexistent': No such file or directory\n",
@@ -39,7 +42,14 @@ fn what_is_wrong_is_said_and_nothing_starts() {
         (&["--logfile", "no/such/log"], "Can't open the log file: No such file or directory\n"),
         (&["--port", "0", "--unixsocket", "no/such/s"], "Failed opening Unix socket"),
         (&["--port", "0"], "Configured to not listen anywhere, exiting."),
-        (&["--port", "0", "--tls-port", "1"], "tls-cert-file is not set, and tls-port needs it"),
+        (
+            &["tls.conf"],
+            "tls.conf', at line 2\n>>> 'tls-port 1'\ntls-key-file is not set, and tls-port needs it\n'tls-key-file' takes the path of a file in PEM format",
+        ),
+        (
+            &["--port", "0", "--tls-port", "1"],
+            "Reading the command line\n>>> 'tls-port \"1\"'\ntls-cert-file is not set, and tls-port needs it\n",
+        ),
         (&["--bind", "no..host"], "Could not resolve the bind address no..host"),
         (&["--test-memory", "1"], "--test-memory is not supported"),
     ] {

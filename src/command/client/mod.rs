@@ -206,7 +206,7 @@ fn unblock(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         _ => return Err(CommandError::text("CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
     let id = args.integer_at(2)?;
-    let did = u64::try_from(id).is_ok_and(|id| blocking::unblock(cx.server, id, with_error));
+    let did = u64::try_from(id).is_ok_and(|id| blocking::unblock(cx.server, cx.stats, id, with_error));
     cx.reply.flag(did);
     Ok(())
 }

@@ -249,16 +249,33 @@ fn keys_of(cx: &Context<'_>, request: Args<'_>) -> Result<Vec<KeyArg>, CommandEr
 
 /// What this request does to its key, where the spec says that it depends on the arguments.
 fn actual_flags(command: &Command, request: Args<'_>, flags: KeyFlags) -> KeyFlags {
-    if !flags.has(key::VARIABLE_FLAGS) || command.full_name != "set" {
-        return flags;
+    let is_any = |index: usize, words: &[&str]| words.iter().any(|word| request.is(index, word));
+    match command.full_name {
+        _ if !flags.has(key::VARIABLE_FLAGS) => flags,
+        // What SET compares or returns, it reads.
+        "set"
+            if (3..request.len()).any(|index| is_any(index, &["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"])) =>
+        {
+            key::RW.and(key::ACCESS).and(key::UPDATE)
+        }
+        "set" => key::OW.and(key::UPDATE),
+        "bitfield" if only_reads(request) => key::RO.and(key::ACCESS),
+        "bitfield" => key::RW.and(key::ACCESS).and(key::UPDATE),
+        _ => flags,
     }
-    // What SET compares or returns, it reads.
-    let reads = ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"];
-    if (3..request.len()).any(|index| reads.iter().any(|word| request.is(index, word))) {
-        key::RW.and(key::ACCESS).and(key::UPDATE)
-    } else {
-        key::OW.and(key::UPDATE)
+}
+
+/// Whether a BITFIELD has GETs only. What is no right one counts as a write.
+fn only_reads(request: Args<'_>) -> bool {
+    let mut index = 2;
+    while index < request.len() {
+        index += match () {
+            () if request.is(index, "GET") => 3,
+            () if request.is(index, "OVERFLOW") => 2,
+            () => return false,
+        };
     }
+    index == request.len()
 }
 
 /// A command's entry in the reply of COMMAND.

@@ -159,6 +159,12 @@ fn errors_and_small_replies() {
         ("COMMAND GETKEYS get a", "*1|$1|a"),
         ("COMMAND GETKEYSANDFLAGS set a b", "*1|*2|$1|a|*2|+OW|+update"),
         ("COMMAND GETKEYSANDFLAGS set a b get", "*1|*2|$1|a|*3|+RW|+access|+update"),
+        ("COMMAND GETKEYSANDFLAGS bitfield a", "*1|*2|$1|a|*2|+RO|+access"),
+        ("COMMAND GETKEYSANDFLAGS bitfield a GET u8 0", "*1|*2|$1|a|*2|+RO|+access"),
+        ("COMMAND GETKEYSANDFLAGS bitfield a overflow sat get u8 0", "*1|*2|$1|a|*2|+RO|+access"),
+        ("COMMAND GETKEYSANDFLAGS bitfield a GET u8 0 SET u8 0 1", "*1|*2|$1|a|*3|+RW|+access|+update"),
+        ("COMMAND GETKEYSANDFLAGS bitfield a incrby u8 0 1", "*1|*2|$1|a|*3|+RW|+access|+update"),
+        ("COMMAND GETKEYSANDFLAGS bitfield a GET u8", "*1|*2|$1|a|*3|+RW|+access|+update"),
     ]);
 }
 

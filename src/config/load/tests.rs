@@ -54,6 +54,18 @@ fn save_lines_add_up_from_the_first_on() {
 }
 
 #[test]
+fn a_name_alone_is_a_list_of_nothing_where_redis_takes_it_so() {
+    let config = load("bind\nlatency-tracking-info-percentiles\nsave\nclient-output-buffer-limit\n");
+    let config = config.expect("redis-server 7.0.15 takes them");
+    for name in ["bind", "latency-tracking-info-percentiles", "save"] {
+        assert_eq!(get(&config, name), "", "{name}");
+    }
+    let untouched = load("").expect("nothing is right");
+    assert_eq!(get(&config, "client-output-buffer-limit"), get(&untouched, "client-output-buffer-limit"));
+    assert!(load("oom-score-adj-values").is_err() && load("dir").is_err());
+}
+
+#[test]
 fn errors_name_line_text_and_what_would_be_right() {
     const BAD: &str = "Bad directive or wrong number of arguments";
     for (text, line, shown, problem, advice) in [
@@ -86,7 +98,7 @@ fn errors_name_line_text_and_what_would_be_right() {
             "argument(s) must be one of the following: default, save, nosave, now, force",
             Some("'shutdown-on-sigint' takes one or more of default, save, nosave, now, force."),
         ),
-        ("bind \"a", 1, "bind \"a", "Unbalanced quotes in configuration line", None),
+        ("bind \"a", 1, "bind \"a", "Unbalanced quotes in configuration line", Some(UNBALANCED_ADVICE)),
         ("xyzzy 1", 1, "xyzzy 1", BAD, None),
         (
             "include a b",

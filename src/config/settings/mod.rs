@@ -66,14 +66,19 @@ pub fn find(name: &[u8]) -> Option<SettingId> {
 
 /// The name (or older name) that is fewest edits away from a misspelt one, if any is near enough to be meant.
 pub fn nearest(name: &[u8], others: &[&'static str]) -> Option<&'static str> {
-    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let len = name.chars().count();
-    let allowed = (len / 3).clamp(1, 4);
     let names = all()
         .filter(|(_, setting)| !setting.hidden)
         .flat_map(|(_, setting)| std::iter::once(setting.name).chain(setting.alias));
+    nearest_of(name, names.chain(others.iter().copied()))
+}
+
+/// As [`nearest`], among other names.
+pub fn nearest_of<'n>(name: &[u8], names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    let len = name.chars().count();
+    let allowed = (len / 3).clamp(1, 4);
     // Each letter too many or too few is an edit.
-    let names = names.chain(others.iter().copied()).filter(|name| name.len().abs_diff(len) <= allowed);
+    let names = names.filter(|name| name.len().abs_diff(len) <= allowed);
     let nearest = names.map(|candidate| (edits(&name, candidate), candidate)).min()?;
     (nearest.0 <= allowed).then_some(nearest.1)
 }

@@ -49,6 +49,7 @@ fn requests_in_any_pieces() {
     check("*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n", &[&["GET", "a"], &["PING"]], None);
     check("*0\r\n*-1\r\n\r\nPING\r\n", &[&["PING"]], None);
     check("set a 'b c' \"d\\x41\\n\"\r\nget  a\n", &[&["set", "a", "b c", "dA\n"], &["get", "a"]], None);
+    check("\0\r\n \0x\r\nget a\0b c\nget \0a\n", &[&["get", "a"], &["get"]], None);
     check("*1\r\n$0\r\n\r\n", &[&[""]], None);
     check("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$12\r\n0123456789ab\r\n", &[&["SET", "k", "0123456789ab"]], None);
 }

@@ -81,6 +81,19 @@ impl<D: Disk> LogDirectory<D> {
         self.path(&format!("temp-{name}"))
     }
 
+    /// How much there is to load at most, in bytes: all files, whether the manifest names them or not.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn size_bytes(&self) -> Result<u64, LogError> {
+        let names = self.disk.list(self.dir()).map_err(io_error("list", self.dir()))?;
+        let single = Path::new(&self.names.file).to_owned();
+        names.iter().map(|name| self.path(name)).chain([single]).try_fold(0, |sum, path| {
+            let len = self.disk.file_len(&path).map_err(io_error("look at", &path))?;
+            Ok(sum + len.unwrap_or(0))
+        })
+    }
+
     /// Makes the directory if it isn't there, durably.
     pub(super) fn create(&self) -> Result<(), LogError> {
         self.disk.create_dir(self.dir()).map_err(io_error("create", self.dir()))?;

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub enum Damage {
     #[error("the file ends in the middle of a command")]
     EndOfFile,
+    #[error("the file is empty, and has had a line at least")]
+    Empty,
     #[error("the file ends in the middle of a MULTI/EXEC group")]
     OpenGroup,
     #[error("bad format")]
@@ -75,6 +77,13 @@ pub enum LogError {
     )]
     Torn { path: PathBuf, offset: u64, dropped_bytes: u64, damage: Damage },
 
+    /// The last file holds nothing, and the options forbid to start without what it held.
+    #[error(
+        "{} is empty, and has had a line at least: whatever it held is lost (aof-load-truncated yes starts without it)",
+        path.display()
+    )]
+    Empty { path: PathBuf },
+
     #[error("another server ({holder}) has its log in this directory: {} is locked", path.display())]
     Locked { path: PathBuf, holder: String },
 
@@ -83,4 +92,12 @@ pub enum LogError {
 
     #[error("no rewrite of the log is running")]
     NoRewrite,
+}
+
+impl LogError {
+    /// Whether the disk has no room (or we may not have more of it), which may change.
+    pub fn lacks_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if [StorageFull, QuotaExceeded, FileTooLarge].contains(&source.kind()))
+    }
 }

@@ -10,6 +10,7 @@
 //! - Outside of our runs Redis' rule holds: a file that ends in the middle of a command or group is torn, whatever
 //!   else is wrong is damage; but a rest of zeros, which some file systems leave, counts as torn.
 //! - What the next file has written anew doesn't count here, see [`Loader::first_lsn`].
+//! - A file that we began is never empty, since its first line was durable before it was named. Redis begins empty ones.
 //! - A base of ours and every file but the last were synced before they were named, so there all of it is damage.
 
 use std::path::{Path, PathBuf};
@@ -212,11 +213,16 @@ impl<D: Disk> Loader<D> {
     /// The LSN with which a file begins, if we began it. What an earlier file has from there on was written anew in
     /// this one, because it wasn't sure to be durable.
     fn first_lsn(&self, path: &Path) -> Result<Option<u64>, LogError> {
+        Ok(self.first_line(path)?.filter(|first| first.kind == Kind::Run).map(|first| first.lsn))
+    }
+
+    /// The line with which a file begins, if it is one of ours.
+    fn first_line(&self, path: &Path) -> Result<Option<Annotation>, LogError> {
         let file = self.directory.disk.open_read(path).map_err(io_error("open", path))?;
         let mut start = [0u8; LINE_BYTES_MAX];
         let len = file.read_at(0, &mut start).map_err(io_error("read", path))?;
         let line = start[..len].iter().position(|&byte| byte == b'\n').map(|end| &start[..=end]);
-        Ok(line.and_then(Annotation::parse).filter(|first| first.kind == Kind::Run).map(|first| first.lsn))
+        Ok(line.and_then(Annotation::parse))
     }
 
     /// Finds out where the good part of the last file ends, and sees to it that no more is read.
@@ -268,9 +274,28 @@ impl<D: Disk> Loader<D> {
             }
             self.torn = Some(TornTail { path, offset, dropped_bytes, damage });
         }
+        let emptied = (*len == 0 && is_incr).then(|| path.clone());
         *len = offset;
         let segment = reader.segment().filter(|_| reader.ends_ours());
         self.last = Some(LastFile { name, segment, is_incr, good: reader.good(), proven: reader.proven() });
+        match emptied {
+            Some(path) => self.check_may_be_empty(path),
+            None => Ok(()),
+        }
+    }
+
+    /// An empty last file is one that Redis began, or what is left of one of ours: ours if we began the file before it,
+    /// or there is none, which Redis never leaves so.
+    fn check_may_be_empty(&mut self, path: PathBuf) -> Result<(), LogError> {
+        if let Some((before, _)) = self.files.iter().nth_back(1)
+            && self.first_line(before)?.is_none()
+        {
+            return Ok(());
+        }
+        if !self.options.cut_torn_tail {
+            return Err(LogError::Empty { path });
+        }
+        self.torn = Some(TornTail { path, offset: 0, dropped_bytes: 0, damage: Damage::Empty });
         Ok(())
     }
 }

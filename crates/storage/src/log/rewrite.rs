@@ -23,7 +23,7 @@ use super::error::{Damage, LogError};
 use super::lsn::Lsn;
 use super::manifest::{LogFile, Manifest};
 use super::segment::{Bounds, Depth, Fault, Mark, SegmentReader};
-use super::writer::{Closing, LogWriter, Poison, Rewrite};
+use super::writer::{Closing, LogWriter, Poison, REWRITTEN_BYTES_MAX, Rewrite, Segment};
 use crate::disk::{Disk, DiskFile, append_all};
 
 impl<D: Disk> LogWriter<D> {
@@ -96,7 +96,8 @@ impl<D: Disk> LogWriter<D> {
         // The sequence numbers are ours in order, and this file was the last to get one.
         manifest.incr.push(LogFile { name: next.name.clone(), sequence: self.next_incr_sequence - 1 });
         if let Err(error) = self.directory.write_manifest(&manifest) {
-            self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: true });
+            let may_retry = error.lacks_room();
+            self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: true, may_retry });
             return Err(error);
         }
         self.manifest = manifest;
@@ -210,19 +211,51 @@ impl<D: Disk> LogWriter<D> {
         self.poison = poison.map(|poison| Poison { needs_rewrite: true, ..poison });
     }
 
-    /// Takes up writing after a failure, in a new file: what isn't surely durable is written anew there. Nothing that
-    /// was appended is lost.
+    /// Takes up writing after a failure: what isn't surely durable is written anew, in a new file. Where all is, and it
+    /// was a write that failed, the file is gone on with, so that trying again and again makes no files. Nothing that was
+    /// appended is lost.
     ///
     /// # Errors
-    /// The disk still refuses, or the effects can't be read back: the writer stays poisoned. `LogError::Poisoned`
-    /// if only a rewrite helps.
+    /// The disk still refuses, or the effects can't be read back (then only a rewrite helps): the writer stays poisoned.
+    /// `LogError::Poisoned` if only a rewrite helps, or one is running.
     pub fn recover_after_error(&mut self) -> Result<(), LogError> {
         let Some(poison) = &self.poison else { return self.check_writable() };
         if poison.needs_rewrite || self.rewrite.is_some() {
             return Err(LogError::Poisoned { cause: poison.cause.clone() });
         }
-        self.move_to_new_segment()?;
+        if poison.may_retry && self.all_is_durable()? {
+            self.cut_torn_block()?;
+        } else {
+            let moved = self.move_to_new_segment();
+            if let (Err(LogError::Damaged { .. }), Some(poison)) = (&moved, &mut self.poison) {
+                poison.needs_rewrite = true;
+            }
+            moved?;
+        }
         self.poison = None;
+        Ok(())
+    }
+
+    /// Whether every whole block of the file is durable. What is too much to be written anew is made so.
+    fn all_is_durable(&mut self) -> Result<bool, LogError> {
+        let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
+        if segment.good_end - segment.durable_end > REWRITTEN_BYTES_MAX {
+            if let Err(source) = segment.sync() {
+                return Err(self.fail("sync", source));
+            }
+            self.durable = self.written;
+            self.publish();
+            return Ok(true);
+        }
+        Ok(segment.durable_end == segment.good_end)
+    }
+
+    /// Cuts off what the write that failed left, if that could not be done at once.
+    fn cut_torn_block(&mut self) -> Result<(), LogError> {
+        let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
+        let path = self.directory.path(&segment.name);
+        segment.file.truncate(segment.good_end).map_err(io_error("cut", &path))?;
+        segment.file_end = segment.good_end;
         Ok(())
     }
 
@@ -233,7 +266,17 @@ impl<D: Disk> LogWriter<D> {
         self.written = self.durable;
         let created = self.create_segment();
         self.written = written;
-        let (mut next, sequence) = created?;
+        let (next, sequence) = created?;
+        let name = next.name.clone();
+        let moved = self.move_to(next, sequence);
+        if moved.is_err() {
+            self.remove_unnamed(&name);
+        }
+        moved
+    }
+
+    fn move_to(&mut self, mut next: Segment<D::File>, sequence: u64) -> Result<(), LogError> {
+        let written = self.written;
         let path = self.directory.path(&next.name);
         let Some(old) = &self.segment else { return Err(LogError::Detached) };
         let (durable_end, moved_bytes) = (old.durable_end, old.good_end - old.durable_end);
@@ -254,6 +297,14 @@ impl<D: Disk> LogWriter<D> {
             self.earlier_incr_bytes -= moved_bytes;
         }
         Ok(())
+    }
+
+    /// Removes a file that came to nothing, unless the manifest on the disk names it: it takes room that is needed.
+    pub(super) fn remove_unnamed(&self, name: &str) {
+        if self.directory.read_manifest().is_ok_and(|manifest| !manifest.names(name)) {
+            // What stays is no part of the log.
+            let _removed = self.directory.disk.remove(&self.directory.path(name));
+        }
     }
 
     /// Cuts a file that isn't written to any more.

@@ -51,8 +51,9 @@ impl LogPositions {
     }
 }
 
-/// A start writes at most so many bytes anew; of more it trusts that they are durable once synced.
-const REWRITTEN_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// A start, or a way out of a failed write, writes at most so many bytes anew; of more it trusts that they are durable once
+/// synced.
+pub(super) const REWRITTEN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Writes the log.
 pub struct LogWriter<D: Disk> {
@@ -148,6 +149,9 @@ pub(super) struct Poison {
     pub(super) cause: String,
     /// Effects are lost to the log, which only a new base makes good.
     pub(super) needs_rewrite: bool,
+    /// What failed may be tried again: a write, or what needed room. After a failed sync nobody knows what a later one is
+    /// worth.
+    pub(super) may_retry: bool,
 }
 
 /// A rewrite between its beginning and its end.
@@ -200,7 +204,8 @@ impl<D: Disk> LogWriter<D> {
     /// The manifest can't be read.
     pub fn failed(directory: LogDirectory<D>, lsn: Lsn, seed: u64, why: &LogError) -> Result<Self, LogError> {
         let mut writer = Self::detached(directory, lsn, seed)?;
-        writer.poison = Some(Poison { cause: why.to_string(), needs_rewrite: true });
+        writer.poison =
+            Some(Poison { cause: why.to_string(), needs_rewrite: true, may_retry: why.lacks_room() });
         Ok(writer)
     }
 
@@ -253,6 +258,11 @@ impl<D: Disk> LogWriter<D> {
         self.poison.as_ref().is_some_and(|poison| poison.needs_rewrite)
     }
 
+    /// Whether the log has failed in a way that may pass by itself: it was a write that the disk refused, and no sync.
+    pub fn may_retry(&self) -> bool {
+        self.poison.as_ref().is_some_and(|poison| poison.may_retry)
+    }
+
     /// The size of the base, and of all files together; bytes.
     pub fn size_bytes(&self) -> (u64, u64) {
         let segment = self.segment.as_ref().map_or(0, |segment| segment.good_end);
@@ -296,7 +306,7 @@ impl<D: Disk> LogWriter<D> {
         }
         match segment.file.truncate(segment.good_end) {
             Ok(()) => segment.file_end = segment.good_end,
-            Err(source) => return Err(self.fail("write", source)),
+            Err(source) => return Err(self.fail("cut", source)),
         }
         Ok(())
     }
@@ -390,7 +400,9 @@ impl<D: Disk> LogWriter<D> {
             if segment.file.truncate(segment.good_end).is_ok() {
                 segment.file_end = segment.good_end;
             }
-            return Err(self.fail("write", source));
+            let error = self.fail("write", source);
+            self.poison.iter_mut().for_each(|poison| poison.may_retry = true);
+            return Err(error);
         }
         segment.says_all = false;
         Ok(())
@@ -445,7 +457,10 @@ impl<D: Disk> LogWriter<D> {
         let name = self.segment.as_ref().map_or("", |segment| &segment.name);
         let error = LogError::Io { action, path: self.directory.path(name), source };
         // With two files in the air it is too late to write their ends anew.
-        self.poison = Some(Poison { cause: error.to_string(), needs_rewrite: self.closing.is_some() });
+        let needs_rewrite = self.closing.is_some();
+        // A rewrite trusts nothing that is there, so it may be tried whatever it was that lacked room.
+        let may_retry = needs_rewrite && error.lacks_room();
+        self.poison = Some(Poison { cause: error.to_string(), needs_rewrite, may_retry });
         error
     }
 
@@ -530,7 +545,10 @@ impl<D: Disk> LogWriter<D> {
         let path = self.directory.path(&name);
         let mut file = self.directory.disk.create(&path).map_err(io_error("create", &path))?;
         let line = self.line(Kind::Run);
-        append_all(&mut file, &mut [IoSlice::new(line.as_bytes())]).map_err(io_error("write", &path))?;
+        if let Err(source) = append_all(&mut file, &mut [IoSlice::new(line.as_bytes())]) {
+            self.remove_unnamed(&name);
+            return Err(io_error("write", &path)(source));
+        }
         let good_end = line.len() as u64;
         Ok((
             Segment {

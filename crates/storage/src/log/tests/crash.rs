@@ -3,10 +3,11 @@
 //! After each one the log must load, hold a prefix of what was appended, and hold all of it that was reported durable.
 
 use proptest::prelude::*;
+use std::ops::Range;
 
 use super::*;
 use crate::disk::fake::Fault;
-use crate::log::BaseWriter;
+use crate::log::{BaseWriter, Damage};
 
 /// What a schedule does.
 #[derive(Clone, Debug)]
@@ -160,12 +161,12 @@ fn effects(lines: &[String]) -> Vec<String> {
     lines.iter().filter(|line| !matches!(line.as_str(), "{" | "}")).cloned().collect()
 }
 
-/// Groups are whole: the number of loaded lines is one at which a unit ended.
-fn run(steps: &[Step], seed: u64, fault: Option<(u64, Fault)>) -> u64 {
+/// Groups are whole: the number of loaded lines is one at which a unit ended. The calls of the range meet the fault.
+fn run(steps: &[Step], seed: u64, fault: Option<(Range<u64>, Fault)>) -> u64 {
     let disk = FakeDisk::new(seed);
     let calls_before = disk.calls();
-    if let Some((call, fault)) = fault {
-        disk.fail_call(calls_before + call, fault);
+    if let Some((range, fault)) = &fault {
+        range.clone().for_each(|call| disk.fail_call(calls_before + call, *fault));
     }
     let mut world = World::new(disk.clone());
     let mut calls = 0;
@@ -175,8 +176,10 @@ fn run(steps: &[Step], seed: u64, fault: Option<(u64, Fault)>) -> u64 {
         if matches!(step, Step::Restart) {
             calls += before.calls();
             // A fault that is still to come goes on to the next disk.
-            if let Some((call, fault)) = fault.filter(|(call, _)| *call >= calls) {
-                world.disk.fail_call(call - calls, fault);
+            if let Some((range, fault)) = &fault {
+                range.clone().filter(|call| *call >= calls).for_each(|call| {
+                    world.disk.fail_call(call - calls, *fault);
+                });
             }
         }
         if world.disk.is_off() {
@@ -186,6 +189,9 @@ fn run(steps: &[Step], seed: u64, fault: Option<(u64, Fault)>) -> u64 {
     calls += world.disk.calls();
     let durable = world.durable_lines;
     for _ in 0..4 {
+        let opened = Loader::open(directory(&world.disk.after_power_loss()), LoadOptions::default());
+        let torn = opened.as_ref().ok().and_then(|loader| loader.torn_tail());
+        assert!(torn.is_none_or(|torn| torn.damage != Damage::Empty), "{torn:?}");
         let mut after = World {
             log: None,
             base: None,
@@ -214,7 +220,7 @@ proptest! {
     ) {
         let calls = run(&steps, seed, None);
         for call in 0..calls {
-            run(&steps, seed ^ call, Some((call, Fault::PowerLoss)));
+            run(&steps, seed ^ call, Some((call..call + 1, Fault::PowerLoss)));
         }
     }
 
@@ -226,7 +232,19 @@ proptest! {
     ) {
         let calls = run(&steps, seed, None);
         for call in 0..calls {
-            run(&steps, seed ^ call, Some((call, fault)));
+            run(&steps, seed ^ call, Some((call..call + 1, fault)));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_for_a_while_takes_nothing_durable(
+        steps in prop::collection::vec(prop_oneof![4 => step(), 1 => Just(Step::Recover)], 1..25),
+        seed: u64,
+        length in 2u64..12,
+    ) {
+        let calls = run(&steps, seed, None);
+        for call in 0..calls {
+            run(&steps, seed ^ call, Some((call..call + length, Fault::NoSpace)));
         }
     }
 }

@@ -84,6 +84,39 @@ fn a_torn_tail_is_reported_and_refused_if_so_told() {
 }
 
 #[test]
+fn a_file_of_ours_that_is_empty_has_lost_something() {
+    const BASE: &str = "appendonlydir/appendonly.aof.1.base.aof";
+    const NEXT: &str = "appendonlydir/appendonly.aof.2.incr.aof";
+    let (disk, _) = sample();
+    let ours = disk.bytes(INCR).expect("a file");
+    let (base, one, two) = ("file appendonly.aof.1.base.aof seq 1 type b\n", 1, 2);
+    let incr = |seq| format!("file appendonly.aof.{seq}.incr.aof seq {seq} type i\n");
+    let redis = command(&["SET", "a", "1"]);
+    let cases: [(String, Vec<(&str, &[u8])>, bool); 5] = [
+        (incr(one), vec![(INCR, b"")], true),
+        (incr(one) + &incr(two), vec![(INCR, &ours), (NEXT, b"")], true),
+        (incr(one) + &incr(two), vec![(INCR, &redis), (NEXT, b"")], false),
+        (base.to_owned() + &incr(one), vec![(BASE, &redis), (INCR, b"")], false),
+        (base.to_owned() + &incr(one), vec![(BASE, b""), (INCR, b"")], false),
+    ];
+    for (manifest, files, is_lost) in cases {
+        let disk = FakeDisk::new(0);
+        disk.put(MANIFEST, manifest.as_bytes());
+        files.iter().for_each(|(name, bytes)| disk.put(name, bytes));
+        let loader = Loader::open(directory(&disk), LoadOptions::default()).expect("opens");
+        let damage = loader.torn_tail().map(|torn| torn.damage);
+        assert_eq!(damage, is_lost.then_some(Damage::Empty), "{manifest}");
+        let strict = LoadOptions { cut_torn_tail: false, ..LoadOptions::default() };
+        assert_eq!(Loader::open(directory(&disk), strict).is_err(), is_lost, "{manifest}");
+        // It can be gone on from, and is told of once.
+        let expected = load(&disk).expect("loads");
+        check_goes_on(&disk, &expected);
+        let loader = Loader::open(directory(&disk), LoadOptions::default()).expect("opens");
+        assert_eq!(loader.torn_tail(), None, "{manifest}");
+    }
+}
+
+#[test]
 fn a_flipped_bit_is_never_applied_and_stops_the_start_unless_it_is_in_the_last_block() {
     let (disk, ends) = sample();
     let bytes = disk.bytes(INCR).expect("a file");

@@ -167,3 +167,80 @@ fn a_rewrite_helps_a_failed_log_too() {
     writer.close(&buffer).expect("closed");
     assert_eq!(load(&disk).expect("loads"), ["0 SET a 1", "0 INCR b"]);
 }
+
+#[test]
+fn a_write_is_tried_again_in_the_same_file_when_all_before_it_is_durable() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    buffer.append(0, &command(&["INCR", "a"]));
+    writer.write_from(&buffer).expect("written");
+    writer.sync().expect("synced");
+    let last = buffer.append(0, &command(&["INCR", "b"])).lsn;
+    for fault in [Fault::NoSpace, Fault::Io, Fault::NoSpace] {
+        disk.fail_call(disk.calls(), fault);
+        assert!(matches!(writer.write_from(&buffer), Err(LogError::Io { .. })), "{fault:?}");
+        assert!(writer.may_retry());
+        writer.recover_after_error().expect("the block is cut");
+    }
+    assert_eq!(writer.write_from(&buffer).expect("there is room again"), last);
+    assert_eq!(writer.sync().expect("synced"), last);
+    assert_eq!(load(&disk.after_power_loss()).expect("loads"), ["0 INCR a", "0 INCR b"]);
+    assert_eq!(files(&disk), ["1.incr.aof", "manifest"]);
+}
+
+#[test]
+fn a_recovery_that_fails_leaves_no_files_on_a_full_disk() {
+    let mut failing_call = 0;
+    loop {
+        let disk = FakeDisk::new(failing_call);
+        let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+        buffer.append(0, &command(&["INCR", "a"]));
+        writer.write_from(&buffer).expect("written, and not synced");
+        buffer.append(0, &command(&["INCR", "b"]));
+        disk.fail_call(disk.calls(), Fault::NoSpace);
+        assert!(writer.write_from(&buffer).is_err());
+        disk.fail_call(disk.calls() + failing_call, Fault::NoSpace);
+        let recovered = writer.recover_after_error();
+        disk.forgive();
+        let manifest = String::from_utf8(disk.bytes(MANIFEST).expect("a manifest")).expect("text");
+        for file in files(&disk).iter().filter(|file| file.ends_with("aof")) {
+            assert!(manifest.contains(file.as_str()), "{failing_call}: {file} is in the way");
+        }
+        if recovered.is_err() {
+            assert!(writer.may_retry(), "{failing_call}");
+            writer.recover_after_error().expect("there is room again");
+        }
+        writer.write_from(&buffer).expect("written");
+        writer.sync().expect("synced");
+        assert_eq!(load(&disk.after_power_loss()).expect("loads"), ["0 INCR a", "0 INCR b"]);
+        if recovered.is_ok() && failing_call > 20 {
+            break;
+        }
+        failing_call += 1;
+    }
+}
+
+#[test]
+fn only_what_a_write_met_may_be_tried_again() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    assert!(!writer.may_retry());
+    buffer.append(0, &command(&["INCR", "a"]));
+    writer.write_from(&buffer).expect("written");
+    disk.fail_call(disk.calls(), Fault::Io);
+    assert!(writer.sync().is_err());
+    assert!(!writer.may_retry(), "what a sync says after that means nothing");
+
+    // With two files in the air only a rewrite helps; it may be tried where room was missing.
+    for (fault, may_retry) in [(Fault::NoSpace, true), (Fault::Io, true)] {
+        let disk = FakeDisk::new(0);
+        let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+        let _base = writer.begin_rewrite(&buffer).expect("begins");
+        buffer.append(0, &command(&["INCR", "a"]));
+        disk.fail_call(disk.calls(), fault);
+        assert!(writer.write_from(&buffer).is_err());
+        writer.abort_rewrite();
+        assert!(writer.needs_rewrite());
+        assert_eq!(writer.may_retry(), may_retry, "{fault:?}");
+    }
+}
