@@ -92,7 +92,8 @@ fn a_file_of_ours_that_is_empty_has_lost_something() {
     let (base, one, two) = ("file appendonly.aof.1.base.aof seq 1 type b\n", 1, 2);
     let incr = |seq| format!("file appendonly.aof.{seq}.incr.aof seq {seq} type i\n");
     let redis = command(&["SET", "a", "1"]);
-    let cases: [(String, Vec<(&str, &[u8])>, bool); 5] = [
+    type Files<'f> = Vec<(&'f str, &'f [u8])>;
+    let cases: [(String, Files<'_>, bool); 5] = [
         (incr(one), vec![(INCR, b"")], true),
         (incr(one) + &incr(two), vec![(INCR, &ours), (NEXT, b"")], true),
         (incr(one) + &incr(two), vec![(INCR, &redis), (NEXT, b"")], false),
