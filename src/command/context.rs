@@ -54,6 +54,12 @@ impl Context<'_> {
         if self.session.gates & gate::RECOVERY == 0 { self.keys.now } else { self.server.now() }
     }
 
+    /// How long a string may become, in bytes: `proto-max-bulk-len`. What a log holds was allowed when it was written.
+    pub fn string_len_max(&self) -> u64 {
+        let limit = self.server.hot.proto_max_bulk_len.load(std::sync::atomic::Ordering::Relaxed);
+        if self.session.gates & gate::RECOVERY == 0 { limit } else { u64::MAX }
+    }
+
     pub fn db(&self) -> u16 {
         self.session.db
     }

@@ -9,7 +9,7 @@ use crate::keyspace::{EffectBuffer, Lsn};
 use crate::resp::decode::Span;
 use crate::resp::{Args, Output};
 use crate::server::build_with;
-use crate::session::Session;
+use crate::session::{Session, gate};
 use crate::state::Server;
 use crate::state::clients::{Address, Client};
 use parking_lot::Mutex;
@@ -211,6 +211,19 @@ impl TestClient {
             let reply = other.run(&args).unwrap_or_default();
             assert!(!reply.starts_with(b"-"), "{} failed", words(&effect));
         }
+    }
+
+    /// A server of this configuration that has loaded what was logged here since the last call, as a start does: at a time
+    /// that stands still.
+    pub fn restarted(&self, configuration: &str) -> Self {
+        let mut other = Self::configured(configuration);
+        let gates = other.session.gates;
+        other.session.gates |= gate::RECOVERY;
+        other.now = 0;
+        self.replay_into(&mut other);
+        other.session.gates = gates;
+        other.now = self.now;
+        other
     }
 
     /// The effects since the last call, as `db: words`.

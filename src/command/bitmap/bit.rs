@@ -10,7 +10,6 @@ use crate::resp::{Args, CommandError};
 use dunlin_structures::bits;
 use dunlin_structures::entry::IntText;
 use dunlin_structures::number::parse_i64;
-use std::sync::atomic::Ordering;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -42,7 +41,7 @@ pub const COMMANDS: &[CommandSpec] = &[
 ];
 
 fn setbit(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let limit = cx.server.hot.proto_max_bulk_len.load(Ordering::Relaxed);
+    let limit = cx.string_len_max();
     let offset = bit_offset(args.at(2), None, limit)?;
     let on = match parse_i64(args.at(3)) {
         Some(0) => false,
@@ -76,7 +75,7 @@ fn setbit(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn getbit(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let limit = cx.server.hot.proto_max_bulk_len.load(Ordering::Relaxed);
+    let limit = cx.string_len_max();
     let offset = bit_offset(args.at(2), None, limit)?;
     let mut text = IntText::new();
     let entry = cx.keys.read_string(args.at(1))?;

@@ -14,7 +14,6 @@ use dunlin_structures::bits::{Field, Overflow};
 use dunlin_structures::entry::IntText;
 use dunlin_structures::number::parse_i64;
 use smallvec::SmallVec;
-use std::sync::atomic::Ordering;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -150,7 +149,7 @@ fn read(cx: &mut Context<'_>, key: &[u8], steps: &Steps) -> CommandResult {
 }
 
 fn parse(cx: &Context<'_>, args: &mut Args<'_>) -> Result<Steps, CommandError> {
-    let limit = cx.server.hot.proto_max_bulk_len.load(Ordering::Relaxed);
+    let limit = cx.string_len_max();
     let mut steps = Steps::new();
     let mut overflow = Overflow::Wrap;
     args.seek(2);

@@ -45,7 +45,7 @@ fn xadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if wanted == NewId::Given(StreamId::ZERO) {
         return Err(CommandError::text("The ID specified in XADD must be greater than 0-0"));
     }
-    let (key, now) = (args.at(1), cx.now());
+    let (key, now) = (args.at(1), cx.counted_from());
     let slot = cx.keys.write(key);
     let stored = slot.of_kind(Kind::Stream)?.map(Stream::of);
     if stored.is_none() && options.no_stream_made {

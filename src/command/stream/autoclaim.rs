@@ -88,7 +88,7 @@ impl<'a> Request<'a> {
                 deleted.push(id);
             } else if self.min_idle == 0 || now.wrapping_sub(pending.delivered_at) >= self.min_idle {
                 let deliveries =
-                    if self.just_id { pending.deliveries } else { pending.deliveries.wrapping_add(1) };
+                    if self.just_id { pending.deliveries } else { Pending::one_more(pending.deliveries) };
                 claims.give(&mut group, id, Pending { consumer, delivered_at: now, deliveries }, now);
                 given.push(id);
             }
@@ -113,7 +113,7 @@ impl<'a> Request<'a> {
 }
 
 fn xautoclaim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now();
+    let now = cx.counted_from();
     let request = Request::parse(args)?;
     let name = GroupName { key: args.at(1), group: args.at(2) };
     let slot = cx.keys.write(name.key);

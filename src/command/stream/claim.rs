@@ -182,7 +182,7 @@ impl<'a> Request<'a> {
             // An entry that is forced into the list begins as one that was delivered once.
             let before = before.map_or(1, |before| before.deliveries);
             let deliveries =
-                self.deliveries.unwrap_or(if self.just_id { before } else { before.wrapping_add(1) });
+                self.deliveries.unwrap_or(if self.just_id { before } else { Pending::one_more(before) });
             claims.give(
                 &mut group,
                 id,
@@ -206,7 +206,7 @@ impl<'a> Request<'a> {
 }
 
 fn xclaim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now();
+    let now = cx.counted_from();
     let name = GroupName { key: args.at(1), group: args.at(2) };
     let slot = cx.keys.write(name.key);
     let has_group =

@@ -221,7 +221,7 @@ fn destroy(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn create_consumer(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now();
+    let now = cx.counted_from();
     let created = edit_group(cx, args, "xgroup-createconsumer", |group| {
         let (_, is_new) = group.create(args.at(4), now);
         (is_new, is_new)

@@ -69,7 +69,7 @@ struct Delivery {
 }
 
 fn xreadgroup(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now();
+    let now = cx.counted_from();
     let request = Request::parse(args, true, now)?;
     let Some((group, consumer)) = request.group else {
         return Err(CommandError::text("Missing GROUP option for XREADGROUP"));
@@ -192,7 +192,7 @@ impl Reader<'_> {
             match (stream.get(id), group.pending().get(&id).copied()) {
                 (Some(entry), Some(pending)) => {
                     show::entry(reply, &entry);
-                    let deliveries = pending.deliveries.wrapping_add(1);
+                    let deliveries = Pending::one_more(pending.deliveries);
                     group.assign(id, Pending { deliveries, delivered_at: self.now, ..pending });
                     delivery.repeated.push((id, deliveries));
                 }

@@ -317,3 +317,53 @@ proptest! {
         prop_assert_eq!(state(&mut client, "copy"), state(&mut client, "k"));
     }
 }
+
+#[test]
+fn a_restart_keeps_when_entries_were_delivered() {
+    let mut client = TestClient::new();
+    for line in [
+        "XADD s 1-1 a b",
+        "XADD s 1-2 a b",
+        "XADD s 1-3 a b",
+        "XGROUP CREATE s g 0",
+        "XREADGROUP GROUP g c COUNT 2 STREAMS s >",
+        "XCLAIM s g d 0 1-2 IDLE 1000",
+        "XAUTOCLAIM s g e 0 0 COUNT 1",
+    ] {
+        assert!(!client.say(line).starts_with('-'), "{line}");
+    }
+    let mut restarted = client.restarted("");
+    client.pass(5000);
+    restarted.pass(5000);
+    let pending = "XPENDING s g - + 10";
+    assert_eq!(client.say(pending), restarted.say(pending));
+    assert!(client.say(pending).contains(":6000"));
+}
+
+/// Redis' counters are signed, and the commands that a log is made of say them.
+#[test]
+fn a_counter_ends_where_no_command_can_say_it() {
+    const MAX: &str = "9223372036854775807";
+    let mut client = TestClient::new();
+    for line in [
+        "XADD s 1-1 a b",
+        "XGROUP CREATE s g 0",
+        &format!("XCLAIM s g c 0 1-1 TIME -5 RETRYCOUNT {MAX} FORCE JUSTID"),
+        "XREADGROUP GROUP g c STREAMS s 0",
+        "XCLAIM s g d 0 1-1",
+        "XAUTOCLAIM s g e 0 0",
+        "XADD r 5-5 a b",
+        &format!("XGROUP CREATE r g 0 ENTRIESREAD {MAX}"),
+        "XREADGROUP GROUP g c STREAMS r >",
+        "XADD t 5-5 a b",
+        &format!("XSETID t 5-5 ENTRIESADDED {MAX} MAXDELETEDID 0-0"),
+        "XADD t 6-1 a b",
+        "COPY t u",
+        "COPY s v",
+    ] {
+        assert!(!client.say(line).starts_with('-'), "{line}");
+    }
+    let mut restarted = client.restarted("");
+    assert_eq!(client.say("DEBUG DIGEST"), restarted.say("DEBUG DIGEST"));
+    assert!(restarted.say("XPENDING s g - + 1").contains(MAX));
+}

@@ -8,7 +8,6 @@ use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, StringValue, ValueRef};
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 const RANGE_COMPLEXITY: &str = "O(N) where N is the length of the returned string. The complexity is ultimately \
     determined by the returned length, but because creating a substring from an existing string is very cheap, it can \
@@ -80,7 +79,7 @@ pub const COMMANDS: &[CommandSpec] = &[
 
 fn append(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, tail) = (args.at(1), args.at(2));
-    let limit = cx.server.hot.proto_max_bulk_len.load(Ordering::Relaxed);
+    let limit = cx.string_len_max();
     let mut slot = cx.keys.write(key);
     let length = match slot.string()?.map(length_of) {
         Some(before) => {
@@ -118,7 +117,7 @@ fn setrange(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, part) = (args.at(1), args.at(3));
     let offset = args.integer_at(2)?;
     let offset = usize::try_from(offset).map_err(|_| CommandError::text("offset is out of range"))?;
-    let limit = cx.server.hot.proto_max_bulk_len.load(Ordering::Relaxed);
+    let limit = cx.string_len_max();
     let mut slot = cx.keys.write(key);
     let before = slot.string()?.map(length_of);
     if part.is_empty() {

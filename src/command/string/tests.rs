@@ -484,3 +484,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_restart_loads_strings_that_were_allowed_to_be_longer() {
+    let mut client = TestClient::new();
+    client.say("SETRANGE s 3000000 x");
+    client.say("SETBIT b 30000000 1");
+    let mut restarted = client.restarted("proto-max-bulk-len 1mb");
+    assert_eq!(restarted.say("STRLEN s").trim_end(), ":3000001");
+    assert!(restarted.say("SETRANGE s 3000001 x").starts_with("-ERR string exceeds"));
+    assert_eq!(client.say("DEBUG DIGEST"), restarted.say("DEBUG DIGEST"));
+}

@@ -175,3 +175,16 @@ proptest! {
         check_replay(&configuration, &commands);
     }
 }
+
+#[test]
+fn a_large_set_is_recreated_with_its_negative_zeros() {
+    let mut client = TestClient::new();
+    for number in 0..300 {
+        client.say(&format!("ZADD z {number} member:{number}"));
+    }
+    client.say("ZADD z -0 a -0 z");
+    client.say("COPY z copy");
+    let mut restarted = client.restarted("");
+    assert_eq!(client.say("DEBUG DIGEST"), restarted.say("DEBUG DIGEST"));
+    assert!(restarted.say("ZSCORE copy a").contains("-0"));
+}

@@ -12,7 +12,7 @@ use dunlin_structures::tdigest::TDigest;
 type Emit<'e> = dyn FnMut(&[&[u8]]) + 'e;
 
 pub(super) fn commands(entry: &Entry, emit: &mut Emit<'_>) {
-    if let Some(filter) = entry.payload_as::<Bloom>() {
+    if let Some(filter) = entry.payload_as::<Bloom>().filter(|filter| bloom::chunk::is_told(filter)) {
         let header = bloom::chunk::header(filter);
         pieces(b"BF.LOADCHUNK", entry.key(), &header, emit, |position| bloom::chunk::chunk(filter, position));
     } else if let Some(filter) = entry.payload_as::<Cuckoo>() {

@@ -4,8 +4,8 @@ use super::{Damaged, Read, Reader, Texts, Value, Writer, length, listpack, strin
 use dunlin_structures::number::parse_i64;
 
 const TIME: Damaged = Damaged("a field's time to live that is none");
-/// Redis' times have 48 bits.
-const TIME_MAX: u64 = (1 << 48) - 1;
+/// The latest time that a field can be given (46 bits, as in Redis): what is read must be told by a command.
+const TIME_MAX: u64 = (1 << 46) - 1;
 /// What Valkey says of a field without a time to live.
 const NEVER: i64 = -1;
 

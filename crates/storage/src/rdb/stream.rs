@@ -21,7 +21,7 @@
 
 use super::{Damaged, Read, Reader, Value, Writer, length, listpack, string};
 use dunlin_structures::packed::Packed;
-use dunlin_structures::stream::{Group, Pending, Stream, StreamId};
+use dunlin_structures::stream::{COUNT_MAX, Group, Pending, Stream, StreamId};
 use std::collections::BTreeMap;
 
 /// How much is said of a stream.
@@ -51,6 +51,9 @@ pub fn read(reader: &mut Reader<'_>, form: Form) -> Read<Value> {
         return Err(Damaged("a stream whose number of entries is wrong"));
     }
     stream.last_id = read_id(reader)?;
+    if stream.contains(StreamId::ZERO) {
+        return Err(Damaged("a stream's entry whose id is zero"));
+    }
     if stream.last_entry_id().is_some_and(|newest| newest > stream.last_id) {
         return Err(Damaged("a stream whose last id is not the last"));
     }
@@ -59,7 +62,8 @@ pub fn read(reader: &mut Reader<'_>, form: Form) -> Read<Value> {
         // The first entry's id is where the first entry is.
         read_id(reader)?;
         stream.max_deleted_id = read_id(reader)?;
-        stream.entries_added = length::read(reader)?;
+        // Some saved streams say fewer than there are. XSETID, which recreates them, does not.
+        stream.entries_added = length::read(reader)?.clamp(entries, COUNT_MAX);
     }
     for _ in 0..reader.count()? {
         let name = string::read(reader)?;
@@ -83,13 +87,16 @@ fn read_group(reader: &mut Reader<'_>, form: Form, stream: &Stream) -> Read<Grou
     let last_id = read_id(reader)?;
     let entries_read = match form {
         Form::First => stream.count_up_to(last_id),
-        Form::Second | Form::Third => Some(length::read(reader)?).filter(|read| *read != UNKNOWN),
+        Form::Second | Form::Third => Some(length::read(reader)?).filter(|read| *read <= COUNT_MAX),
     };
     let mut group = Group::new(last_id, entries_read);
     let mut pending = BTreeMap::new();
     for _ in 0..reader.count()? {
         let (id, delivered_at) = (raw_id(reader)?, reader.time()?);
-        if pending.insert(id, (delivered_at, length::read(reader)?)).is_some() {
+        if id == StreamId::ZERO {
+            return Err(Damaged("a pending entry whose id is zero"));
+        }
+        if pending.insert(id, (delivered_at, length::read(reader)?.min(COUNT_MAX))).is_some() {
             return Err(Damaged("an entry that is pending twice"));
         }
     }

@@ -265,7 +265,7 @@ fn what_no_value_can_be_is_refused() {
         assert!(read(kind, 10, &body).is_err(), "type {kind}");
     }
     // A time that has no place in what we write.
-    for time in [0, 1 << 48, i64::MAX, -2] {
+    for time in [0, 1 << 46, i64::MAX, -2] {
         assert!(
             read(kind::HASH_VALKEY, 80, &[&b"\x01\x01a\x01x"[..], &time.to_le_bytes()].concat()).is_err()
         );

@@ -48,6 +48,11 @@ pub fn header(bloom: &Bloom) -> Vec<u8> {
     out
 }
 
+/// Whether chunks tell all of a filter: old ones, which only RESTORE makes, may have fewer bits than their bytes.
+pub fn is_told(filter: &Bloom) -> bool {
+    filter.layers().iter().all(|layer| layer.bytes.len() as u64 * 8 == layer.bits)
+}
+
 /// A filter of that header, all of whose bits are 0 still. Nothing if no filter has such a header, or if its bits would
 /// take more than `room` bytes.
 pub fn from_header(header: &[u8], room: u64) -> Option<Bloom> {

@@ -41,6 +41,21 @@ pub struct Pending {
     pub deliveries: u64,
 }
 
+impl Pending {
+    /// A number of deliveries and one more. Redis' numbers are signed, and commands must be able to say them.
+    pub fn one_more(deliveries: u64) -> u64 {
+        count_one(deliveries)
+    }
+}
+
+/// What a counter is after one more: it ends where no command can say it.
+pub(super) fn count_one(before: u64) -> u64 {
+    before.saturating_add(1).min(COUNT_MAX)
+}
+
+/// The largest number that a stream's counters have.
+pub const COUNT_MAX: u64 = i64::MAX as u64;
+
 impl Consumer {
     /// What it has not acknowledged.
     pub fn pending(&self) -> &BTreeSet<StreamId> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::block::Block;
 use super::entry::StreamEntry;
-use super::group::Group;
+use super::group::{Group, count_one};
 use super::id::StreamId;
 use super::range::{Direction, Range};
 use crate::entry::{Entry, Kind, Payload};
@@ -148,7 +148,7 @@ impl Stream {
             }
         }
         self.len += 1;
-        self.entries_added += 1;
+        self.entries_added = count_one(self.entries_added);
         self.last_id = id;
         if self.len == 1 {
             self.first_id = id;

@@ -25,7 +25,7 @@ mod tests;
 mod trim;
 
 pub use entry::{Fields, StreamEntry};
-pub use group::{Consumer, ConsumerId, Group, Pending};
+pub use group::{COUNT_MAX, Consumer, ConsumerId, Group, Pending};
 pub use id::{IdText, StreamId};
 pub use large::{BLOCK_LEN_MAX, Stream};
 pub use range::{Direction, Range};

@@ -1,6 +1,6 @@
 //! How far a group has read: counts that can be told without counting.
 
-use super::group::Group;
+use super::group::{Group, count_one};
 use super::id::StreamId;
 use super::large::Stream;
 
@@ -48,7 +48,7 @@ impl Stream {
             return false;
         }
         match group.entries_read {
-            Some(read) if !self.has_gap_from(id) => group.entries_read = Some(read.wrapping_add(1)),
+            Some(read) if !self.has_gap_from(id) => group.entries_read = Some(count_one(read)),
             _ if self.entries_added != 0 => group.entries_read = self.count_up_to(id),
             _ => {}
         }
