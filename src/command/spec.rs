@@ -319,6 +319,12 @@ impl KeySpec {
         Self { notes: "", flags, begin: Begin::Index(first), find: Find::Range { last, step, limit: 0 } }
     }
 
+    /// Keys behind their number, which stands at `index`.
+    pub const fn counted(index: u16, flags: KeyFlags) -> Self {
+        let find = Find::Counted { count: 0, first: 1, step: 1 };
+        Self { notes: "", flags, begin: Begin::Index(index), find }
+    }
+
     pub const fn note(self, notes: &'static str) -> Self {
         Self { notes, ..self }
     }

@@ -213,6 +213,26 @@ impl TestClient {
         }
     }
 
+    /// A client of a server with this configuration that has run those commands, and one of a server of its own that
+    /// has run their effects.
+    pub fn with_replica(configuration: &str, commands: &[String]) -> (Self, Self) {
+        let mut client = Self::configured(configuration);
+        for command in commands {
+            client.say(command);
+        }
+        let mut replica = Self::configured(configuration);
+        client.replay_into(&mut replica);
+        (client, replica)
+    }
+
+    /// Each line must be answered by its reply, in which `|` stands for CRLF.
+    pub fn check(&mut self, exchanges: &[(&str, &str)]) {
+        for (line, expect) in exchanges {
+            let reply = self.say(line);
+            assert_eq!(reply.trim_end().replace("\r\n", "|"), *expect, "{line}");
+        }
+    }
+
     /// A server of this configuration that has loaded what was logged here since the last call, as a start does: at a time
     /// that stands still.
     pub fn restarted(&self, configuration: &str) -> Self {
@@ -258,11 +278,7 @@ fn bytes_of(output: &Output) -> Vec<u8> {
 
 /// Runs exchanges on one new client: each line must be answered by its reply. In replies `|` stands for CRLF.
 pub fn check(exchanges: &[(&str, &str)]) {
-    let mut client = TestClient::new();
-    for (line, expect) in exchanges {
-        let reply = client.say(line);
-        assert_eq!(reply.trim_end().replace("\r\n", "|"), *expect, "{line}");
-    }
+    TestClient::new().check(exchanges);
 }
 
 /// Like [`check`], with the effects that each line must log instead of its reply, separated by `; `.

@@ -230,12 +230,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn effects_replayed_give_the_same(requests in prop::collection::vec(request(), 1..60)) {
-        let mut client = TestClient::configured("enable-debug-command yes");
-        let mut replica = TestClient::configured("enable-debug-command yes");
-        for request in &requests {
-            client.say(request);
-        }
-        client.replay_into(&mut replica);
+        let (mut client, mut replica) = TestClient::with_replica("enable-debug-command yes", &requests);
         prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
     }
 }

@@ -1,6 +1,6 @@
 //! BF.EXISTS, BF.MEXISTS, BF.CARD and BF.INFO.
 
-use super::NOT_FOUND;
+use super::{NOT_FOUND, READ};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
@@ -10,56 +10,37 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "bf.exists",
         arity: 3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::BLOOM,
-        group: "module",
-        since: "1.0.0",
         summary: "Tells whether an item seems to be in a Bloom filter.",
         complexity: "O(k), where k is the number of hashes of all layers.",
         syntax: "key item",
         run: Run::OnKeys(bf_exists),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "bf.mexists",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::BLOOM,
-        group: "module",
-        since: "1.0.0",
         summary: "Tells of several items whether they seem to be in a Bloom filter.",
         complexity: "O(k * n), where k is the number of hashes of all layers and n the number of items.",
         syntax: "key item [item ...]",
         run: Run::OnKeys(bf_mexists),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "bf.card",
         arity: 2,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::BLOOM,
-        group: "module",
         since: "2.4.4",
         summary: "Returns how many items of a Bloom filter were new when they were added.",
         syntax: "key",
         run: Run::OnKeys(bf_card),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "bf.info",
         arity: -2,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::BLOOM,
-        group: "module",
-        since: "1.0.0",
         summary: "Describes a Bloom filter.",
         syntax: "key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
         run: Run::OnKeys(bf_info),
-        ..CommandSpec::BLANK
+        ..READ
     },
 ];
 

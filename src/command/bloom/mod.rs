@@ -13,10 +13,21 @@ pub mod reserve;
 #[cfg(test)]
 mod tests;
 
+use crate::command::spec::*;
 use crate::keyspace::effect::EffectWriter;
 use crate::resp::CommandError;
 use dunlin_structures::bloom::{Refusal, Wish};
 use dunlin_structures::number::DoubleBuffer;
+
+/// What the commands that only look at a filter have in common.
+const READ: CommandSpec = CommandSpec {
+    flags: READONLY.and(FAST),
+    keys: &[KeySpec::one(1, key::RO)],
+    acl: acl::BLOOM,
+    group: "module",
+    since: "1.0.0",
+    ..CommandSpec::BLANK
+};
 
 /// What a filter is that nobody has reserved.
 const UNRESERVED: Wish = Wish { capacity: 100, error: 0.01, growth: GROWTH, scales: true };

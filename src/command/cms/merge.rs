@@ -10,18 +10,11 @@ use dunlin_structures::Entry;
 use dunlin_structures::cms::{CountMin, Sum};
 use dunlin_structures::number::parse_i64;
 
-const SOURCES: KeySpec = KeySpec {
-    notes: "",
-    flags: key::RO.and(key::ACCESS),
-    begin: Begin::Index(2),
-    find: Find::Counted { count: 0, first: 1, step: 1 },
-};
-
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "cms.merge",
     arity: -4,
     flags: WRITE.and(DENYOOM),
-    keys: &[KeySpec::one(1, key::RW.and(key::UPDATE)), SOURCES],
+    keys: &[KeySpec::one(1, key::RW.and(key::UPDATE)), KeySpec::counted(2, key::RO.and(key::ACCESS))],
     acl: acl::CMS,
     group: "module",
     since: "2.0.0",

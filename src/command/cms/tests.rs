@@ -105,7 +105,7 @@ fn sketches_are_merged() {
     let make = |key: &str| format!("CMS.INITBYDIM {key} 1000 5");
     let mut client = TestClient::new();
     ["a", "b", "c"].iter().for_each(|key| assert_eq!(client.say(&make(key)), "+OK\r\n"));
-    for (line, expect) in [
+    client.check(&[
         ("CMS.INCRBY a x 21", "*1|:21"),
         ("CMS.INCRBY b x 2 y 3", "*2|:2|:3"),
         ("EXPIRE c 100", ":1"),
@@ -141,9 +141,7 @@ fn sketches_are_merged() {
         ("CMS.MERGE c 1 small", "-CMS: width/depth is not equal"),
         ("CMS.MERGE c 1", "-ERR wrong number of arguments for 'cms.merge' command"),
         ("CMS.QUERY c x", "*1|:42"),
-    ] {
-        assert_eq!(client.say(line).trim_end().replace("\r\n", "|"), expect, "{line}");
-    }
+    ]);
 }
 
 #[test]
@@ -197,12 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn effects_replayed_give_the_same(requests in prop::collection::vec(request(), 1..60)) {
-        let mut client = TestClient::configured("enable-debug-command yes");
-        let mut replica = TestClient::configured("enable-debug-command yes");
-        for request in &requests {
-            client.say(request);
-        }
-        client.replay_into(&mut replica);
+        let (mut client, mut replica) = TestClient::with_replica("enable-debug-command yes", &requests);
         prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
         client.say("DEBUG RELOAD");
         prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));

@@ -1,6 +1,6 @@
 //! CF.EXISTS, CF.MEXISTS, CF.COUNT and CF.INFO.
 
-use super::NOT_FOUND;
+use super::{NOT_FOUND, READ};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::Args;
@@ -10,57 +10,37 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "cf.exists",
         arity: 3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::CUCKOO,
-        group: "module",
-        since: "1.0.0",
         summary: "Tells whether an item seems to be in a cuckoo filter.",
         complexity: "O(k), where k is the number of tables.",
         syntax: "key item",
         run: Run::OnKeys(cf_exists),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "cf.mexists",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::CUCKOO,
-        group: "module",
-        since: "1.0.0",
         summary: "Tells of several items whether they seem to be in a cuckoo filter.",
         complexity: "O(k * n), where k is the number of tables and n that of items.",
         syntax: "key item [item ...]",
         run: Run::OnKeys(cf_mexists),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "cf.count",
         arity: 3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::CUCKOO,
-        group: "module",
-        since: "1.0.0",
         summary: "Returns how often an item seems to be in a cuckoo filter.",
         complexity: "O(k), where k is the number of tables.",
         syntax: "key item",
         run: Run::OnKeys(cf_count),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "cf.info",
         arity: 2,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO)],
-        acl: acl::CUCKOO,
-        group: "module",
-        since: "1.0.0",
         summary: "Describes a cuckoo filter.",
         syntax: "key",
         run: Run::OnKeys(cf_info),
-        ..CommandSpec::BLANK
+        ..READ
     },
 ];
 

@@ -14,9 +14,20 @@ pub mod reserve;
 #[cfg(test)]
 mod tests;
 
+use crate::command::spec::*;
 use crate::keyspace::effect::EffectWriter;
 use crate::resp::CommandError;
 use dunlin_structures::cuckoo::Wish;
+
+/// What the commands that only look at a filter have in common.
+const READ: CommandSpec = CommandSpec {
+    flags: READONLY.and(FAST),
+    keys: &[KeySpec::one(1, key::RO)],
+    acl: acl::CUCKOO,
+    group: "module",
+    since: "1.0.0",
+    ..CommandSpec::BLANK
+};
 
 /// What a filter is that nobody has reserved.
 const UNRESERVED: Wish = Wish { capacity: 1024, bucket: 2, iterations: 20, growth: 1 };

@@ -184,12 +184,7 @@ proptest! {
     #[test]
     fn effects_replayed_give_the_same(requests in prop::collection::vec(request(), 1..60), limit in 30..400usize) {
         let configuration = format!("enable-debug-command yes\nhll-sparse-max-bytes {limit}");
-        let mut client = TestClient::configured(&configuration);
-        let mut replica = TestClient::configured(&configuration);
-        for request in &requests {
-            client.say(request);
-        }
-        client.replay_into(&mut replica);
+        let (mut client, mut replica) = TestClient::with_replica(&configuration, &requests);
         prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
     }
 }

@@ -82,12 +82,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "blmpop",
         arity: -5,
         flags: WRITE.and(BLOCKING).and(MOVABLE_KEYS),
-        keys: &[KeySpec {
-            notes: "",
-            flags: key::RW.and(key::ACCESS).and(key::DELETE),
-            begin: Begin::Index(2),
-            find: Find::Counted { count: 0, first: 1, step: 1 },
-        }],
+        keys: &[KeySpec::counted(2, key::RW.and(key::ACCESS).and(key::DELETE))],
         acl: acl::LIST,
         group: "list",
         since: "7.0.0",

@@ -45,12 +45,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "lmpop",
         arity: -4,
         flags: WRITE.and(MOVABLE_KEYS),
-        keys: &[KeySpec {
-            notes: "",
-            flags: key::RW.and(key::ACCESS).and(key::DELETE),
-            begin: Begin::Index(1),
-            find: Find::Counted { count: 0, first: 1, step: 1 },
-        }],
+        keys: &[KeySpec::counted(1, key::RW.and(key::ACCESS).and(key::DELETE))],
         acl: acl::LIST,
         group: "list",
         since: "7.0.0",

@@ -9,18 +9,11 @@ use dunlin_structures::Entry;
 use dunlin_structures::number::parse_i64;
 use dunlin_structures::tdigest::{Merger, Overflow, TDigest};
 
-const SOURCES: KeySpec = KeySpec {
-    notes: "",
-    flags: key::RO.and(key::ACCESS),
-    begin: Begin::Index(2),
-    find: Find::Counted { count: 0, first: 1, step: 1 },
-};
-
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "tdigest.merge",
     arity: -4,
     flags: WRITE.and(DENYOOM),
-    keys: &[KeySpec::one(1, key::RW.and(key::INSERT)), SOURCES],
+    keys: &[KeySpec::one(1, key::RW.and(key::INSERT)), KeySpec::counted(2, key::RO.and(key::ACCESS))],
     acl: acl::TDIGEST,
     group: "module",
     since: "2.4.0",

@@ -12,10 +12,21 @@ pub mod rank;
 #[cfg(test)]
 mod tests;
 
+use crate::command::spec::*;
 use crate::keyspace::door::{Keys, Module};
 use crate::resp::{Args, CommandError, Reply};
 use dunlin_structures::number::{parse_f64, parse_i64};
 use dunlin_structures::tdigest::TDigest;
+
+/// What the commands that only look at a t-digest have in common.
+const READ: CommandSpec = CommandSpec {
+    flags: READONLY.and(FAST),
+    keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
+    acl: acl::TDIGEST,
+    group: "module",
+    since: "2.4.0",
+    ..CommandSpec::BLANK
+};
 
 const MISSING: CommandError = CommandError::text("T-Digest: key does not exist");
 

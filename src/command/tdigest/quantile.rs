@@ -1,6 +1,6 @@
 //! Numbers by their share: TDIGEST.MIN, MAX, QUANTILE and TRIMMED_MEAN.
 
-use super::{numbers, read, reply_doubles};
+use super::{READ, numbers, read, reply_doubles};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
@@ -10,58 +10,39 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "tdigest.min",
         arity: 2,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Returns the lowest number of a t-digest.",
         complexity: "O(1)",
         syntax: "key",
         run: Run::OnKeys(min),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.max",
         arity: 2,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Returns the highest number of a t-digest.",
         complexity: "O(1)",
         syntax: "key",
         run: Run::OnKeys(max),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.quantile",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates the numbers below which those shares of all numbers of a t-digest are.",
         complexity: "O(N) with N being the number of quantiles",
         syntax: "key quantile [quantile ...]",
         run: Run::OnKeys(quantile),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.trimmed_mean",
         arity: 4,
         flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates the mean of those numbers of a t-digest that are between two quantiles.",
         complexity: "O(N) with N being the number of centroids",
         syntax: "key low_cut_quantile high_cut_quantile",
         run: Run::OnKeys(trimmed_mean),
-        ..CommandSpec::BLANK
+        ..READ
     },
 ];
 

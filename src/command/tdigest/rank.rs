@@ -1,6 +1,6 @@
 //! Ranks, and shares of what is below: TDIGEST.CDF, RANK, REVRANK, BYRANK and BYREVRANK.
 
-use super::{numbers, read, reply_doubles};
+use super::{READ, numbers, read, reply_doubles};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
@@ -11,72 +11,47 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "tdigest.cdf",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates which share of a t-digest's numbers is below a number, half of those equal to it included.",
         complexity: "O(N) with N being the number of values",
         syntax: "key value [value ...]",
         run: Run::OnKeys(cdf),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.rank",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates how many of a t-digest's numbers are below a number, half of those equal to it included.",
         complexity: "O(N) with N being the number of values",
         syntax: "key value [value ...]",
         run: Run::OnKeys(|cx, args| rank(cx, args, Order::Ascending)),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.revrank",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates how many of a t-digest's numbers are above a number, half of those equal to it included.",
         complexity: "O(N) with N being the number of values",
         syntax: "key value [value ...]",
         run: Run::OnKeys(|cx, args| rank(cx, args, Order::Descending)),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.byrank",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates the numbers of those ranks in a t-digest, counted from the lowest.",
         complexity: "O(N) with N being the number of ranks",
         syntax: "key rank [rank ...]",
         run: Run::OnKeys(|cx, args| by_rank(cx, args, Order::Ascending)),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "tdigest.byrevrank",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TDIGEST,
-        group: "module",
-        since: "2.4.0",
         summary: "Estimates the numbers of those ranks in a t-digest, counted from the highest.",
         complexity: "O(N) with N being the number of ranks",
         syntax: "key reverse_rank [reverse_rank ...]",
         run: Run::OnKeys(|cx, args| by_rank(cx, args, Order::Descending)),
-        ..CommandSpec::BLANK
+        ..READ
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Reading: TOPK.QUERY, TOPK.COUNT, TOPK.LIST and TOPK.INFO.
 
-use super::MISSING;
+use super::{MISSING, READ};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
@@ -10,59 +10,41 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "topk.query",
         arity: -3,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TOPK,
-        group: "module",
-        since: "2.0.0",
         summary: "Returns whether items are among the most frequent ones of a top-k sketch.",
         complexity: "O(N*k) with N being the number of items",
         syntax: "key item [item ...]",
         run: Run::OnKeys(query),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "topk.count",
         arity: -3,
         flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TOPK,
-        group: "module",
-        since: "2.0.0",
         summary: "Returns how often a top-k sketch has counted items, which may be less than there were.",
         complexity: "O(N*k) with N being the number of items",
         syntax: "key item [item ...]",
         history: &[("2.4.0", "Discouraged: a count doesn't stand for how often an item came.")],
         run: Run::OnKeys(count),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "topk.list",
         arity: -2,
         flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TOPK,
-        group: "module",
-        since: "2.0.0",
         summary: "Returns the items of a top-k sketch, the most frequent first.",
         complexity: "O(k*log(k))",
         syntax: "key [WITHCOUNT]",
         run: Run::OnKeys(list),
-        ..CommandSpec::BLANK
+        ..READ
     },
     CommandSpec {
         name: "topk.info",
         arity: 2,
-        flags: READONLY.and(FAST),
-        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
-        acl: acl::TOPK,
-        group: "module",
-        since: "2.0.0",
         summary: "Returns what a top-k sketch was made with.",
         complexity: "O(1)",
         syntax: "key",
         run: Run::OnKeys(info),
-        ..CommandSpec::BLANK
+        ..READ
     },
 ];
 

@@ -93,7 +93,7 @@ fn refusals() {
         assert_eq!(reply, format!("*2\r\n{bad}\r\n$-1\r\n"));
     }
     client.say("SET s x");
-    for (line, expect) in [
+    client.check(&[
         ("TOPK.COUNT t a b", "*2|:0|:5"),
         ("TOPK.ADD missing a", MISSING),
         ("TOPK.INCRBY missing a x", MISSING),
@@ -108,9 +108,7 @@ fn refusals() {
         ("TOPK.ADD t", "-ERR wrong number of arguments for 'topk.add' command"),
         ("TOPK.INCRBY t a 1 b", "-ERR wrong number of arguments for 'topk.incrby' command"),
         ("TOPK.QUERY t", "-ERR wrong number of arguments for 'topk.query' command"),
-    ] {
-        assert_eq!(client.say(line).trim_end().replace("\r\n", "|"), expect, "{line}");
-    }
+    ]);
 }
 
 #[test]
@@ -118,15 +116,13 @@ fn replies_in_resp3() {
     let mut client = TestClient::new();
     client.say("HELLO 3");
     client.say("TOPK.RESERVE t 1 2 1 0.9");
-    for (line, expect) in [
+    client.check(&[
         ("TOPK.ADD t a", "*1|_"),
         ("TOPK.QUERY t a b", "*2|#t|#f"),
         ("TOPK.COUNT t a", "*1|:1"),
         ("TOPK.LIST t WITHCOUNT", "*2|$1|a|:1"),
         ("TOPK.INFO t", "%4|+k|:1|+width|:2|+depth|:1|+decay|,0.9"),
-    ] {
-        assert_eq!(client.say(line).trim_end().replace("\r\n", "|"), expect, "{line}");
-    }
+    ]);
 }
 
 #[test]
@@ -166,12 +162,7 @@ proptest! {
         requests in prop::collection::vec(request(), 1..60),
         more in prop::collection::vec(request(), 1..20),
     ) {
-        let mut client = TestClient::configured("enable-debug-command yes");
-        let mut replica = TestClient::configured("enable-debug-command yes");
-        for request in &requests {
-            client.say(request);
-        }
-        client.replay_into(&mut replica);
+        let (mut client, mut replica) = TestClient::with_replica("enable-debug-command yes", &requests);
         prop_assert_eq!(client.say("DEBUG DIGEST"), replica.say("DEBUG DIGEST"));
         for request in &more {
             prop_assert_eq!(client.say(request), replica.say(request));

@@ -1,6 +1,5 @@
 //! Commands that wait for a member: BZPOPMIN, BZPOPMAX, BZMPOP. See [`crate::command::blocking`].
 
-use super::counted;
 use super::pop::{End, ManyKeys, pop, reply_flat_of_key};
 use crate::command::blocking::{Nothing, Wait, deadline_after_seconds};
 use crate::command::spec::*;
@@ -41,7 +40,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "bzmpop",
         arity: -5,
         flags: WRITE.and(BLOCKING).and(MOVABLE_KEYS),
-        keys: &[counted(2, key::RW.and(key::ACCESS).and(key::DELETE))],
+        keys: &[KeySpec::counted(2, key::RW.and(key::ACCESS).and(key::DELETE))],
         acl: acl::SORTED_SET,
         group: "sorted-set",
         since: "7.0.0",

@@ -4,7 +4,7 @@
 //! there. An intersection begins with its smallest set, so it copies no more than that.
 
 use super::range::store;
-use super::{at_least, counted, reply_len, reply_pair, source};
+use super::{at_least, reply_len, reply_pair, source};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
@@ -16,7 +16,7 @@ use dunlin_structures::zset::Builder;
 const ANSWERED: CommandSpec = CommandSpec {
     arity: -3,
     flags: READONLY,
-    keys: &[counted(1, key::RO.and(key::ACCESS))],
+    keys: &[KeySpec::counted(1, key::RO.and(key::ACCESS))],
     acl: acl::SORTED_SET,
     group: "sorted-set",
     since: "6.2.0",
@@ -26,7 +26,7 @@ const ANSWERED: CommandSpec = CommandSpec {
 const STORED: CommandSpec = CommandSpec {
     arity: -4,
     flags: WRITE.and(DENYOOM),
-    keys: &[KeySpec::one(1, key::OW.and(key::UPDATE)), counted(2, key::RO.and(key::ACCESS))],
+    keys: &[KeySpec::one(1, key::OW.and(key::UPDATE)), KeySpec::counted(2, key::RO.and(key::ACCESS))],
     acl: acl::SORTED_SET,
     group: "sorted-set",
     since: "2.0.0",

@@ -21,16 +21,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::command::spec::{Begin, Find, KeyFlags, KeySpec};
 use crate::resp::{CommandError, Reply};
 use dunlin_structures::number::parse_i64;
 use dunlin_structures::packed::Item;
-
-/// Keys behind their number, which stands at `index`.
-const fn counted(index: u16, flags: KeyFlags) -> KeySpec {
-    let find = Find::Counted { count: 0, first: 1, step: 1 };
-    KeySpec { notes: "", flags, begin: Begin::Index(index), find }
-}
 
 /// Replies a member.
 #[inline]

@@ -1,6 +1,6 @@
 //! Taking members off the ends: ZPOPMIN, ZPOPMAX and ZMPOP. Their blocking forms use [`pop`] and the replies too.
 
-use super::{at_least, counted};
+use super::at_least;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
@@ -45,7 +45,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "zmpop",
         arity: -4,
         flags: WRITE,
-        keys: &[counted(1, key::RW.and(key::ACCESS).and(key::DELETE))],
+        keys: &[KeySpec::counted(1, key::RW.and(key::ACCESS).and(key::DELETE))],
         acl: acl::SORTED_SET,
         group: "sorted-set",
         since: "7.0.0",
