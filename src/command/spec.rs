@@ -26,7 +26,36 @@ pub struct CommandSpec {
     /// The version in which it was deprecated, and what to use instead.
     pub deprecated: Option<(&'static str, &'static str)>,
     pub subcommands: &'static [CommandSpec],
+    /// Where it names elements, so that they can be looked for ahead.
+    pub elements: Elements,
     pub run: Run,
+}
+
+/// Where a request names elements of the collection at its first key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elements {
+    /// The index of the first one; 0: it names none.
+    pub first: usize,
+    /// How far the next one is; 0: there is none.
+    pub step: usize,
+    /// Whether their places in the order are asked for.
+    pub ranked: bool,
+}
+
+impl Elements {
+    pub const NONE: Self = Self { first: 0, step: 0, ranked: false };
+    /// One, behind the key.
+    pub const ONE: Self = Self { first: 2, ..Self::NONE };
+    /// One, the last of three arguments behind the name.
+    pub const LAST_OF_THREE: Self = Self { first: 3, ..Self::NONE };
+    /// All arguments behind the key.
+    pub const ALL: Self = Self { step: 1, ..Self::ONE };
+    /// Every other argument behind the key, the first included.
+    pub const BEFORE_VALUES: Self = Self { step: 2, ..Self::ONE };
+    /// Every other argument behind the key, the first left out.
+    pub const BEHIND_SCORES: Self = Self { first: 3, step: 2, ranked: false };
+    /// One, behind the key, whose rank is asked for.
+    pub const RANKED: Self = Self { ranked: true, ..Self::ONE };
 }
 
 /// What runs a command.
@@ -65,6 +94,7 @@ impl CommandSpec {
         tips: &[],
         deprecated: None,
         subcommands: &[],
+        elements: Elements::NONE,
         run: Run::Container,
     };
 }

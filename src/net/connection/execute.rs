@@ -79,7 +79,7 @@ impl Connection {
             batch.clear();
             let (end, error) =
                 batch.decode(&mut self.decoder, buffer, progress.at, limits, &server.commands, ahead);
-            batch.prefetch(ahead, *large_values);
+            batch.prefetch(ahead, &server.commands, buffer, *large_values);
             let output_before = output.len();
             let access_clock = Server::access_clock(now);
             let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };

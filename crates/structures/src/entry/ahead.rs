@@ -27,6 +27,14 @@ impl Entry {
         }
     }
 
+    /// Has what looking for these elements touches on its way into the cache, if the value is an object: see
+    /// [`Payload::prefetch_elements`](super::Payload::prefetch_elements).
+    pub fn prefetch_elements(&self, elements: &[&[u8]], ranked: bool) {
+        if let Some(object) = self.payload() {
+            object.prefetch_elements(elements, ranked);
+        }
+    }
+
     /// Has the first lines of a large value on their way into the cache. The entry itself should be there already.
     #[inline]
     pub fn prefetch_value(&self) {

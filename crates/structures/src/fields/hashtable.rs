@@ -269,6 +269,10 @@ impl Payload for FieldTable {
         self.table.len()
     }
 
+    fn prefetch_elements(&self, elements: &[&[u8]], _ranked: bool) {
+        self.table.prefetch_elements(elements.iter().map(|name| hash_key(name)));
+    }
+
     fn duplicate(&self) -> Box<dyn Payload> {
         let mut copy = Self::with_capacity(self.len());
         copy.times = self.times.clone();
