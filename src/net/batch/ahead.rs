@@ -1,7 +1,7 @@
 //! Looking ahead: the memory that a batch will touch is fetched for all of its requests before the first one runs.
 //!
-//! One step at a time, since each tells where the next one goes: cells (while the requests are decoded), entries, objects,
-//! what objects lead to, and in a large collection the elements that the requests name.
+//! One step at a time, since each tells where the next one goes: cells (while the requests are decoded), entries, what
+//! stands behind their first lines, what objects lead to, and in a large collection the elements that the requests name.
 
 use super::Batch;
 use crate::command::table::Commands;
@@ -9,6 +9,7 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::door::Known;
 use crate::resp::Args;
 use dunlin_structures::Entry;
+use dunlin_structures::entry::More;
 use smallvec::SmallVec;
 
 /// Elements that are looked for together: enough to overlap misses, few enough to stay in the first-level cache.
@@ -29,7 +30,7 @@ impl Batch {
         // One alone has nothing to overlap with.
         if self.keys.len() > 1 {
             self.fetch_entries(ahead);
-            self.prefetch_objects(ahead, commands, buffer);
+            self.prefetch_more(ahead, commands, buffer);
             if large_values {
                 self.prefetch_values(ahead);
             }
@@ -49,26 +50,25 @@ impl Batch {
         }
     }
 
-    /// Has objects, and what they lead to, on their way into the cache, if the batch's first key is one's.
-    fn prefetch_objects(&self, ahead: Ahead<'_>, commands: &Commands, buffer: &[u8]) {
+    /// Has what stands behind the entries' first lines on its way into the cache, if the batch's first key has any of that.
+    fn prefetch_more(&self, ahead: Ahead<'_>, commands: &Commands, buffer: &[u8]) {
         let [first, others @ ..] = &self.keys[..] else { return };
         let others = || others.iter().filter(|known| known.position.hash != first.position.hash);
-        let fetch = |known: &Known| {
-            ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_object).unwrap_or(false)
-        };
-        if !fetch(first) {
+        let fetch = |known: &Known| ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_more);
+        let more = fetch(first).unwrap_or(More::Nothing);
+        if more == More::Nothing {
             return;
         }
-        // A batch that works on one key alone has only elements to overlap.
-        if others().next().is_some() {
-            others().for_each(|known| {
-                fetch(known);
-            });
-            for known in std::iter::once(first).chain(others()) {
-                ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_in_object);
+        others().for_each(|known| _ = fetch(known));
+        if more == More::Object {
+            // A batch that works on one key alone has only elements to overlap.
+            if others().next().is_some() {
+                for known in std::iter::once(first).chain(others()) {
+                    ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_in_object);
+                }
             }
+            self.prefetch_elements(ahead, commands, buffer);
         }
-        self.prefetch_elements(ahead, commands, buffer);
     }
 
     /// Has the elements that are named by requests in a row for one key on their way into the cache.
