@@ -250,7 +250,7 @@ pub fn serve(
     stats: &WorkerStats,
     now: i64,
     access: Access,
-    locked: Locked<'_>,
+    mut locked: Locked<'_>,
     ready: Vec<ReadyKey>,
 ) {
     let Some(any) = server.commands.all().first() else { return };
@@ -261,7 +261,8 @@ pub fn serve(
     let Some(mut session) = first_session(&locked, &ready) else { return };
     let no_request = Args::new(&[], &[]);
     let listener = &*server.listener;
-    let keys = Keys::new(&server.keyspace, locked, &[], 0, now, access, no_request, &mut effects, listener);
+    let lent = Locked::Lent(&mut locked);
+    let keys = Keys::new(&server.keyspace, lent, &[], 0, now, access, no_request, &mut effects, listener);
     // One context for all of them: it holds the shards from the first to the last.
     let mut cx = Context {
         server,

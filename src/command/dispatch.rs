@@ -240,8 +240,9 @@ pub fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
     }
 }
 
+/// The subcommand that a request names, whose own arguments follow. Its arity is not yet checked.
 #[cold]
-fn resolve_subcommand<'s>(
+pub fn resolve_subcommand<'s>(
     server: &'s Server,
     container: &'s Command,
     args: &mut Args<'_>,
@@ -330,29 +331,37 @@ fn lock_any_keys<'s>(
     known: &[Known],
     waited: &mut bool,
 ) -> Locked<'s> {
-    let keyspace = &server.keyspace;
+    server.keyspace.lock_set_noting(shards_of_keys(command, args, known), waited)
+}
+
+/// The shards of a request's keys, a bit for each.
+fn shards_of_keys(command: &Command, args: Args<'_>, known: &[Known]) -> u64 {
+    let shard = |key: &[u8]| 1u64 << Position::of(key).shard();
     match command.key_pattern {
-        KeyPattern::None => Locked::None,
-        KeyPattern::One(index) => keyspace.lock_one_noting(Position::of(args.at(index)).shard(), waited),
+        KeyPattern::None => 0,
+        // The batch knows all of a request's keys or none.
+        _ if !known.is_empty() => known.iter().fold(0, |set, known| set | 1 << known.position.shard()),
+        KeyPattern::One(index) => shard(args.at(index)),
         KeyPattern::Tail { first, back, step } => {
             let end = args.len().saturating_sub(back);
-            let mut set = 0u64;
-            // The batch knows all of a request's keys or none.
-            if !known.is_empty() {
-                known.iter().for_each(|known| set |= 1 << known.position.shard());
-            } else {
-                (first..end).step_by(step).for_each(|index| set |= 1 << Position::of(args.at(index)).shard());
-            }
-            keyspace.lock_set_noting(set, waited)
+            (first..end).step_by(step).fold(0, |set, index| set | shard(args.at(index)))
         }
         KeyPattern::General => match command.keys(args) {
-            Some(keys) => {
-                let shards = keys.iter().map(|key| 1u64 << Position::of(args.at(key.index)).shard());
-                keyspace.lock_set_noting(shards.fold(0, |set, bit| set | bit), waited)
-            }
+            Some(keys) => keys.iter().fold(0, |set, key| set | shard(args.at(key.index))),
             // The arguments contradict the specs: the handler will say how. It may reach any key until it does.
-            None => keyspace.lock_set_noting(u64::MAX, waited),
+            None => u64::MAX,
         },
+    }
+}
+
+/// The shards that a request may touch, a bit for each: what must be held before it runs within a larger unit.
+pub fn shards_of(command: &Command, args: Args<'_>, known: &[Known]) -> u64 {
+    match command.spec.run {
+        Run::OnKeysOrAll(_, reaches_further) if reaches_further(args) => u64::MAX,
+        Run::OnKeys(_) | Run::OnKeysOrAll(..) => shards_of_keys(command, args, known),
+        Run::OnAll(_) => u64::MAX,
+        Run::Unlocked(_) | Run::Bare(_) if command.flags().has(spec::READS_ALL) => u64::MAX,
+        Run::Unlocked(_) | Run::Bare(_) | Run::Container => 0,
     }
 }
 
@@ -369,24 +378,23 @@ pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
 pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
     if finished.soonest != i64::MAX {
-        for (index, _) in finished.locked.iter_mut() {
-            server.keyspace.expires_at(index, finished.soonest);
-        }
+        finished.locked.for_each(|index, _| server.keyspace.expires_at(index, finished.soonest));
         server.alarm.due_at(finished.soonest);
     }
     if !finished.effects.is_empty() {
         let lsn = commit.append(finished.effects);
-        for (index, shard) in finished.locked.iter_mut() {
+        finished.locked.for_each(|index, shard| {
             if finished.written >> index & 1 == 1 {
                 shard.last_lsn = lsn;
             }
-        }
+        });
         return lsn;
     }
     if commit.reads_wait() {
         // A reader must not be told of a write that a crash can still take back.
-        let locked = finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max();
-        return locked.unwrap_or_default().max(finished.seen);
+        let mut last = finished.seen;
+        finished.locked.for_each(|_, shard| last = last.max(shard.last_lsn));
+        return last;
     }
     Lsn::default()
 }

@@ -423,17 +423,18 @@ impl<'a> Keys<'a> {
         self.locked.holds(index)
     }
 
-    /// All shards that are locked, for commands on whole databases.
-    pub fn shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
-        self.locked.iter_mut()
+    /// Visits all shards that are locked, for commands on whole databases.
+    pub fn for_each_shard(&mut self, visit: impl FnMut(usize, &mut Shard)) {
+        self.locked.for_each(visit);
     }
 
     /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
     pub fn announce_all(&mut self, effect: Effect<'_>) {
-        for (index, shard) in self.locked.iter_mut() {
-            self.out.written |= 1 << index;
-            self.out.ready.extend(shard.waiters.keys());
-        }
+        let Self { locked, out, .. } = self;
+        locked.for_each(|index, shard| {
+            out.written |= 1 << index;
+            out.ready.extend(shard.waiters.keys());
+        });
         self.out.changes += 1;
         self.out.effect(effect);
     }

@@ -6,6 +6,7 @@
 //! that we know of leave all out; here it is the value as DUMP writes it.
 
 use crate::command::Context;
+use crate::keyspace::SHARD_COUNT;
 use crate::resp::Args;
 use crate::state::Server;
 use dunlin_storage::rdb::entry;
@@ -122,8 +123,8 @@ fn hex(hash: &Hash) -> String {
 
 /// The digest of all databases, at one moment: all shards are locked for as long as it takes.
 pub(super) fn of_everything(server: &Server) -> String {
-    let mut locked = server.keyspace.lock_all();
-    let shards: Vec<_> = locked.iter_mut().map(|(_, shard)| &*shard).collect();
+    let locked = server.keyspace.lock_all();
+    let shards: Vec<_> = (0..SHARD_COUNT).filter_map(|index| locked.peek(index)).collect();
     let mut total = Hash::default();
     for index in 0..server.keyspace.databases() {
         if shards.iter().all(|shard| shard.db_ref(index).is_empty()) {
