@@ -7,6 +7,7 @@ use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
+use crate::command::transaction;
 use crate::keyspace::door::{Access, Finished, Known};
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
 use crate::observe;
@@ -88,6 +89,7 @@ impl Unit<'_> {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
                 Gate::Parked(on) => return Outcome::Parked(on),
+                Gate::Queued => return self.queue(session, command, args, known, out),
             }
         }
 
@@ -113,6 +115,7 @@ impl Unit<'_> {
             }
             Run::OnAll(handler) => (server.keyspace.lock_set_noting(u64::MAX, &mut waited), handler),
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
+            Run::Whole(run) => return self.execute_whole(run, session, command, args, out),
             // A container was resolved above; its subcommands are no containers.
             Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
         };
@@ -180,10 +183,65 @@ impl Unit<'_> {
         Outcome::Done(lsn)
     }
 
+    /// Runs a command that runs others.
+    fn execute_whole(
+        &mut self,
+        run: spec::Whole,
+        session: &mut Session,
+        command: &Command,
+        args: Args<'_>,
+        out: &mut Output,
+    ) -> Outcome {
+        let mark = out.mark();
+        let result = run(self, session, args, out);
+        let stats = &self.stats.commands[command.id];
+        let lsn = result.unwrap_or_else(|error| {
+            out.cut_back(mark);
+            self.write_error(session, &error, out);
+            stats.failed.add(1);
+            if session.gates & gate::REPLY_MODE != 0 {
+                apply_reply_mode(session, || out.cut_back(mark));
+            }
+            Lsn::default()
+        });
+        let lap = self.stopwatch.lap();
+        stats.calls.add(1);
+        stats.cycles.add(lap.cycles);
+        stats.record_latency(lap.ns);
+        if lap.ns >= observe::attention_ns(self.server) {
+            observe::slow_command(self.server, session, command, args, lap.ns, self.now);
+        }
+        if lap.ns >= CLOCK_NS {
+            self.read_clock(session);
+        }
+        Outcome::Done(lsn)
+    }
+
+    /// Keeps a request for EXEC.
+    #[cold]
+    fn queue(
+        &mut self,
+        session: &mut Session,
+        command: &Command,
+        args: Args<'_>,
+        known: &[Known],
+        out: &mut Output,
+    ) -> Outcome {
+        let mark = out.mark();
+        transaction::queue(self.server, session, command, args, known);
+        Reply::new(out, session.protocol).simple("QUEUED");
+        if session.gates & gate::REPLY_MODE != 0 {
+            apply_reply_mode(session, || out.cut_back(mark));
+        }
+        // What runs next doesn't answer for it.
+        self.stopwatch.lap();
+        Outcome::Done(Lsn::default())
+    }
+
     /// A time to live counts from when its key is there, not from when its request came: a client that waited would be
     /// told of a lock that is over already. A log is replayed at a time of its own, which stands still.
     #[cold]
-    fn read_clock(&mut self, session: &Session) {
+    pub fn read_clock(&mut self, session: &Session) {
         if session.gates & gate::RECOVERY == 0 {
             self.now = self.server.now();
             self.access_clock = Server::access_clock(self.now);
@@ -203,7 +261,8 @@ impl Unit<'_> {
         if let Some(command) = command {
             self.stats.commands[command.id].rejected.add(1);
         }
-        self.write_error(session, error, out);
+        let instead = transaction::note_refusal(self.server, session, command, error);
+        self.write_error(session, instead.as_ref().unwrap_or(error), out);
         if session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(session, || out.cut_back(mark));
         }
@@ -260,6 +319,8 @@ pub fn resolve_subcommand<'s>(
 
 enum Gate {
     Open,
+    /// It waits for EXEC.
+    Queued,
     Refused(CommandError),
     Parked(ParkedOn),
 }
@@ -274,7 +335,9 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
-    let flags = command.flags();
+    let (flags, lacking) = transaction::effective_flags(session, command);
+    let is_in_multi = session.gates & gate::IN_MULTI != 0;
+    let is_queued = is_in_multi && !flags.has(spec::NOT_QUEUED);
     let is_write = flags.has(spec::WRITE);
     if closed & gates::SHUTTING_DOWN != 0 {
         return Gate::Parked(ParkedOn::Gate { opened });
@@ -284,8 +347,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     if session.needs_auth() && password_needed && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
     }
+    if is_in_multi && flags.has(spec::NO_MULTI) {
+        return Gate::Refused(CommandError::text("Command not allowed inside a transaction"));
+    }
+    // A queue takes memory, whatever is in it.
     if closed & gates::MEMORY_LIMITED != 0
-        && flags.has(spec::DENYOOM)
+        && (is_queued || flags.has(spec::DENYOOM))
         && observe::memory::is_over_limit(server)
     {
         return Gate::Refused(CommandError::OutOfMemory);
@@ -294,13 +361,16 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     if closed & gates::LOG_FAILED != 0 && (is_write || command.full_name == "ping") {
         return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
     }
-    if closed & gates::LOADING != 0 && !flags.has(spec::LOADING) {
+    if closed & gates::LOADING != 0 && lacking.has(spec::LOADING) {
         return Gate::Refused(CommandError::Loading);
     }
     let paused = closed & gates::PAUSED_ALL != 0
         || closed & gates::PAUSED_WRITES != 0 && (is_write || flags.has(spec::MAY_REPLICATE));
     if paused && !flags.has(spec::NEVER_PAUSED) && now < server.gates.pause_ends() {
         return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    if is_queued {
+        return Gate::Queued;
     }
     if closed & gates::LOG_FULL != 0 && is_write {
         return Gate::Parked(ParkedOn::Gate { opened });
@@ -361,7 +431,7 @@ pub fn shards_of(command: &Command, args: Args<'_>, known: &[Known]) -> u64 {
         Run::OnKeys(_) | Run::OnKeysOrAll(..) => shards_of_keys(command, args, known),
         Run::OnAll(_) => u64::MAX,
         Run::Unlocked(_) | Run::Bare(_) if command.flags().has(spec::READS_ALL) => u64::MAX,
-        Run::Unlocked(_) | Run::Bare(_) | Run::Container => 0,
+        Run::Unlocked(_) | Run::Bare(_) | Run::Whole(_) | Run::Container => 0,
     }
 }
 

@@ -21,8 +21,8 @@ use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
 use dunlin_structures::cycles;
 
-/// What cannot be done while others' shards are held.
-const NOT_IN_A_GROUP: CommandError =
+/// What cannot be done while shards are held for others, too.
+pub const NOT_IN_A_GROUP: CommandError =
     CommandError::text("This command is not allowed in a transaction or script");
 
 /// A unit of several commands, as far as it ran.
@@ -123,7 +123,7 @@ impl<'g> Group<'g> {
                 | Run::OnAll(handler)
                 | Run::Unlocked(handler)
                 | Run::Bare(handler) => handler(&mut cx, &mut args),
-                Run::Container => Err(CommandError::Syntax),
+                Run::Whole(_) | Run::Container => Err(NOT_IN_A_GROUP),
             };
             let Finished { written, changes, soonest, seen, hits, misses, .. } = cx.keys.finish();
             self.written |= written;

@@ -50,6 +50,7 @@ pub mod tdigest;
 #[cfg(test)]
 pub mod testing;
 pub mod topk;
+pub mod transaction;
 pub mod zset;
 
 pub use context::Context;
@@ -161,6 +162,8 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     topk::add::COMMANDS,
     topk::look::COMMANDS,
     topk::reserve::COMMANDS,
+    transaction::COMMANDS,
+    transaction::watch::COMMANDS,
     zset::add::COMMANDS,
     zset::block::COMMANDS,
     zset::combine::COMMANDS,

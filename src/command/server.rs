@@ -92,7 +92,10 @@ fn flushall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let in_background = flush_mode(cx, args)?;
     let databases = cx.server.keyspace.databases();
     let mut taken = Vec::new();
-    cx.keys.for_each_shard(|_, shard| taken.extend((0..databases).map(|db| shard.db(db).take())));
+    cx.keys.for_each_shard(|_, shard| {
+        (0..databases).for_each(|db| shard.touch_flushed(db));
+        taken.extend((0..databases).map(|db| shard.db(db).take()));
+    });
     cx.keys.announce_all(Effect::Request);
     drop_tables(taken, in_background);
     cx.reply.ok();
@@ -103,7 +106,10 @@ fn flushdb(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let in_background = flush_mode(cx, args)?;
     let db = cx.session.db;
     let mut taken = Vec::new();
-    cx.keys.for_each_shard(|_, shard| taken.push(shard.db(db).take()));
+    cx.keys.for_each_shard(|_, shard| {
+        shard.touch_flushed(db);
+        taken.push(shard.db(db).take());
+    });
     cx.keys.announce_all(Effect::Request);
     drop_tables(taken, in_background);
     cx.reply.ok();

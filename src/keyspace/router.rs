@@ -204,6 +204,17 @@ impl Keyspace {
     }
 }
 
+/// Whoever can look at shards one after the other: for figures that are made of all of them.
+pub trait Survey {
+    fn look(&mut self, index: usize, look: &mut dyn FnMut(&mut Shard));
+}
+
+impl Survey for &Keyspace {
+    fn look(&mut self, index: usize, look: &mut dyn FnMut(&mut Shard)) {
+        look(&mut self.lock(index));
+    }
+}
+
 /// The shards that a unit holds.
 pub enum Locked<'a> {
     None,

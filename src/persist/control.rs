@@ -332,6 +332,7 @@ fn exchange(server: &Server, shards: &mut Locked<'_>, parts: Vec<ShardDb>) -> Ve
     let mut taken = Vec::new();
     shards.for_each(|index, shard| {
         for db in 0..server.keyspace.databases() {
+            shard.touch_flushed(db);
             taken.push(std::mem::replace(shard.db(db), parts.next().unwrap_or_default()));
         }
         server.keyspace.set_next_expiry(index, shard.next_expiry());

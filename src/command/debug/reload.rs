@@ -17,6 +17,11 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
             ));
         }
     }
+    if let Some(locked) = cx.keys.lent() {
+        reload_shards(cx.server, locked)?;
+        cx.reply.ok();
+        return Ok(());
+    }
     let Some(server) = cx.server.this.upgrade() else { return Ok(()) };
     let work = move || reload_all(&server);
     if let Some(reloaded) = cx.aside("reload", work) {
@@ -46,6 +51,7 @@ fn reload_shards(server: &Server, shards: &mut dyn Shards) -> Result<(), Command
     tried?;
     shards.for_each(&mut |_, shard| {
         for db in 0..server.keyspace.databases() {
+            shard.touch_flushed(db);
             // What was read again a moment ago can be so now.
             shard.db(db).replace_all(|old| {
                 entry::reload(old, &forms, compresses).unwrap_or_else(|_| old.copy_under_key(old.key()))
