@@ -1,11 +1,14 @@
 //! What one client is to the server: its database, protocol, rights and modes.
 //!
-//! Owned by its connection. A leaf: knows nothing of sockets or commands.
+//! Owned by its connection. Knows nothing of sockets or commands.
+
+pub mod transaction;
 
 use crate::resp::Protocol;
 use crate::state::clients::Client;
 use crate::state::errand::Errand;
 use std::sync::Arc;
+use transaction::Transaction;
 
 /// Why this client's requests are looked at more closely; zero for nearly every client.
 pub mod gate {
@@ -15,6 +18,8 @@ pub mod gate {
     pub const REPLY_MODE: u32 = 1 << 1;
     /// It isn't a client but the log, which is being replayed: nothing holds it up.
     pub const RECOVERY: u32 = 1 << 2;
+    /// After MULTI: what it sends is queued.
+    pub const IN_MULTI: u32 = 1 << 3;
 }
 
 /// CLIENT REPLY.
@@ -41,6 +46,8 @@ pub struct Session {
     pub no_touch: bool,
     /// What the parked request waits for, if it is an errand.
     pub errand: Option<Arc<Errand>>,
+    /// What was queued since MULTI, and is watched; none if there never was anything.
+    pub transaction: Option<Box<Transaction>>,
     /// Close once everything has been sent (QUIT).
     pub closing: bool,
 }
@@ -55,6 +62,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_touch: false,
             errand: None,
+            transaction: None,
             closing: false,
         }
     }

@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("process", &["config"]),
     ("resp", &[]),
     ("server", &["clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"]),
-    ("session", &["resp", "state"]),
+    ("session", &["keyspace", "resp", "state"]),
     ("state", &["command", "commit", "config", "keyspace", "persist", "resp"]),
 ];
 

@@ -127,7 +127,7 @@ impl Context<'_> {
 }
 
 impl Blocked {
-    fn new(cx: &Context<'_>, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> Self {
+    fn new(cx: &mut Context<'_>, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> Self {
         let args = cx.keys.request();
         let (mut request, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
         for (index, arg) in args.from(0).enumerate() {
@@ -142,8 +142,12 @@ impl Blocked {
         // A key that is only waited for is looked at when its own shard is held; the others are always touched.
         let mut needed = others.map(shard);
         let crosses_shards = needed.any(|other| waited.iter().any(|key| shard(key) != other));
+        // What it watches is no part of what waits.
+        let transaction = cx.session.transaction.take();
+        let session = cx.session.clone();
+        cx.session.transaction = transaction;
         Self {
-            session: cx.session.clone(),
+            session,
             command: cx.command.id,
             request,
             spans,
@@ -250,7 +254,7 @@ pub fn serve(
     stats: &WorkerStats,
     now: i64,
     access: Access,
-    locked: Locked<'_>,
+    mut locked: Locked<'_>,
     ready: Vec<ReadyKey>,
 ) {
     let Some(any) = server.commands.all().first() else { return };
@@ -261,7 +265,8 @@ pub fn serve(
     let Some(mut session) = first_session(&locked, &ready) else { return };
     let no_request = Args::new(&[], &[]);
     let listener = &*server.listener;
-    let keys = Keys::new(&server.keyspace, locked, &[], 0, now, access, no_request, &mut effects, listener);
+    let lent = Locked::Lent(&mut locked);
+    let keys = Keys::new(&server.keyspace, lent, &[], 0, now, access, no_request, &mut effects, listener);
     // One context for all of them: it holds the shards from the first to the last.
     let mut cx = Context {
         server,
@@ -355,7 +360,7 @@ fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandR
     match command.spec.run {
         Run::OnKeys(handler) | Run::OnKeysOrAll(handler, _) | Run::OnAll(handler) => handler(cx, args),
         // Commands that wait have keys.
-        Run::Unlocked(_) | Run::Bare(_) | Run::Container => Ok(()),
+        Run::Unlocked(_) | Run::Bare(_) | Run::Whole(_) | Run::Container => Ok(()),
     }
 }
 

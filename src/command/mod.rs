@@ -7,6 +7,7 @@
 //! * [`spec`] is what a spec says. [`table`] finds a command by its name.
 //! * [`keys`] finds a request's keys by its key specs.
 //! * [`dispatch`] passes a request through the gates, locks its shards, runs it and appends its effects.
+//! * [`group`] runs several commands as one unit, on shards that are held already.
 //! * [`context`] is what a handler is given. [`blocking`] is for those that wait for a key.
 
 pub mod auth;
@@ -24,6 +25,7 @@ pub mod dispatch;
 pub mod expiring;
 pub mod function;
 pub mod geo;
+pub mod group;
 pub mod hash;
 pub mod hyperloglog;
 pub mod info;
@@ -48,6 +50,7 @@ pub mod tdigest;
 #[cfg(test)]
 pub mod testing;
 pub mod topk;
+pub mod transaction;
 pub mod zset;
 
 pub use context::Context;
@@ -159,6 +162,8 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     topk::add::COMMANDS,
     topk::look::COMMANDS,
     topk::reserve::COMMANDS,
+    transaction::COMMANDS,
+    transaction::watch::COMMANDS,
     zset::add::COMMANDS,
     zset::block::COMMANDS,
     zset::combine::COMMANDS,

@@ -2,7 +2,10 @@
 
 use crate::command::CommandResult;
 use crate::command::context::Context;
-use crate::resp::Args;
+use crate::command::dispatch::Unit;
+use crate::keyspace::Lsn;
+use crate::resp::{Args, CommandError, Output};
+use crate::session::Session;
 
 /// A command or subcommand. `CommandSpec { name: .., ..CommandSpec::BLANK }` spares what does not apply.
 pub struct CommandSpec {
@@ -69,6 +72,8 @@ pub enum Run {
     OnAll(Handler),
     /// Nothing is locked; it may take shards one at a time.
     Unlocked(Handler),
+    /// It is a unit of several commands, which locks and runs them itself (EXEC).
+    Whole(Whole),
     /// It has subcommands only.
     Container,
     /// It has subcommands; this runs, with nothing locked, when none is named (COMMAND).
@@ -77,6 +82,10 @@ pub enum Run {
 
 /// A command's function. It must report every error before it changes anything.
 pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> CommandResult;
+
+/// The function of a command that runs others. It leaves replies out itself where CLIENT REPLY says so, and returns what
+/// its own reply waits for.
+pub type Whole = fn(&mut Unit<'_>, &mut Session, Args<'_>, &mut Output) -> Result<Lsn, CommandError>;
 
 impl CommandSpec {
     pub const BLANK: Self = Self {
@@ -136,6 +145,8 @@ pub const NO_ASYNC_LOADING: Flags = Flags(1 << 17);
 pub const NO_MULTI: Flags = Flags(1 << 18);
 pub const ALLOW_BUSY: Flags = Flags(1 << 19);
 pub const MOVABLE_KEYS: Flags = Flags(1 << 20);
+/// Not shown: runs at once inside of MULTI, too.
+pub const NOT_QUEUED: Flags = Flags(1 << 27);
 /// Not shown: reads the whole dataset (KEYS, SCAN, DBSIZE): a unit of several commands that holds shards holds them all.
 pub const READS_ALL: Flags = Flags(1 << 28);
 /// Not shown: CLIENT PAUSE does not hold it (Redis: its ALLOW_BUSY commands and those of an operator).

@@ -10,6 +10,7 @@ pub mod wave;
 use crate::command::blocking::Blocked;
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::apply_reply_mode;
+use crate::command::transaction;
 use crate::keyspace::Lsn;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Worker};
@@ -165,6 +166,7 @@ impl Connection {
             // Nothing is taken for a client that is gone.
             blocked.leave(&worker.server);
         }
+        transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.

@@ -3,12 +3,13 @@
 //! A connection owns its session; what others may see of it is here, in atomics that its worker updates once a batch.
 
 use crate::command::blocking::Blocked;
+use crate::keyspace::watch::Watch;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 /// Where a client, or the server's end of its connection, is.
@@ -51,6 +52,8 @@ pub mod flag {
     pub const PUBSUB: u32 = 1 << 6;
     pub const MONITOR: u32 = 1 << 7;
     pub const TLS: u32 = 1 << 8;
+    /// Of its letter only: [`super::Client::watch`] says whether it is so.
+    pub const TOUCHED: u32 = 1 << 9;
 }
 
 /// What a client calls itself.
@@ -85,6 +88,12 @@ pub struct Client {
     pub commands: AtomicU64,
     /// What its connection takes without its buffers, in bytes.
     pub connection_bytes: AtomicU64,
+    /// Commands queued since MULTI; -1: there was none.
+    pub queued: AtomicI64,
+    /// What they take, with the watched keys, in bytes.
+    pub queued_bytes: AtomicU64,
+    /// Whether a key has changed that it watches, once it watched any.
+    watch: OnceLock<Arc<Watch>>,
     pub naming: Mutex<Naming>,
     pub user: Mutex<Arc<str>>,
     /// What it waits with, while it waits for a key.
@@ -124,6 +133,9 @@ impl Client {
             net_output: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             connection_bytes: AtomicU64::new(0),
+            queued: AtomicI64::new(-1),
+            queued_bytes: AtomicU64::new(0),
+            watch: OnceLock::new(),
             naming: Mutex::default(),
             user: Mutex::new(user),
             blocked: Mutex::default(),
@@ -152,6 +164,14 @@ impl Client {
 
     pub fn set_waker(&self, waker: &Waker) {
         *self.waker.lock() = Some(waker.clone());
+    }
+
+    pub fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.get()
+    }
+
+    pub fn watch_or_new(&self) -> &Arc<Watch> {
+        self.watch.get_or_init(Arc::default)
     }
 
     pub fn has_flag(&self, flag: u32) -> bool {

@@ -21,6 +21,7 @@ use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::keyspace::Keyspace;
 use crate::keyspace::event::EventListener;
+use crate::keyspace::router::Survey;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -67,13 +68,13 @@ impl Server {
     }
 
     /// CONFIG RESETSTAT: figures that INFO calls statistics begin anew.
-    pub fn reset_statistics(&self) {
+    pub fn reset_statistics(&self, keyspace: &mut dyn Survey) {
         self.workers.iter().for_each(stats::WorkerStats::reset);
         self.shared.reset();
         self.rates.reset();
         self.keyspace.reclaimer.reset_freed();
         for shard in 0..crate::keyspace::SHARD_COUNT {
-            self.keyspace.lock(shard).expired = 0;
+            keyspace.look(shard, &mut |shard| shard.expired = 0);
         }
     }
 

@@ -89,17 +89,24 @@ fn line(out: &mut Vec<u8>, cx: &Context<'_>, client: &Client, request: Args<'_>)
         }
     };
     let naming = client.naming.lock();
-    let total =
-        client.connection_bytes.load(Relaxed) + client.input_capacity.load(Relaxed) + waiting + arguments;
+    let total = client.connection_bytes.load(Relaxed)
+        + client.input_capacity.load(Relaxed)
+        + waiting
+        + arguments
+        + client.queued_bytes.load(Relaxed);
     // Writing to a vector can't fail.
     let _ = write!(out, "id={} addr={} laddr={} ", client.id, client.address, client.local_address);
     let _ = write!(out, "fd={} name=", client.fd);
     out.extend_from_slice(&naming.name);
     let _ = write!(out, " age={} idle={}", seconds_since(client.connected_at), seconds_since(last_active));
     let _ = write!(out, " flags={} db={}", flags(client), client.db.load(Relaxed));
-    let _ =
-        write!(out, " sub=0 psub=0 ssub=0 multi=-1 qbuf={buffered} qbuf-free={spare} argv-mem={arguments}");
-    let _ = write!(out, " multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={waiting} tot-mem={total}");
+    let _ = write!(
+        out,
+        " sub=0 psub=0 ssub=0 multi={} qbuf={buffered} qbuf-free={spare} argv-mem={arguments}",
+        client.queued.load(Relaxed)
+    );
+    let queued = client.queued_bytes.load(Relaxed);
+    let _ = write!(out, " multi-mem={queued} rbs=0 rbp=0 obl=0 oll=0 omem={waiting} tot-mem={total}");
     let _ = write!(out, " events={} cmd={command}", if waiting > 0 { "rw" } else { "r" });
     let protocol = if is_me && cx.reply.is_resp3() { 3 } else { client.protocol.load(Relaxed) };
     let _ = write!(out, " user={} redir=-1 resp={protocol} lib-name=", client.user.lock());
@@ -122,12 +129,14 @@ fn flags(client: &Client) -> String {
         (flag::PUBSUB, 'P'),
         (flag::MULTI, 'x'),
         (flag::BLOCKED, 'b'),
+        (flag::TOUCHED, 'd'),
         (flag::CLOSING, 'c'),
         (flag::UNIX_SOCKET, 'U'),
         (flag::NO_EVICT, 'e'),
         (flag::NO_TOUCH, 'T'),
     ];
-    let set: String =
-        LETTERS.iter().filter(|(bit, _)| client.has_flag(*bit)).map(|(_, letter)| *letter).collect();
+    let is_touched = client.watch().is_some_and(|watch| watch.is_touched());
+    let is_set = |bit: u32| client.has_flag(bit) || bit == flag::TOUCHED && is_touched;
+    let set: String = LETTERS.iter().filter(|(bit, _)| is_set(*bit)).map(|(_, letter)| *letter).collect();
     if set.is_empty() { "N".into() } else { set }
 }

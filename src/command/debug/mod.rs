@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "debug",
     arity: -2,
-    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE).and(PROTECTED),
+    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE).and(PROTECTED).and(READS_ALL),
     group: "server",
     since: "1.0.0",
     summary: "A container for debugging commands.",
@@ -88,7 +88,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.server.thresholds.set_list_alone_bytes(bytes);
             cx.reply.ok();
         }
-        (b"digest", 2) => cx.reply.simple(&digest::of_everything(cx.server)),
+        (b"digest", 2) => {
+            let digest = digest::of_everything(cx);
+            cx.reply.simple(&digest);
+        }
         (b"digest-value", _) => digest::of_values(cx, args),
         (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
         (b"populate", 3..=5) => populate::populate(cx, args)?,
