@@ -60,6 +60,9 @@ UNITS = [
     "integration/redis-cli",
 ]
 SPAWNED_UNITS = [
+    "unit/acl",
+    "unit/acl-v2",
+    "unit/auth",
     "unit/type/string",
     "unit/keyspace",
     "unit/expire",

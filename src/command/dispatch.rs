@@ -5,6 +5,7 @@
 
 use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
+use crate::command::permission;
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
 use crate::keyspace::door::{Access, Finished, Known};
@@ -84,7 +85,7 @@ impl Unit<'_> {
         let mut keeps_expired = false;
         if server.gates.closed() | session.gates != 0 {
             keeps_expired = server.gates.closed() & gates::KEEPS_EXPIRED != 0;
-            match check_gates(server, session, command, self.now) {
+            match check_gates(server, session, command, args, self.now) {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
                 Gate::Parked(on) => return Outcome::Parked(on),
@@ -264,9 +265,9 @@ enum Gate {
     Parked(ParkedOn),
 }
 
-/// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
+/// The gates, in Redis' order: authentication, the user's rights, memory, log, loading; then what makes a request wait.
 #[cold]
-fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
+fn check_gates(server: &Server, session: &Session, command: &Command, args: Args<'_>, now: i64) -> Gate {
     // Who comes back for the outcome of an errand was let through when it asked for it.
     if session.gates & gate::RECOVERY != 0 || session.errand.is_some() {
         return Gate::Open;
@@ -283,6 +284,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     let password_needed = server.hot.password_needed.load(std::sync::atomic::Ordering::Relaxed);
     if session.needs_auth() && password_needed && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
+    }
+    if session.gates & gate::RESTRICTED != 0
+        && let Err(denied) = permission::check(&session.user, command, args)
+    {
+        permission::note(server, session, command, args, denied, permission::context_of(session), now);
+        return Gate::Refused(permission::error(&session.user, command, denied));
     }
     if closed & gates::MEMORY_LIMITED != 0
         && flags.has(spec::DENYOOM)

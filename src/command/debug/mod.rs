@@ -106,7 +106,7 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
         (b"change-repl-id", 2) => cx.reply.ok(),
-        (b"config-rewrite-force-all", 2) => match cx.server.settings.save(Extent::Everything) {
+        (b"config-rewrite-force-all", 2) => match cx.server.settings.save(|| cx.server.user_lines(), Extent::Everything) {
             Some(Ok(())) => cx.reply.ok(),
             _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
         },
