@@ -174,14 +174,9 @@ impl Server {
         gone.len()
     }
 
+    /// They stay who they were: whatever they had sent is not done in the name of somebody else.
     fn end_clients_of(&self, name: &[u8], me: u64) {
-        let default = self.users.default_user();
-        for client in clients_of(&self.clients, name) {
-            client.become_user(Arc::clone(&default));
-            if client.id != me {
-                self.end(&client);
-            }
-        }
+        clients_of(&self.clients, name).filter(|client| client.id != me).for_each(|client| self.end(&client));
     }
 
     /// Puts these users in the place of all there are. As in Redis the clients of all but the default user are ended,

@@ -1,6 +1,7 @@
 //! ACL LOAD and SAVE: the file of users. Files may be slow, so a thread of its own deals with them.
 
 use crate::acl::DEFAULT_USER;
+use crate::command::blocking::Blocking;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
 use crate::state::Server;
@@ -21,10 +22,19 @@ fn place(cx: &Context<'_>) -> Result<(Arc<Server>, PathBuf), CommandError> {
     Ok((server, path))
 }
 
+/// Has another thread do it; within a transaction, which can't wait, this one.
+fn away(
+    cx: &mut Context<'_>,
+    name: &str,
+    work: impl FnOnce() -> CommandResult + Send + 'static,
+) -> Option<CommandResult> {
+    if cx.blocking == Blocking::Denied { Some(work()) } else { cx.aside(name, work) }
+}
+
 pub(super) fn load(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let (server, path) = place(cx)?;
     let me = cx.session.client.id;
-    let loaded = cx.aside("acl-load", move || {
+    let loaded = away(cx, "acl-load", move || {
         let all_channels = server.settings.snapshot().acl_all_channels();
         let users = read_file(&server.users.catalogue, &path, all_channels).map_err(CommandError::formatted)?;
         server.replace_users(users, me);
@@ -43,7 +53,7 @@ pub(super) fn load(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 
 pub(super) fn save(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let (server, path) = place(cx)?;
-    let saved = cx.aside("acl-save", move || {
+    let saved = away(cx, "acl-save", move || {
         server.users.save(&path).map_err(|reason| {
             tracing::warn!("{reason}");
             CommandError::text(

@@ -129,6 +129,9 @@ impl Connection {
         progress: &mut Progress,
     ) {
         let commands = unit.server.commands.all();
+        if self.session.client.is_killed() {
+            return;
+        }
         self.session.follow_user();
         for index in requests {
             let Some(request) = batch.request(index) else { break };
