@@ -25,7 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("persist", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
     ("process", &["config"]),
     ("resp", &[]),
-    ("server", &["acl", "clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"]),
+    (
+        "server",
+        &["acl", "clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"],
+    ),
     ("session", &["acl", "resp", "state"]),
     ("state", &["acl", "command", "commit", "config", "keyspace", "persist", "resp"]),
 ];

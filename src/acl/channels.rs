@@ -12,13 +12,16 @@ impl<'a> Kept<'a> {
         if after.selectors().iter().any(|selector| selector.has_all_channels()) {
             return None;
         }
-        let kept: Vec<&[u8]> =
-            after.selectors().iter().flat_map(|selector| selector.channels()).map(|channel| &**channel).collect();
-        let is_kept = |channel: &Box<[u8]>| kept.contains(&&**channel);
-        let has_lost_none = before
+        let kept: Vec<&[u8]> = after
             .selectors()
             .iter()
-            .all(|selector| !selector.has_all_channels() && selector.channels().iter().all(is_kept));
+            .flat_map(|selector| selector.channels())
+            .map(|channel| &**channel)
+            .collect();
+        let is_kept = |channel: &[u8]| kept.contains(&channel);
+        let has_lost_none = before.selectors().iter().all(|selector| {
+            !selector.has_all_channels() && selector.channels().iter().all(|channel| is_kept(channel))
+        });
         (!has_lost_none).then_some(Self(kept))
     }
 

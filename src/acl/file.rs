@@ -3,6 +3,7 @@
 use super::catalogue::Catalogue;
 use super::rule::{RuleError, has_spaces, merged};
 use super::user::User;
+use std::collections::HashSet;
 
 const NO_CHANGE: &str =
     "WARNING: ACL errors detected, no change to the previously active ACL rules was performed";
@@ -18,6 +19,7 @@ pub fn parse(
     all_channels: bool,
 ) -> Result<Vec<User>, String> {
     let mut users: Vec<User> = Vec::new();
+    let mut names = HashSet::new();
     let mut errors = String::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let number = index + 1;
@@ -35,7 +37,7 @@ pub fn parse(
             errors += &format!("'{path}:{number}: username '{shown_name}' contains invalid characters. ");
             continue;
         }
-        if users.iter().any(|user| user.name() == *name) {
+        if !names.insert(*name) {
             errors += &format!("WARNING: Duplicate user '{shown_name}' found on line {number}. ");
             continue;
         }

@@ -21,7 +21,9 @@ pub enum RuleError {
     AfterAllChannels,
     #[error("The password you are trying to remove from the user does not exist")]
     NoSuchPassword,
-    #[error("The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters")]
+    #[error(
+        "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
+    )]
     BadHash,
     #[error("Allowing first-arg of a subcommand is not supported")]
     FirstArgumentOfSubcommand,

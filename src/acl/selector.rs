@@ -105,7 +105,9 @@ impl Selector {
                     self.add_keys(pattern, access)?;
                 }
                 [b'&', pattern @ ..] => self.add_channels(pattern)?,
-                [sign @ (b'+' | b'-'), b'@', name @ ..] => self.set_category(catalogue, name, *sign == b'+')?,
+                [sign @ (b'+' | b'-'), b'@', name @ ..] => {
+                    self.set_category(catalogue, name, *sign == b'+')?
+                }
                 [b'+', name @ ..] => self.allow(catalogue, name)?,
                 [b'-', name @ ..] => {
                     let number = catalogue.find(name).ok_or(RuleError::Unknown)?;
@@ -179,7 +181,8 @@ impl Selector {
             return Err(RuleError::FirstArgumentOfSubcommand);
         }
         // A blank would end the rule where it is shown.
-        let Some(text) = std::str::from_utf8(name).ok().filter(|_| !argument.is_empty() && !has_spaces(argument))
+        let Some(text) =
+            std::str::from_utf8(name).ok().filter(|_| !argument.is_empty() && !has_spaces(argument))
         else {
             return Err(RuleError::Syntax);
         };
@@ -248,9 +251,8 @@ impl Selector {
     }
 
     pub(super) fn allows_key(&self, key: &[u8], needed: Access) -> bool {
-        let allows = |known: &KeyPattern| {
-            known.access.covers(needed) && glob::matches(&known.pattern, key, false)
-        };
+        let allows =
+            |known: &KeyPattern| known.access.covers(needed) && glob::matches(&known.pattern, key, false);
         self.all_keys || self.keys.iter().any(allows)
     }
 

@@ -44,7 +44,8 @@ fn made_of(rules: &str) -> User {
 /// Whether the user may run the command, given by all its words, on keys (`r:key`, `w:key`) and channels (`c:`, `p:`).
 fn may(user: &User, command: &str, uses: &str) -> Result<(), Denied> {
     let catalogue = catalogue();
-    let words: Vec<&str> = command.split(' ').chain(uses.split(' ').filter(|word| !word.is_empty())).collect();
+    let words: Vec<&str> =
+        command.split(' ').chain(uses.split(' ').filter(|word| !word.is_empty())).collect();
     let (mut buffer, mut spans) = (Vec::new(), Vec::new());
     let (mut keys, mut channels) = (Vec::new(), Vec::new());
     for (index, word) in words.iter().enumerate() {
@@ -62,9 +63,12 @@ fn may(user: &User, command: &str, uses: &str) -> Result<(), Denied> {
         spans.push(Span { start: buffer.len() as u32, len: word.len() as u32 });
         buffer.extend_from_slice(word.as_bytes());
     }
-    let of_container = words.get(1).and_then(|word| catalogue.find(format!("{}|{word}", words[0]).as_bytes()));
+    let of_container =
+        words.get(1).and_then(|word| catalogue.find(format!("{}|{word}", words[0]).as_bytes()));
     let request = Request {
-        command: of_container.or_else(|| catalogue.find(words[0].as_bytes())).expect("there is such a command"),
+        command: of_container
+            .or_else(|| catalogue.find(words[0].as_bytes()))
+            .expect("there is such a command"),
         is_for_all: false,
         args: Args::new(&buffer, &spans),
         keys: keys.into_iter().collect(),
@@ -132,7 +136,10 @@ fn every_user_is_described_by_rules_that_make_it() {
         ("%R %W~", "off sanitize-payload ~ resetchannels -@all"),
         ("skip-sanitize-payload", "off skip-sanitize-payload resetchannels -@all"),
         ("(allkeys allcommands allchannels)", "off sanitize-payload resetchannels -@all (~* &* +@all)"),
-        ("(%R~a &x +@read) ()", "off sanitize-payload resetchannels -@all (%R~a resetchannels &x -@all +@read) (resetchannels -@all)"),
+        (
+            "(%R~a &x +@read) ()",
+            "off sanitize-payload resetchannels -@all (%R~a resetchannels &x -@all +@read) (resetchannels -@all)",
+        ),
         ("(~a +get ) (~b", "off"),
         ("+get (~a +set) reset on", "on sanitize-payload resetchannels -@all"),
     ] {
@@ -201,7 +208,10 @@ fn a_file_is_right_or_says_all_that_is_wrong() {
         ("usr a on", "f.acl:1 should start with user keyword followed by the username. "),
         ("user", "f.acl:1 should start with user keyword followed by the username. "),
         ("user a\nuser a", "WARNING: Duplicate user 'a' found on line 2. "),
-        ("user a +nosuch +@no", "f.acl:1: Error in applying operation '+nosuch': Unknown command or category name in ACL. f.acl:1: Error in applying operation '+@no': Unknown command or category name in ACL. "),
+        (
+            "user a +nosuch +@no",
+            "f.acl:1: Error in applying operation '+nosuch': Unknown command or category name in ACL. f.acl:1: Error in applying operation '+@no': Unknown command or category name in ACL. ",
+        ),
         ("\nuser a x y <z", "f.acl:2: Syntax error. "),
         ("user a (+get", "f.acl:1: Unmatched parenthesis in selector definition."),
         ("user a\tb on", "'f.acl:1: username 'a\tb' contains invalid characters. "),
@@ -336,7 +346,7 @@ proptest! {
         key in "[ab]{1,2}", read in any::<bool>(), write in any::<bool>(),
     ) {
         let rules: Vec<String> = patterns.iter().map(|pattern| format!("%{pattern}")).collect();
-        let user = made_of(&format!("+@all resetkeys {}", rules.join(" ")).trim_end().to_owned());
+        let user = made_of(format!("+@all resetkeys {}", rules.join(" ")).trim_end());
         // What was given to one pattern in parts counts together.
         let expect = patterns.iter().any(|pattern| {
             let (_, glob) = pattern.split_once('~').unwrap_or_default();

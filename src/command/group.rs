@@ -22,7 +22,7 @@ use crate::state::{Server, gates};
 use dunlin_structures::cycles;
 
 /// What cannot be done while others' shards are held.
-const NOT_IN_A_GROUP: CommandError =
+pub(super) const NOT_IN_A_GROUP: CommandError =
     CommandError::text("This command is not allowed in a transaction or script");
 
 /// A unit of several commands, as far as it ran.

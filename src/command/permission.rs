@@ -106,7 +106,8 @@ fn note_as(
     now: i64,
 ) {
     let mut client = Vec::new();
-    let asking = Asking { session, command, args, now, is_resp3: session.protocol == crate::resp::Protocol::Resp3 };
+    let asking =
+        Asking { session, command, args, now, is_resp3: session.protocol == crate::resp::Protocol::Resp3 };
     list::line(&mut client, server, &asking, &session.client);
     let denial = acl::log::Denial { reason, context, object, user, client, now };
     server.users.log.add(denial, server.settings.snapshot().acl_log_max_len());
@@ -119,11 +120,20 @@ pub fn context_of(session: &Session) -> Context {
 
 /// The error of a request that was denied.
 pub fn error(user: &User, command: &Command, denied: Denied) -> CommandError {
-    CommandError::NoPermission(match denied {
-        Denied::Command => command_text(user, command).into(),
+    CommandError::NoPermission(text(user, command, denied).into())
+}
+
+/// The error of what a script wants to run.
+pub fn error_in_script(user: &User, command: &Command, denied: Denied) -> CommandError {
+    CommandError::formatted(format!("ACL failure in script: {}", text(user, command, denied)))
+}
+
+fn text(user: &User, command: &Command, denied: Denied) -> String {
+    match denied {
+        Denied::Command => command_text(user, command),
         Denied::Key(_) => "No permissions to access a key".into(),
         Denied::Channel(_) => "No permissions to access a channel".into(),
-    })
+    }
 }
 
 /// What ACL DRYRUN says: it may name keys.
@@ -156,4 +166,72 @@ pub fn error_at_exec(denied: Denied) -> CommandError {
         )
         .into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::table::Commands;
+
+    /// Those that say nothing of what is in a value, or very little, as in Redis: any right to the key will do.
+    const OF_METADATA: &[&str] = &[
+        "bf.card",
+        "bf.exists",
+        "bf.info",
+        "bf.mexists",
+        "cf.count",
+        "cf.exists",
+        "cf.info",
+        "cf.mexists",
+        "exists",
+        "hexists",
+        "hlen",
+        "hstrlen",
+        "llen",
+        "memory|usage",
+        "object|encoding",
+        "object|freq",
+        "object|idletime",
+        "object|refcount",
+        "scard",
+        "sismember",
+        "strlen",
+        "touch",
+        "type",
+        "xlen",
+        "zcard",
+    ];
+
+    #[test]
+    fn who_writes_or_reads_a_key_says_so() {
+        for command in Commands::new(&[]).all().iter().filter(|command| !command.spec.keys.is_empty()) {
+            let any = |wanted: &[spec::KeyFlags]| {
+                command.spec.keys.iter().any(|spec| wanted.iter().any(|flag| spec.flags.has(*flag)))
+            };
+            let writes = any(&[key::INSERT, key::DELETE, key::UPDATE]);
+            // As in Redis these want the right to read only.
+            let is_known = ["xreadgroup", "pfdebug"].contains(&command.full_name);
+            assert!(!command.flags().has(spec::WRITE) || writes || is_known, "{}", command.full_name);
+            let is_quiet = OF_METADATA.contains(&command.full_name);
+            assert!(
+                !command.flags().has(spec::READONLY) || any(&[key::ACCESS]) != is_quiet,
+                "{}",
+                command.full_name
+            );
+        }
+    }
+
+    #[test]
+    fn channels_stand_where_the_table_says() {
+        let commands = Commands::new(&[]);
+        for known in CHANNELS {
+            // What is not built yet is looked at when it is.
+            let Some(command) = commands.find(known.command.as_bytes()) else { continue };
+            let smallest = usize::from(command.spec.arity.unsigned_abs());
+            assert!(
+                smallest > known.first && command.spec.keys.iter().all(|spec| spec.flags.has(key::NOT_KEY))
+            );
+            assert_eq!(command.spec.arity < 0, known.are_many, "{}", known.command);
+        }
+    }
 }

@@ -35,11 +35,12 @@ pub fn resolve(config: &Config, catalogue: &Catalogue) -> Result<Vec<User>, Load
         ));
     }
     if let Some(path) = config.acl_file() {
-        let mut users = read_file(catalogue, &path, config.acl_all_channels()).map_err(|errors| LoadError {
-            origin: None,
-            problem: format!("Aborting Redis startup because of ACL errors: {errors}"),
-            advice: None,
-        })?;
+        let mut users =
+            read_file(catalogue, &path, config.acl_all_channels()).map_err(|errors| LoadError {
+                origin: None,
+                problem: format!("Aborting Redis startup because of ACL errors: {errors}"),
+                advice: None,
+            })?;
         // As in Redis the file has the last word: requirepass says nothing here.
         if !users.iter().any(|user| user.name() == DEFAULT_USER) {
             users.push(User::unlimited(catalogue));

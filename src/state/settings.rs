@@ -158,7 +158,10 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..25 {
-                        settings.save(Vec::new, Extent::Changed).expect("there is a file").expect("it can be saved");
+                        settings
+                            .save(Vec::new, Extent::Changed)
+                            .expect("there is a file")
+                            .expect("it can be saved");
                         let found = std::fs::read_to_string(&file).expect("it is there");
                         assert!(found.starts_with(&text), "{} of {} bytes", found.len(), text.len());
                     }

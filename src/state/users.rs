@@ -17,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// All users, by name.
-type Table = BTreeMap<Box<[u8]>, Arc<User>>;
+/// All users, by name. Cloned for each change, so it holds nothing that would be copied.
+type Table = BTreeMap<Arc<[u8]>, Arc<User>>;
 
 /// See the module's text.
 pub struct Users {
@@ -69,7 +69,8 @@ impl Users {
     pub fn save(&self, path: &Path) -> Result<(), String> {
         let _one_at_a_time = self.saving.lock();
         let text = file::render(self.all().values().map(|user| &**user));
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut temporary = path.as_os_str().to_os_string();
         temporary.push(format!(".tmp-{}-{:08x}", std::process::id(), rand::random::<u32>()));
         let doing = |what: &str| {
@@ -119,9 +120,11 @@ impl Server {
         let before = users.find(name);
         let user = match &before {
             Some(before) => before.changed(&users.catalogue, rules, all_channels)?,
-            None => {
-                User::new(&users.catalogue, name, all_channels).changed(&users.catalogue, rules, all_channels)?
-            }
+            None => User::new(&users.catalogue, name, all_channels).changed(
+                &users.catalogue,
+                rules,
+                all_channels,
+            )?,
         };
         self.put_user(before, user);
         Ok(())
@@ -150,7 +153,7 @@ impl Server {
         let kept = Kept::of(before, after);
         for client in clients_of(&self.clients, before.name()) {
             client.become_user(Arc::clone(after));
-            if kept.is_some() && client.has_flag(flag::PUBSUB) {
+            if kept.as_ref().is_some_and(|kept| listens_to_lost(&client, kept)) {
                 self.end(&client);
             }
         }
@@ -185,9 +188,10 @@ impl Server {
         let _one_at_a_time = self.users.changing.lock();
         let old = self.users.table.load_full();
         let mut table: Table =
-            users.into_iter().map(|user| (Box::from(user.name()), Arc::new(user))).collect();
+            users.into_iter().map(|user| (Arc::from(user.name()), Arc::new(user))).collect();
         let catalogue = &self.users.catalogue;
-        let default = table.entry(DEFAULT_USER.into()).or_insert_with(|| Arc::new(User::unlimited(catalogue)));
+        let default =
+            table.entry(DEFAULT_USER.into()).or_insert_with(|| Arc::new(User::unlimited(catalogue)));
         let default = Arc::clone(default);
         self.users.store(table, &self.hot);
         for (name, before) in old.iter() {
@@ -255,6 +259,12 @@ impl Server {
         let wanted = users.values().filter(|user| ***user != plain && !is_elsewhere(user.name()));
         wanted.map(|user| user.line()).collect()
     }
+}
+
+/// Whether the client listens to something that its user has lost. What a client listens to is not known here yet: all of
+/// the user's subscribers are meant.
+fn listens_to_lost(client: &Client, _kept: &Kept<'_>) -> bool {
+    client.has_flag(flag::PUBSUB)
 }
 
 fn clients_of(clients: &Registry, name: &[u8]) -> impl Iterator<Item = Arc<Client>> {

@@ -38,8 +38,11 @@ fn has_ended(stream: &mut UnixStream) -> bool {
 fn a_file_of_users_is_loaded_saved_and_refused_as_a_whole() {
     let directory = directory();
     let file = directory.path().join("users.acl");
-    fs::write(&file, "user alice on nopass ~a:* +@read +@connection +blpop\n\nuser bob on >secret ~* &* +@all\n")
-        .expect("a file can be written");
+    fs::write(
+        &file,
+        "user alice on nopass ~a:* +@read +@connection +blpop\n\nuser bob on >secret ~* &* +@all\n",
+    )
+    .expect("a file can be written");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
     let server = Server::start(&directory, &["--aclfile", "users.acl", "--requirepass", "not obeyed"]);
     let mut operator = server.connect();
@@ -66,9 +69,12 @@ fn a_file_of_users_is_loaded_saved_and_refused_as_a_whole() {
     assert_eq!(operator.say("ACL SETUSER carol on >pass (~c:* +get)"), "OK");
     assert_eq!(operator.say("ACL SAVE"), "OK");
     let saved = fs::read_to_string(&file).expect("it is there");
-    let list: String = ["alice", "bob", "carol", "default"].iter().map(|name| format!("user {name} ")).collect();
-    let begins: String =
-        saved.lines().map(|line| line.split(' ').take(2).map(|word| format!("{word} ")).collect::<String>()).collect();
+    let list: String =
+        ["alice", "bob", "carol", "default"].iter().map(|name| format!("user {name} ")).collect();
+    let begins: String = saved
+        .lines()
+        .map(|line| line.split(' ').take(2).map(|word| format!("{word} ")).collect::<String>())
+        .collect();
     assert_eq!(begins, list);
     assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
     let left: Vec<_> = fs::read_dir(directory.path()).expect("it is there").flatten().collect();
@@ -95,17 +101,34 @@ fn what_is_wrong_refuses_the_start() {
     let path = directory.path().join("users.acl");
     for (file, arguments, problem) in [
         ("user a on\nuser a off\n", &["--aclfile", "users.acl"][..], "Duplicate user 'a' found on line 2"),
-        ("user a +nosuch\n", &["--aclfile", "users.acl"], "Aborting Redis startup because of ACL errors: users.acl:1"),
-        ("", &["--aclfile", "none.acl"], "Error loading ACLs, opening file 'none.acl': No such file or directory"),
-        ("", &["--aclfile", "users.acl", "--user", "a", "on"], "please define either an ACL file or declare users"),
-        ("", &["--user", "a", "--user", "a"], "Duplicate user found. A user can only be defined once in config files"),
+        (
+            "user a +nosuch\n",
+            &["--aclfile", "users.acl"],
+            "Aborting Redis startup because of ACL errors: users.acl:1",
+        ),
+        (
+            "",
+            &["--aclfile", "none.acl"],
+            "Error loading ACLs, opening file 'none.acl': No such file or directory",
+        ),
+        (
+            "",
+            &["--aclfile", "users.acl", "--user", "a", "on"],
+            "please define either an ACL file or declare users",
+        ),
+        (
+            "",
+            &["--user", "a", "--user", "a"],
+            "Duplicate user found. A user can only be defined once in config files",
+        ),
         ("", &["--user", "a", "+nosuch"], "Error loading ACL rule '+nosuch' for the user named 'a'"),
         ("", &["--user", "a", "nonsense"], "Error in user declaration 'nonsense': Syntax error"),
         ("", &["--user", "a", "(~b"], "Unmatched parenthesis"),
     ] {
         fs::write(&path, file).expect("a file can be written");
         for more in [&[][..], &["--check-config"]] {
-            let ended = run(&directory, &[&["--port", "0", "--unixsocket", "socket"], arguments, more].concat());
+            let ended =
+                run(&directory, &[&["--port", "0", "--unixsocket", "socket"], arguments, more].concat());
             let said = format!(
                 "{}{}",
                 String::from_utf8_lossy(&ended.stderr),
@@ -130,7 +153,10 @@ fn users_stay_in_the_configuration_that_is_rewritten() {
     let text = fs::read_to_string(&file).expect("it is there");
     let users: Vec<&str> = text.lines().filter(|line| line.starts_with("user ")).collect();
     assert_eq!(users.len(), 2, "{text}");
-    assert!(users[0].starts_with("user alice on sanitize-payload #d74ff0ee") && users[0].contains(" \"~a\\\"b\" "));
+    assert!(
+        users[0].starts_with("user alice on sanitize-payload #d74ff0ee")
+            && users[0].contains(" \"~a\\\"b\" ")
+    );
     assert_eq!(
         users[1],
         "user bob on nopass sanitize-payload resetchannels &x -@all (%R~c resetchannels -@all +get)"

@@ -36,7 +36,8 @@ pub(super) fn load(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let me = cx.session.client.id;
     let loaded = away(cx, "acl-load", move || {
         let all_channels = server.settings.snapshot().acl_all_channels();
-        let users = read_file(&server.users.catalogue, &path, all_channels).map_err(CommandError::formatted)?;
+        let users =
+            read_file(&server.users.catalogue, &path, all_channels).map_err(CommandError::formatted)?;
         server.replace_users(users, me);
         Ok(())
     });

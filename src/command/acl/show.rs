@@ -32,17 +32,15 @@ pub(super) fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn selector(reply: &mut Reply<'_>, selector: &Selector) {
-    let parts: [(&str, fn(&Selector, &mut Vec<u8>)); 3] = [
-        ("commands", Selector::describe_commands),
-        ("keys", Selector::describe_keys),
-        ("channels", Selector::describe_channels),
-    ];
-    for (name, describe) in parts {
+    let mut say = |name, describe: fn(&Selector, &mut Vec<u8>)| {
         let mut text = Vec::new();
         describe(selector, &mut text);
         reply.bulk_str(name);
         reply.bulk(&text);
-    }
+    };
+    say("commands", Selector::describe_commands);
+    say("keys", Selector::describe_keys);
+    say("channels", Selector::describe_channels);
 }
 
 pub(super) fn list(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {

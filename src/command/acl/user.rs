@@ -49,9 +49,8 @@ pub(super) fn dry_run(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResul
     let (name, request) = (args.at(2), args.after(3));
     let user = cx.server.users.find(name);
     let user = user.ok_or_else(|| CommandError::formatted(format!("User '{}' not found", shown(name))))?;
-    let command = named(cx, request).ok_or_else(|| {
-        CommandError::formatted(format!("Command '{}' not found", shown(request.at(0))))
-    })?;
+    let command = named(cx, request)
+        .ok_or_else(|| CommandError::formatted(format!("Command '{}' not found", shown(request.at(0)))))?;
     if !command.accepts(request.len()) {
         return Err(CommandError::WrongArity(command.full_name));
     }

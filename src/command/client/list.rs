@@ -94,9 +94,7 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
     let seconds_since = |time: i64| (asking.now - time).max(0) / 1000;
     let last_active = if is_me { asking.now } else { client.last_active.load(Relaxed) };
     let (buffered, arguments) = match is_me {
-        true => {
-            (wire_bytes(asking.args), asking.args.from(0).map(<[u8]>::len).sum::<usize>() as u64)
-        }
+        true => (wire_bytes(asking.args), asking.args.from(0).map(<[u8]>::len).sum::<usize>() as u64),
         false => (client.input_bytes.load(Relaxed), 0),
     };
     let spare = client.input_capacity.load(Relaxed).saturating_sub(client.input_bytes.load(Relaxed));

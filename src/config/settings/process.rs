@@ -103,13 +103,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::flag("use-exit-on-panic", "no", Accepted, "Exit rather than abort after an assertion.").hidden(),
     Setting::new("watchdog-period", count(0), "0", Accepted, "Milliseconds of the debugging watchdog.")
         .hidden(),
-    Setting::new(
-        "acllog-max-len",
-        Kind::Int { min: 0, max: i64::MAX },
-        "128",
-        Live,
-        "Entries of ACL LOG.",
-    ),
+    Setting::new("acllog-max-len", Kind::Int { min: 0, max: i64::MAX }, "128", Live, "Entries of ACL LOG."),
     Setting::new(
         "acl-pubsub-default",
         Kind::Choice(&["allchannels", "resetchannels"]),
@@ -117,11 +111,5 @@ pub(super) const SETTINGS: &[Setting] = &[
         Live,
         "Channels that new users may use.",
     ),
-    Setting::text(
-        "aclfile",
-        "",
-        Live,
-        "File of users.",
-    )
-    .immutable(),
+    Setting::text("aclfile", "", Live, "File of users.").immutable(),
 ];
