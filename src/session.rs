@@ -4,6 +4,7 @@
 
 pub mod transaction;
 
+use crate::acl::User;
 use crate::resp::Protocol;
 use crate::state::clients::Client;
 use crate::state::errand::Errand;
@@ -20,6 +21,8 @@ pub mod gate {
     pub const RECOVERY: u32 = 1 << 2;
     /// After MULTI: what it sends is queued.
     pub const IN_MULTI: u32 = 1 << 3;
+    /// Its user may not do everything: each request is checked.
+    pub const RESTRICTED: u32 = 1 << 4;
 }
 
 /// CLIENT REPLY.
@@ -38,6 +41,8 @@ pub enum ReplyMode {
 #[derive(Clone)]
 pub struct Session {
     pub client: Arc<Client>,
+    /// Who it is, as far as the session has noticed.
+    pub user: Arc<User>,
     pub db: u16,
     pub protocol: Protocol,
     /// Bits of [`gate`].
@@ -54,8 +59,10 @@ pub struct Session {
 
 impl Session {
     pub fn new(client: Arc<Client>, needs_auth: bool) -> Self {
-        Self {
+        let user = client.user();
+        let mut session = Self {
             client,
+            user: Arc::clone(&user),
             db: 0,
             protocol: Protocol::Resp2,
             gates: if needs_auth { gate::NEEDS_AUTH } else { 0 },
@@ -64,6 +71,24 @@ impl Session {
             errand: None,
             transaction: None,
             closing: false,
+        };
+        session.become_user(user);
+        session
+    }
+
+    fn become_user(&mut self, user: Arc<User>) {
+        self.gates &= !gate::RESTRICTED;
+        if !user.may_everything() {
+            self.gates |= gate::RESTRICTED;
+        }
+        self.user = user;
+    }
+
+    /// Follows a change of its user.
+    #[inline]
+    pub fn follow_user(&mut self) {
+        if let Some(user) = self.client.take_changed_user() {
+            self.become_user(user);
         }
     }
 

@@ -10,6 +10,7 @@
 use crate::command::CommandResult;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::dispatch::{append_effects, count_keys};
+use crate::command::permission;
 use crate::command::table::Command;
 use crate::keyspace::door::Access;
 use crate::keyspace::wait::{ReadyKey, Waiter};
@@ -357,6 +358,16 @@ fn count_call(stats: &WorkerStats, command: usize, took: u64, failed: bool) {
 
 fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandResult {
     use crate::command::spec::Run;
+    let client = &cx.session.client;
+    if cx.session.gates & gate::RESTRICTED != 0 || client.is_user_changed() {
+        // A right may have been lost since the client came.
+        let user = client.user();
+        if let Err(denied) = permission::check(&user, command, *args) {
+            let context = permission::context_of(cx.session);
+            permission::note(cx.server, cx.session, command, *args, denied, context, cx.now());
+            return Err(permission::error(&user, command, denied));
+        }
+    }
     match command.spec.run {
         Run::OnKeys(handler) | Run::OnKeysOrAll(handler, _) | Run::OnAll(handler) => handler(cx, args),
         // Commands that wait have keys.

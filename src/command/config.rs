@@ -176,7 +176,7 @@ fn refused(error: ConfigError) -> CommandError {
 }
 
 fn rewrite_file(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
-    let Some(saved) = cx.server.settings.save(Extent::Changed) else {
+    let Some(saved) = cx.server.settings.save(|| cx.server.user_lines(), Extent::Changed) else {
         return Err(CommandError::text("The server is running without a config file"));
     };
     if let Err(error) = saved {

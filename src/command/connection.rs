@@ -107,6 +107,8 @@ fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     session.protocol = Protocol::Resp2;
     session.set_reply_mode(ReplyMode::On);
     session.gates &= !gate::NEEDS_AUTH;
+    cx.server.log_out(&session.client);
+    session.follow_user();
     if cx.server.hot.password_needed.load(Relaxed) {
         session.gates |= gate::NEEDS_AUTH;
     }

@@ -5,6 +5,7 @@
 
 use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
+use crate::command::permission;
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
 use crate::command::transaction;
@@ -85,7 +86,7 @@ impl Unit<'_> {
         let mut keeps_expired = false;
         if server.gates.closed() | session.gates != 0 {
             keeps_expired = server.gates.closed() & gates::KEEPS_EXPIRED != 0;
-            match check_gates(server, session, command, self.now) {
+            match check_gates(server, session, command, args, self.now) {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
                 Gate::Parked(on) => return Outcome::Parked(on),
@@ -325,9 +326,9 @@ enum Gate {
     Parked(ParkedOn),
 }
 
-/// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
+/// The gates, in Redis' order: authentication, the user's rights, memory, log, loading; then what makes a request wait.
 #[cold]
-fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
+fn check_gates(server: &Server, session: &Session, command: &Command, args: Args<'_>, now: i64) -> Gate {
     // Who comes back for the outcome of an errand was let through when it asked for it.
     if session.gates & gate::RECOVERY != 0 || session.errand.is_some() {
         return Gate::Open;
@@ -349,6 +350,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     }
     if is_in_multi && flags.has(spec::NO_MULTI) {
         return Gate::Refused(CommandError::text("Command not allowed inside a transaction"));
+    }
+    if session.gates & gate::RESTRICTED != 0
+        && let Err(denied) = permission::check(&session.user, command, args)
+    {
+        permission::note(server, session, command, args, denied, permission::context_of(session), now);
+        return Gate::Refused(permission::error(&session.user, command, denied));
     }
     // A queue takes memory, whatever is in it.
     if closed & gates::MEMORY_LIMITED != 0

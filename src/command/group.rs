@@ -71,6 +71,11 @@ impl<'g> Group<'g> {
         }
     }
 
+    /// The time of the whole unit, in ms since 1970.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
     /// Whether anything has changed so far.
     pub fn has_written(&self) -> bool {
         self.changes > 0

@@ -10,6 +10,7 @@
 //! * [`group`] runs several commands as one unit, on shards that are held already.
 //! * [`context`] is what a handler is given. [`blocking`] is for those that wait for a key.
 
+pub mod acl;
 pub mod auth;
 pub mod bitmap;
 pub mod blocking;
@@ -35,6 +36,7 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod permission;
 pub mod persistence;
 pub mod room;
 pub mod scanning;
@@ -62,6 +64,7 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
+    acl::COMMANDS,
     auth::COMMANDS,
     bitmap::bit::COMMANDS,
     bitmap::combine::COMMANDS,

@@ -30,6 +30,8 @@ use wave::{Joined, SharedConnection};
 
 /// While this much waits to be sent, no further request is executed: the client must read first.
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
+/// So much may wait for a client that has yet to authenticate.
+const STRANGERS_OUTPUT_MAX: u64 = 16 * 1024;
 /// Replies of this mean size come from values outside of their entries.
 const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
 /// Bytes read, or executed of what was kept, before other connections get their turn: one full read.
@@ -450,7 +452,8 @@ impl Connection {
         let waiting = self.output.len() as u64;
         let hard = hot.output_hard_limit.load(Relaxed);
         let soft = hot.output_soft_limit.load(Relaxed);
-        let mut over = hard > 0 && waiting > hard;
+        let is_stranger = self.session.needs_auth() && hot.password_needed.load(Relaxed);
+        let mut over = hard > 0 && waiting > hard || is_stranger && waiting > STRANGERS_OUTPUT_MAX;
         if soft > 0 && waiting > soft {
             let now = worker.server.now();
             let since = *self.soft_limit_since.get_or_insert(now);

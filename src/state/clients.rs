@@ -2,6 +2,7 @@
 //!
 //! A connection owns its session; what others may see of it is here, in atomics that its worker updates once a batch.
 
+use crate::acl::User;
 use crate::command::blocking::Blocked;
 use crate::keyspace::watch::Watch;
 use dashmap::DashMap;
@@ -95,7 +96,9 @@ pub struct Client {
     /// Whether a key has changed that it watches, once it watched any.
     watch: OnceLock<Arc<Watch>>,
     pub naming: Mutex<Naming>,
-    pub user: Mutex<Arc<str>>,
+    user: Mutex<Arc<User>>,
+    /// Its session has not noticed yet that the user is another one.
+    user_changed: AtomicBool,
     /// What it waits with, while it waits for a key.
     pub blocked: Mutex<Option<Arc<Blocked>>>,
     killed: AtomicBool,
@@ -112,7 +115,7 @@ impl Client {
         local_address: Address,
         now: i64,
         flags: u32,
-        user: Arc<str>,
+        user: Arc<User>,
     ) -> Self {
         Self {
             id,
@@ -138,10 +141,38 @@ impl Client {
             watch: OnceLock::new(),
             naming: Mutex::default(),
             user: Mutex::new(user),
+            user_changed: AtomicBool::new(false),
             blocked: Mutex::default(),
             killed: AtomicBool::new(false),
             waker: Mutex::new(None),
         }
+    }
+
+    /// Who it is.
+    pub fn user(&self) -> Arc<User> {
+        Arc::clone(&self.user.lock())
+    }
+
+    /// Makes it somebody else, or somebody with other rights. Its session follows before it runs anything else.
+    pub fn become_user(&self, user: Arc<User>) {
+        *self.user.lock() = user;
+        self.user_changed.store(true, Ordering::Release);
+    }
+
+    /// Whether its session has yet to notice that it is somebody else.
+    pub fn is_user_changed(&self) -> bool {
+        self.user_changed.load(Ordering::Acquire)
+    }
+
+    /// Who it has become since the last call, if that happened.
+    #[inline]
+    pub fn take_changed_user(&self) -> Option<Arc<User>> {
+        if !self.user_changed.load(Ordering::Acquire) {
+            return None;
+        }
+        // Before the user is read: what changes in between is noticed next time.
+        self.user_changed.store(false, Ordering::Release);
+        Some(self.user())
     }
 
     /// Has the connection closed as soon as its worker comes to it.

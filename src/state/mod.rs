@@ -16,6 +16,7 @@ pub mod shutdown;
 pub mod slow_log;
 pub mod stats;
 pub mod thresholds;
+pub mod users;
 
 use crate::command::table::Commands;
 use crate::commit::Commit;
@@ -33,6 +34,8 @@ pub struct Server {
     pub persist: crate::persist::Persistence,
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
+    /// Who there is, and who may do what.
+    pub users: users::Users,
     pub gates: gates::Gates,
     /// What clients hold that do not read, or may not run what they sent.
     pub backlog: backlog::Backlog,

@@ -109,10 +109,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
         (b"change-repl-id", 2) => cx.reply.ok(),
-        (b"config-rewrite-force-all", 2) => match cx.server.settings.save(Extent::Everything) {
-            Some(Ok(())) => cx.reply.ok(),
-            _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
-        },
+        (b"config-rewrite-force-all", 2) => {
+            match cx.server.settings.save(|| cx.server.user_lines(), Extent::Everything) {
+                Some(Ok(())) => cx.reply.ok(),
+                _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
+            }
+        }
         (b"stringmatch-test", 2) => {
             try_patterns();
             cx.reply.simple("Apparently Redis did not crash: test passed");

@@ -8,6 +8,7 @@ pub mod watch;
 
 use crate::command::dispatch::{Unit, apply_reply_mode, shards_of};
 use crate::command::group::Group;
+use crate::command::permission;
 use crate::command::spec::*;
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
@@ -240,7 +241,9 @@ fn run_all(
         let Some(command) = server.commands.all().get(queued.command) else { continue };
         let (mark, mode) = (out.mark(), session.reply_mode);
         let (args, known) = (queue.args(queued), queue.known(queued));
-        if let Err(error) = group.run(locked, session, command, args, known, out) {
+        let result = permission::check_again(server, session, command, args, group.now())
+            .and_then(|()| group.run(locked, session, command, args, known, out));
+        if let Err(error) = result {
             let line = error.line();
             server.shared.count_error(&line);
             Reply::new(out, session.protocol).error_line(&line);

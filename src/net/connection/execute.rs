@@ -129,6 +129,10 @@ impl Connection {
         progress: &mut Progress,
     ) {
         let commands = unit.server.commands.all();
+        if self.session.client.is_killed() {
+            return;
+        }
+        self.session.follow_user();
         for index in requests {
             let Some(request) = batch.request(index) else { break };
             let command = request.command.map(|id| &commands[id as usize]);

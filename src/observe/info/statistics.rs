@@ -1,6 +1,7 @@
 //! The sections that CONFIG RESETSTAT begins anew: totals, commands, errors, latencies.
 
 use super::Lines;
+use crate::acl::Reason;
 use crate::observe::figures::{CommandTotals, Totals};
 use crate::state::Server;
 use crate::state::rates::Rate;
@@ -66,12 +67,11 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("client_output_buffer_limit_disconnections", shared.output_buffer_disconnections.load(Relaxed));
     lines.add("eventloop_cycles", totals.batches);
     lines.add("instantaneous_eventloop_cycles_per_sec", server.rates.per_second(Rate::Batches));
-    lines.constants(&[
-        ("acl_access_denied_auth", "0"),
-        ("acl_access_denied_cmd", "0"),
-        ("acl_access_denied_key", "0"),
-        ("acl_access_denied_channel", "0"),
-    ]);
+    let denied = &server.users.log;
+    lines.add("acl_access_denied_auth", denied.count(Reason::Auth));
+    lines.add("acl_access_denied_cmd", denied.count(Reason::Command));
+    lines.add("acl_access_denied_key", denied.count(Reason::Key));
+    lines.add("acl_access_denied_channel", denied.count(Reason::Channel));
 }
 
 pub(super) fn commands(server: &Server, _: i64, lines: &mut Lines) {
