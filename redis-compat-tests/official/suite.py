@@ -17,7 +17,9 @@ import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+from compat import certificates
 from compat.results import Results
 from compat.servers import REFERENCE, REFERENCE_VERSION, STATE, StartFailed, is_redis, reference, under_test
 
@@ -51,27 +53,66 @@ UNITS = [
     "unit/info",
     "unit/info-command",
     "unit/introspection",
+    "unit/introspection-2",
     "unit/limits",
     "unit/protocol",
     "unit/quit",
     "unit/latency-monitor",
     "unit/slowlog",
     "unit/violations",
+    "unit/lazyfree",
+    "unit/other",
+    "unit/multi",
+    "unit/pubsub",
+    "unit/scripting",
+    "unit/functions",
+    "unit/pause",
+    "unit/querybuf",
+    "unit/tracking",
+    "unit/replybufsize",
     "integration/redis-cli",
 ]
 SPAWNED_UNITS = [
     "unit/type/string",
+    "unit/type/stream-cgroups",
+    "unit/dump",
     "unit/keyspace",
     "unit/expire",
     "unit/bitfield",
     "unit/info",
     "unit/introspection",
     "unit/limits",
+    "unit/auth",
+    "unit/acl",
+    "unit/acl-v2",
+    "unit/other",
+    "unit/multi",
+    "unit/scripting",
+    "unit/functions",
+    "unit/pubsubshard",
+    "unit/maxmemory",
+    "unit/memefficiency",
+    "unit/obuf-limits",
+    "unit/pause",
+    "unit/tls",
+    "unit/oom-score-adj",
+    "unit/shutdown",
+    "unit/networking",
+    "unit/client-eviction",
+    "unit/aofrw",
     "integration/redis-cli",
+    "integration/redis-benchmark",
+    "integration/logging",
+    "integration/aof",
+    "integration/corrupt-dump",
 ]
 # These assert the encodings of 7.0 in most of their tests, before what the test is about. Since 7.2 a short list is a
 # listpack; the project's own tests (src/command/list/tests.rs) check where the encoding changes.
 ENCODINGS_DIFFER = {"unit/type/list", "unit/sort"}
+# Replication, RDB files and cluster mode are left out as a whole; so is what needs several GB.
+DENIED_TAGS = "-needs:repl -needs:save -repl -cluster"
+# These run over TLS; the suite finds the certificates in a folder beside its tests.
+OVER_TLS = {"unit/tls"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
 UNIT_TIMEOUT_SECONDS = 240
 OUTCOME = re.compile(r"^\[(ok|err|exception|ignore|skip|TIMEOUT)\]: ?(.*)$")
@@ -154,6 +195,14 @@ def working_copy(command):
     return folder
 
 
+def make_certificates(folder):
+    """What the suite wants below tests/tls: those of the other suites, by the names that it knows."""
+    folder = certificates.make(os.path.join(folder, "tests", "tls"))
+    for kind in ("crt", "key"):
+        shutil.copy(os.path.join(folder, f"server.{kind}"), os.path.join(folder, f"redis.{kind}"))
+    certificates.openssl(folder, "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", "redis.dh")
+
+
 def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     """Runs one unit; `server` is a running server, or for mode `spawned` the command that starts one.
 
@@ -163,7 +212,10 @@ def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     unit, folder, started = Unit(name), working_copy(command), time.monotonic()
     argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
     # The suite looks for its ports upwards from here; the range lies below the kernel's ephemeral ports.
-    argv += ["--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
+    argv += ["--tags", DENIED_TAGS, "--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
+    if name in OVER_TLS:
+        make_certificates(folder)
+        argv.append("--tls")
     if name in ENCODINGS_DIFFER:
         argv += ["--ignore-encoding"]
     for test in skipped:
@@ -207,27 +259,37 @@ def write_not_yet(rows):
         out.writelines(" | ".join(row) + "\n" for row in rows)
 
 
-def record_baseline(rows, runs=3):
-    """Writes what Redis passes in every one of `runs` runs: a test that flickers there proves nothing here."""
-    kept = {row for row in read_list(BASELINE, 3) if (row[0], row[1]) not in rows}
-    for mode, name in rows:
-        stable = None
-        for _ in range(runs):
-            if mode == "spawned":
-                unit = run_unit(mode, name, shutil.which(REFERENCE))
-            else:
-                with reference() as server:
-                    unit = run_unit(mode, name, server)
-            print(f"baseline {mode} {name}: {len(unit.passed)} passed, {len(unit.failed)} failed, "
-                  f"{len(unit.ignored)} left out, {unit.seconds:.1f} s {unit.crash or ''}", flush=True)
-            for failed, why in unit.failed.items():
-                print(f"    redis fails: {failed}: {why.strip().splitlines()[:1]}")
-            stable = set(unit.passed) if stable is None else stable & set(unit.passed)
-        kept |= {(mode, name, test) for test in stable}
+def write_baseline(kept):
     with open(BASELINE, "w", encoding="utf-8") as out:
         out.write(f"# Tests of the official suite that Redis {REFERENCE_VERSION} itself passes: mode | unit | test.\n")
         out.write("# Recorded by `redis-compat-tests/run official --record-baseline`: passed in each of three runs.\n")
         out.writelines(" | ".join(row) + "\n" for row in sorted(kept, key=lambda r: (ROWS.index(r[:2]), r[2])))
+
+
+def record_unit(mode, name, timeout, runs=3):
+    """What Redis passes in every one of `runs` runs: a test that flickers there proves nothing here."""
+    stable = None
+    for _ in range(runs):
+        if mode == "spawned":
+            unit = run_unit(mode, name, shutil.which(REFERENCE), timeout)
+        else:
+            with reference() as server:
+                unit = run_unit(mode, name, server, timeout)
+        print(f"baseline {mode} {name}: {len(unit.passed)} passed, {len(unit.failed)} failed, "
+              f"{len(unit.ignored)} left out, {unit.seconds:.1f} s {unit.crash or ''}", flush=True)
+        for failed, why in unit.failed.items():
+            print(f"    redis fails: {failed}: {why.strip().splitlines()[:1]}")
+        stable = set(unit.passed) if stable is None else stable & set(unit.passed)
+    return {(mode, name, test) for test in stable}
+
+
+def record_baseline(rows, options):
+    """Records unit after unit; what is done stays done."""
+    kept = {row for row in read_list(BASELINE, 3) if row[:2] in ROWS}
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for row, found in zip(rows, pool.map(lambda row: record_unit(*row, options.unit_timeout), rows)):
+            kept = {other for other in kept if other[:2] != row} | found
+            write_baseline(kept)
 
 
 def run(options):
@@ -237,7 +299,7 @@ def run(options):
         return results
     rows = [r for r in ROWS if not options.only or any(word in " ".join(r) for word in options.only)]
     if options.record_baseline:
-        record_baseline(rows)
+        record_baseline(rows, options)
     baseline = read_list(BASELINE, 3)
     if not baseline:
         results.fail("baseline", "baseline.txt is empty: record it with --record-baseline")

@@ -27,6 +27,8 @@ use parking_lot::Mutex;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What a client waits with: its command, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +37,7 @@ pub struct Wait {
     pub kind: Kind,
     /// ms since 1970; none: for ever.
     pub deadline: Option<i64>,
-    /// What is answered where nobody may wait. (When the time is up it is always a null array, as in Redis.)
+    /// What is answered where nobody may wait. (When the time is up a null array takes the place of a null, as in Redis.)
     pub nothing: Nothing,
     /// Whether the command is run again, too, when its key goes or becomes something else (XREADGROUP).
     pub wants_missing: bool,
@@ -46,6 +48,22 @@ pub struct Wait {
 pub enum Nothing {
     NullArray,
     Null,
+    /// No replica has what this client wrote (WAIT).
+    NoReplica,
+    /// No replica has it, and this disk has or has not (WAITAOF).
+    OnDisk {
+        is: bool,
+        wait: DiskWait,
+    },
+}
+
+/// What a client waits for that asks whether its writes are on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskWait {
+    /// It waits until they are.
+    pub local: bool,
+    /// It waits for replicas, too, which never come: it is told of the disk when its patience ends.
+    pub replicas: bool,
 }
 
 /// What a handler does that finds nothing.
@@ -68,6 +86,8 @@ pub struct Blocked {
     keys: Vec<Vec<u8>>,
     wait: Wait,
     crosses_shards: bool,
+    /// See [`Blocked::note_on_disk`].
+    on_disk: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -150,12 +170,26 @@ impl Blocked {
             keys: waited.iter().map(|key| key.to_vec()).collect(),
             wait,
             crosses_shards,
+            on_disk: AtomicBool::new(false),
             state: Mutex::new(State::Waiting),
         }
     }
 
     pub fn deadline(&self) -> Option<i64> {
         self.wait.deadline
+    }
+
+    /// What it asks of the disk, if it asks anything.
+    pub fn disk_wait(&self) -> Option<DiskWait> {
+        match self.wait.nothing {
+            Nothing::OnDisk { wait, .. } => Some(wait),
+            Nothing::NullArray | Nothing::Null | Nothing::NoReplica => None,
+        }
+    }
+
+    /// What it wrote is on the disk.
+    pub fn note_on_disk(&self) {
+        self.on_disk.store(true, Relaxed);
     }
 
     /// The answer, if there is one. The caller then calls [`Blocked::leave`].
@@ -182,7 +216,7 @@ impl Blocked {
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, self.session.protocol);
         match error {
-            None => Nothing::NullArray.write(&mut reply),
+            None => self.nothing_in_time().write(&mut reply),
             Some(error) => {
                 let line = error.line();
                 server.shared.count_error(&line);
@@ -191,6 +225,14 @@ impl Blocked {
         }
         *state = State::Answered(Answer { output, lsn: Lsn::default() });
         true
+    }
+
+    fn nothing_in_time(&self) -> Nothing {
+        match self.wait.nothing {
+            Nothing::NullArray | Nothing::Null => Nothing::NullArray,
+            Nothing::NoReplica => Nothing::NoReplica,
+            Nothing::OnDisk { wait, .. } => Nothing::OnDisk { is: self.on_disk.load(Relaxed), wait },
+        }
     }
 
     /// Leaves all queues: the client has its answer, or is gone. Nothing is taken for it any more.
@@ -210,6 +252,12 @@ impl Nothing {
         match self {
             Self::NullArray => reply.null_array(),
             Self::Null => reply.null(),
+            Self::NoReplica => reply.integer(0),
+            Self::OnDisk { is, .. } => {
+                reply.array(2);
+                reply.integer(i64::from(is));
+                reply.integer(0);
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod bitmap;
 pub mod blocking;
 pub mod bloom;
 pub mod client;
+pub mod cluster;
 pub mod cms;
 pub mod config;
 pub mod connection;
@@ -33,7 +34,9 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod module;
 pub mod persistence;
+pub mod replication;
 pub mod room;
 pub mod scanning;
 pub mod server;
@@ -48,6 +51,7 @@ pub mod tdigest;
 #[cfg(test)]
 pub mod testing;
 pub mod topk;
+pub mod wait;
 pub mod zset;
 
 pub use context::Context;
@@ -69,6 +73,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     bloom::look::COMMANDS,
     bloom::reserve::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     cms::count::COMMANDS,
     cms::init::COMMANDS,
     cms::look::COMMANDS,
@@ -105,6 +110,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::dump::COMMANDS,
     key::expire::COMMANDS,
     key::look::COMMANDS,
+    key::migrate::COMMANDS,
     key::object::COMMANDS,
     key::random::COMMANDS,
     key::rename::COMMANDS,
@@ -120,7 +126,9 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     list::range::COMMANDS,
     list::transfer::COMMANDS,
     memory::COMMANDS,
+    module::COMMANDS,
     persistence::COMMANDS,
+    replication::COMMANDS,
     server::COMMANDS,
     set::add::COMMANDS,
     set::choose::COMMANDS,
@@ -159,6 +167,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     topk::add::COMMANDS,
     topk::look::COMMANDS,
     topk::reserve::COMMANDS,
+    wait::COMMANDS,
     zset::add::COMMANDS,
     zset::block::COMMANDS,
     zset::combine::COMMANDS,

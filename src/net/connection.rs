@@ -13,8 +13,8 @@ use crate::command::dispatch::apply_reply_mode;
 use crate::keyspace::Lsn;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Worker};
-use crate::resp::Output;
 use crate::resp::decode::Decoder;
+use crate::resp::{CommandError, Output};
 use crate::session::{Session, gate};
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
@@ -498,6 +498,22 @@ impl Connection {
                 self.output.append(&mut answer.output);
                 self.gate = self.gate.max(answer.lsn);
                 return Poll::Ready(());
+            }
+            if let Some(wait) = blocked.disk_wait() {
+                let server = &worker.server;
+                let is_logging = server.commit.is_logging();
+                if wait.local && !is_logging {
+                    blocked.give_up(server, worker.stats(), Some(&CommandError::NoLogToWaitFor));
+                    continue;
+                }
+                let is_there = is_logging && server.commit.wait_for_disk(self.gate, cx.waker());
+                if is_there {
+                    blocked.note_on_disk();
+                }
+                if (is_there || !wait.local) && !wait.replicas {
+                    blocked.give_up(server, worker.stats(), None);
+                    continue;
+                }
             }
             let Some(deadline) = blocked.deadline() else { return Poll::Pending };
             let left = deadline - worker.server.now();

@@ -1,6 +1,6 @@
 //! What all workers share: the keyspace, the commands, the registries and the figures.
 //!
-//! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
+//! Built by `server`, read by `command` and `net`. Holds no client's socket and starts nothing.
 
 pub mod alarm;
 pub mod backlog;
@@ -9,6 +9,7 @@ pub mod errand;
 pub mod gates;
 pub mod hot;
 pub mod latency;
+pub mod peers;
 pub mod rates;
 pub mod rounds;
 pub mod settings;
@@ -44,6 +45,8 @@ pub struct Server {
     pub shared: stats::SharedStats,
     pub slow_log: slow_log::SlowLog,
     pub latency: latency::LatencyMonitor,
+    /// Connections that MIGRATE may use again.
+    pub peers: peers::Peers,
     pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
     pub alarm: alarm::Alarm,

@@ -54,6 +54,25 @@ pub const COMMANDS: &[CommandSpec] = &[
         run: Run::OnKeys(restore),
         ..CommandSpec::BLANK
     },
+    CommandSpec {
+        name: "restore-asking",
+        arity: -4,
+        flags: WRITE.and(DENYOOM).and(ASKING),
+        since: "3.0.0",
+        summary: "RESTORE as a node of a cluster sends it to another one.",
+        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE))],
+        acl: acl::KEYSPACE.and(acl::DANGEROUS),
+        group: "server",
+        complexity: "As RESTORE",
+        syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        history: &[
+            ("3.0.0", "Added the `REPLACE` modifier."),
+            ("5.0.0", "Added the `ABSTTL` modifier."),
+            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+        ],
+        run: Run::OnKeys(restore),
+        ..CommandSpec::BLANK
+    },
 ];
 
 fn dump(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {

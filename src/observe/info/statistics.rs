@@ -38,9 +38,9 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
     // Nothing forks: it is the time for which a rewrite held everybody up.
     let log = &server.persist.figures;
     lines.add("latest_fork_usec", log.last_pause_us.load(Relaxed));
+    lines.constants(&[("total_forks", "0")]);
+    lines.add("migrate_cached_sockets", server.peers.len());
     lines.constants(&[
-        ("total_forks", "0"),
-        ("migrate_cached_sockets", "0"),
         ("slave_expires_tracked_keys", "0"),
         ("active_defrag_hits", "0"),
         ("active_defrag_misses", "0"),
