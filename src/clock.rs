@@ -60,6 +60,7 @@ pub fn run(server: Arc<Server>) {
             second = now / 1000;
             idle::look_after(&server, now);
             server.peers.tick(now);
+            server.count_clients();
         }
 
         let next = |server: &Server| {

@@ -188,6 +188,11 @@ impl Connection {
                 if let Some(end) = self.check_output_limit(worker) {
                     return Poll::Ready(Turn::Over(end));
                 }
+                // Behind that: who is cut off by his own limit costs nobody else his connection.
+                worker.server.count_client(&self.session.client);
+                if self.session.client.is_killed() {
+                    return Poll::Ready(Turn::Over(End::Closed));
+                }
             }
             if self.unflushed {
                 match self.stream.poll_flush(cx) {
@@ -267,7 +272,8 @@ impl Connection {
     /// doesn't read is cut off, it gets there.
     fn output_max(worker: &Worker) -> usize {
         let hot = &worker.server.hot;
-        let limit = hot.output_hard_limit.load(Relaxed).max(hot.output_soft_limit.load(Relaxed));
+        let limits = [&hot.output_hard_limit, &hot.output_soft_limit, &hot.maxmemory_clients];
+        let limit = limits.iter().map(|limit| limit.load(Relaxed)).max().unwrap_or(0);
         if limit > 0 {
             return usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX);
         }
@@ -375,7 +381,8 @@ impl Connection {
         self.make_room(bytes.len());
         self.input.extend_from_slice(bytes);
         self.publish_input();
-        Ok(())
+        worker.server.count_client(&self.session.client);
+        if self.session.client.is_killed() { Err(End::Closed) } else { Ok(()) }
     }
 
     /// A buffer grows with what has really arrived, not with what the client announced: it doubles at first, and by a

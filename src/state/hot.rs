@@ -28,6 +28,8 @@ hot_settings! {
     output_soft_seconds: AtomicU64 = 0,
     /// `maxmemory`, in bytes; 0: none.
     maxmemory: AtomicU64 = 0,
+    /// `maxmemory-clients`, in bytes; 0: none.
+    maxmemory_clients: AtomicU64 = 0,
     /// `maxclients`.
     maxclients: AtomicU64 = 10_000,
     /// `timeout`: seconds of idleness after which a client is disconnected; 0: never.

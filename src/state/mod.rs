@@ -80,6 +80,24 @@ impl Server {
         }
     }
 
+    /// maxmemory-clients: a client holds more or less than before.
+    pub fn count_client(&self, client: &clients::Client) {
+        let limit = self.hot.maxmemory_clients.load(Ordering::Relaxed);
+        if limit > 0 {
+            let evicted = self.clients.keep_below(limit, client);
+            self.shared.evicted_clients.fetch_add(evicted, Ordering::Relaxed);
+        }
+    }
+
+    /// As [`Server::count_client`], for all of them: the limit is another one, or it is time to look.
+    pub fn count_clients(&self) {
+        let limit = self.hot.maxmemory_clients.load(Ordering::Relaxed);
+        if limit > 0 {
+            let evicted = self.clients.keep_all_below(limit);
+            self.shared.evicted_clients.fetch_add(evicted, Ordering::Relaxed);
+        }
+    }
+
     /// Tells the latency monitor of an event that has just ended.
     pub fn note_latency(&self, event: &'static str, took: std::time::Duration) {
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

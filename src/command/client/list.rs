@@ -89,8 +89,7 @@ fn line(out: &mut Vec<u8>, cx: &Context<'_>, client: &Client, request: Args<'_>)
         }
     };
     let naming = client.naming.lock();
-    let total =
-        client.connection_bytes.load(Relaxed) + client.input_capacity.load(Relaxed) + waiting + arguments;
+    let total = client.held_bytes() + arguments;
     // Writing to a vector can't fail.
     let _ = write!(out, "id={} addr={} laddr={} ", client.id, client.address, client.local_address);
     let _ = write!(out, "fd={} name=", client.fd);

@@ -55,6 +55,8 @@ impl Connection {
             self.executed = done;
         }
         self.input = buffer;
+        self.publish_input();
+        worker.server.count_client(&self.session.client);
         (done > start || self.parked.is_some()).then_some(done - start)
     }
 

@@ -28,7 +28,9 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
         ("expired_time_cap_reached_count", "0"),
         ("expire_cycle_cpu_milliseconds", "0"),
         ("evicted_keys", "0"),
-        ("evicted_clients", "0"),
+    ]);
+    lines.add("evicted_clients", shared.evicted_clients.load(Relaxed));
+    lines.constants(&[
         ("total_eviction_exceeded_time", "0"),
         ("current_eviction_exceeded_time", "0"),
     ]);
