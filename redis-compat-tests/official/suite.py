@@ -111,6 +111,8 @@ SPAWNED_UNITS = [
 ENCODINGS_DIFFER = {"unit/type/list", "unit/sort"}
 # Replication, RDB files and cluster mode are left out as a whole; so is what needs several GB.
 DENIED_TAGS = "-needs:repl -needs:save -repl -cluster"
+# What needs:repl means there is the name of a setting only: no replica takes part.
+NO_REPLICA_NEEDED = {"unit/slowlog", "unit/introspection"}
 # These run over TLS; the suite finds the certificates in a folder beside its tests.
 OVER_TLS = {"unit/tls"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
@@ -183,6 +185,8 @@ def working_copy(command):
             out.write("[ ! -f \"$1\" ] || sed -i '/^notify-keyspace-events/d' \"$1\"\n")
             # The suite expects Redis' default addresses; Dunlin binds only 127.0.0.1 by itself.
             out.write("[ ! -f \"$1\" ] || grep -q '^bind ' \"$1\" || echo 'bind * -::*' >> \"$1\"\n")
+            # One worker, as above.
+            out.write("[ ! -f \"$1\" ] || grep -q '^io-threads ' \"$1\" || echo 'io-threads 1' >> \"$1\"\n")
             out.write(f'DUNLIN_METRICS_BIND= exec {command} "$@"\n')
         else:
             out.write(f'exec {command} "$@"\n')
@@ -212,7 +216,8 @@ def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     unit, folder, started = Unit(name), working_copy(command), time.monotonic()
     argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
     # The suite looks for its ports upwards from here; the range lies below the kernel's ephemeral ports.
-    argv += ["--tags", DENIED_TAGS, "--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
+    denied = DENIED_TAGS.replace("-needs:repl ", "") if name in NO_REPLICA_NEEDED else DENIED_TAGS
+    argv += ["--tags", denied, "--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
     if name in OVER_TLS:
         make_certificates(folder)
         argv.append("--tls")
@@ -308,31 +313,46 @@ def run(options):
     for key in set(listed) - set(baseline):
         results.fail(" | ".join(key), "listed in not_yet_passed.txt but not in the baseline")
     still_failing = dict(listed)
-    for mode, name in rows:
-        expected = [test for m, u, test in baseline if (m, u) == (mode, name)]
+
+    def run_row(row):
+        """One unit and what there is to say of it: it may run beside others."""
+        mode, name = row
+        expected = [test for m, u, test in baseline if (m, u) == row]
         if not expected or (mode == "spawned" and options.port):
-            continue
-        log = None
-        skipped = [key[2] for key, reason in listed.items() if key[:2] == (mode, name) and reason.startswith(NOT_RUN)]
+            return None
+        skipped = [key[2] for key, reason in listed.items() if key[:2] == row and reason.startswith(NOT_RUN)]
         try:
             if mode == "spawned":
-                unit = run_unit(mode, name, options.server, options.unit_timeout, skipped)
-            else:
-                with under_test(options, **ONE_WORKER) as server:
-                    unit = run_unit(mode, name, server, options.unit_timeout, skipped)
-                    log = None if server.alive() else server.log()
+                return run_unit(mode, name, options.server, options.unit_timeout, skipped), expected, skipped, None
+            with under_test(options, **ONE_WORKER) as server:
+                unit = run_unit(mode, name, server, options.unit_timeout, skipped)
+                return unit, expected, skipped, None if server.alive() else server.log()
         except StartFailed as error:
-            results.fail(f"{mode} {name}", f"the server did not start: {error}")
-            continue
-        judge(results, mode, unit, expected, listed, still_failing)
-        if log is not None:
-            results.fail(f"{mode} {name}", "the server ended during the unit:\n" + "\n".join(log.splitlines()[-15:]))
-        waiting = sum(1 for key in still_failing if key[:2] == (mode, name))
-        print(f"official {mode} {name}: {len(set(unit.passed) & set(expected))} of {len(expected)} pass, "
-              f"{waiting} not yet ({len(skipped)} not run), {unit.seconds:.1f} s", flush=True)
+            return error
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for row, ran in zip(rows, pool.map(run_row, rows)):
+            report(results, row, ran, listed, still_failing)
     if options.update:
         write_not_yet([(*key, reason) for key, reason in still_failing.items()])
     return results
+
+
+def report(results, row, ran, listed, still_failing):
+    """Says what came of one unit."""
+    mode, name = row
+    if ran is None:
+        return
+    if isinstance(ran, StartFailed):
+        results.fail(f"{mode} {name}", f"the server did not start: {ran}")
+        return
+    unit, expected, skipped, log = ran
+    judge(results, mode, unit, expected, listed, still_failing)
+    if log is not None:
+        results.fail(f"{mode} {name}", "the server ended during the unit:\n" + "\n".join(log.splitlines()[-15:]))
+    waiting = sum(1 for key in still_failing if key[:2] == row)
+    print(f"official {mode} {name}: {len(set(unit.passed) & set(expected))} of {len(expected)} pass, "
+          f"{waiting} not yet ({len(skipped)} not run), {unit.seconds:.1f} s", flush=True)
 
 
 def judge(results, mode, unit, expected, listed, still_failing):

@@ -31,7 +31,8 @@ impl Filter {
                     filter.id = Some(id.unsigned_abs());
                 }
                 b"maxage" => {
-                    const NOT_AN_AGE: CommandError = CommandError::text("maxage is not an integer or out of range");
+                    const NOT_AN_AGE: CommandError =
+                        CommandError::text("maxage is not an integer or out of range");
                     let age_s = dunlin_structures::number::parse_i64(value).ok_or(NOT_AN_AGE)?;
                     if age_s <= 0 {
                         return Err(CommandError::text("maxage should be greater than 0"));

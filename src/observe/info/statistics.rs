@@ -30,10 +30,7 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
         ("evicted_keys", "0"),
     ]);
     lines.add("evicted_clients", shared.evicted_clients.load(Relaxed));
-    lines.constants(&[
-        ("total_eviction_exceeded_time", "0"),
-        ("current_eviction_exceeded_time", "0"),
-    ]);
+    lines.constants(&[("total_eviction_exceeded_time", "0"), ("current_eviction_exceeded_time", "0")]);
     lines.add("keyspace_hits", totals.hits);
     lines.add("keyspace_misses", totals.misses);
     lines.constants(&[("pubsub_channels", "0"), ("pubsub_patterns", "0"), ("pubsubshard_channels", "0")]);

@@ -97,7 +97,7 @@ fn copies_stay_and_a_dead_target_takes_nothing() {
     assert_eq!(client.say(&format!("MIGRATE 127.0.0.1 {port} a 0 5000 COPY REPLACE")), "+OK\r\n");
     drop(thread.join());
     // The kept connection is closed and nobody listens any more.
-    let unreachable = "-IOERR error or timeout connecting to the client\r\n";
+    let unreachable = "-IOERR error or timeout writing to target instance\r\n";
     assert_eq!(client.say(&format!("MIGRATE 127.0.0.1 {port} a 0 5000")), unreachable);
     let (port, thread) = target(2, || {}, "+OK\r\n");
     let unread = "-IOERR error or timeout reading to target instance\r\n";

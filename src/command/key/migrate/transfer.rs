@@ -120,11 +120,22 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 fn connect(server: &Server, target: &Target) -> Result<Peer, Failure> {
-    let port: u16 = target.port.trim().parse().map_err(|_| Failure::Connecting)?;
+    // As C reads a number: what is none is 0, and nobody listens there.
+    let port: u16 = target.port.trim().parse().unwrap_or(0);
     let addresses = (target.host.as_str(), port).to_socket_addrs().map_err(|_| Failure::Connecting)?;
     let timeout = Duration::from_millis(target.timeout_ms);
-    let stream = addresses.into_iter().find_map(|address| TcpStream::connect_timeout(&address, timeout).ok());
-    let stream = stream.ok_or(Failure::Connecting)?;
+    let mut connected = Err(Failure::Connecting);
+    for address in addresses {
+        connected = TcpStream::connect_timeout(&address, timeout).map_err(|error| match is_timeout(&error) {
+            true => Failure::Connecting,
+            // Redis connects without waiting, and hears of it when it writes.
+            false => Failure::Writing(error),
+        });
+        if connected.is_ok() {
+            break;
+        }
+    }
+    let stream = connected?;
     stream.set_nodelay(true).map_err(|_| Failure::Connecting)?;
     Ok(Peer { stream, db: None, used_at: server.now() })
 }
