@@ -14,6 +14,7 @@ use crate::command::table::Command;
 use crate::keyspace::door::Access;
 use crate::keyspace::wait::{ReadyKey, Waiter};
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
+use crate::observe;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{Session, gate};
@@ -29,6 +30,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// What a client waits with: its command, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -213,6 +215,7 @@ impl Blocked {
         }
         // As in Redis a command that waits counts when its client gets an answer.
         count_call(stats, self.command, 0, error.is_some());
+        self.note_slow(server, 0, server.now());
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, self.session.protocol);
         match error {
@@ -232,6 +235,16 @@ impl Blocked {
             Nothing::NullArray | Nothing::Null => Nothing::NullArray,
             Nothing::NoReplica => Nothing::NoReplica,
             Nothing::OnDisk { wait, .. } => Nothing::OnDisk { is: self.on_disk.load(Relaxed), wait },
+        }
+    }
+
+    /// As in Redis the slow log hears of a command that waits when its client gets an answer, and not of the wait.
+    fn note_slow(&self, server: &Server, ns: u64, now: i64) {
+        if ns >= observe::attention_ns(server)
+            && let Some(command) = server.commands.all().get(self.command)
+        {
+            let args = Args::new(&self.request, &self.spans);
+            observe::slow_command(server, &self.session, command, args, ns, now);
         }
     }
 
@@ -377,7 +390,11 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     if cx.parked.is_some() {
         return false;
     }
-    count_call(cx.stats, command.id, cycles::now().wrapping_sub(began), result.is_err());
+    let took = cycles::now().wrapping_sub(began);
+    count_call(cx.stats, command.id, took, result.is_err());
+    let ns = cycles::to_ns(took);
+    blocked.note_slow(server, ns, cx.keys.now);
+    server.note_latency("command-unblocking", Duration::from_nanos(ns));
     if let Err(error) = &result {
         output = Output::default();
         let line = error.line();
