@@ -40,6 +40,8 @@ const LONG_BUFFER: usize = 8 << 20;
 /// Buffers with less capacity than this are kept as they are.
 const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
+/// Replies as long as this don't count for limits, as in Redis, where they have a buffer of their own.
+const UNCOUNTED_REPLIES: usize = 16 * 1024;
 /// Places in a buffer are 32 bits wide; an eighth of it may be executed and still there.
 const BUFFER_LEN_MAX: u64 = u32::MAX as u64 / 8 * 7;
 
@@ -386,14 +388,16 @@ impl Connection {
     }
 
     /// A buffer grows with what has really arrived, not with what the client announced: it doubles at first, and by a
-    /// quarter once it is long. (Many small steps would leave as many freed buffers behind as they take.)
+    /// quarter once it is long; by less if the argument that it waits for is shorter, but never by much less. (Many small
+    /// steps would leave as many freed buffers behind as they take.)
     fn make_room(&mut self, count: usize) {
         let len = self.input.len();
-        if self.input.capacity() - len >= count || len < LONG_BUFFER {
+        if self.input.capacity() - len >= count {
             return;
         }
+        let most = if len < LONG_BUFFER { len } else { len / 4 };
         let missing = self.decoder.needed().map_or(usize::MAX, |needed| self.executed + needed - len);
-        self.input.reserve_exact(count.max((len / 4).min(missing)));
+        self.input.reserve_exact(count.max(missing.clamp(len / 8, most)));
     }
 
     fn count_output(&mut self, worker: &Worker, count: usize) {
@@ -446,6 +450,19 @@ impl Connection {
         self.soft_limit_since = None;
         self.session.client.output_bytes.store(0, Relaxed);
         Poll::Ready(Ok(()))
+    }
+
+    /// The hard limit of client-output-buffer-limit holds before anything is sent, too, as in Redis: who asks for so much at
+    /// once gets nothing. Returns whether `more` bytes of replies are so many.
+    fn refuses_flood(&mut self, worker: &Worker, more: usize) -> bool {
+        let hard = worker.server.hot.output_hard_limit.load(Relaxed);
+        if more <= UNCOUNTED_REPLIES || hard == 0 || (self.output.len() + more) as u64 <= hard {
+            return false;
+        }
+        worker.server.shared.output_buffer_disconnections.fetch_add(1, Relaxed);
+        tracing::warn!("closing client {} whose replies are beyond its limit", self.session.client.id);
+        self.session.client.kill();
+        true
     }
 
     /// client-output-buffer-limit: a client that doesn't read is cut off at the hard limit, or after it was above the

@@ -186,6 +186,10 @@ impl Connection {
         if scratch.output.is_empty() {
             return;
         }
+        if self.refuses_flood(worker, scratch.output.len()) {
+            scratch.reset_output();
+            return;
+        }
         let at_once = self.output.is_empty() && worker.server.commit.may_leave(self.gate);
         if at_once && !scratch.output.has_shared() {
             match self.stream.poll_write(cx, &scratch.output.bytes) {
