@@ -40,6 +40,8 @@ const LONG_BUFFER: usize = 8 << 20;
 /// Buffers with less capacity than this are kept as they are.
 const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
+/// What a client that has not authenticated may leave unread, in bytes.
+const UNAUTHENTICATED_MAX: u64 = 1024;
 /// Replies as long as this don't count for limits, as in Redis, where they have a buffer of their own.
 const UNCOUNTED_REPLIES: usize = 16 * 1024;
 /// Places in a buffer are 32 bits wide; an eighth of it may be executed and still there.
@@ -472,7 +474,9 @@ impl Connection {
         let waiting = self.output.len() as u64;
         let hard = hot.output_hard_limit.load(Relaxed);
         let soft = hot.output_soft_limit.load(Relaxed);
-        let mut over = hard > 0 && waiting > hard;
+        // Who has not said who it is may not leave much unread, whatever the limits say.
+        let mut over =
+            hard > 0 && waiting > hard || waiting > UNAUTHENTICATED_MAX && self.session.needs_auth();
         if soft > 0 && waiting > soft {
             let now = worker.server.now();
             let since = *self.soft_limit_since.get_or_insert(now);

@@ -46,6 +46,8 @@ hot_settings! {
     latency_monitor_threshold: AtomicU64 = 0,
     /// `latency-tracking`.
     latency_tracking: AtomicBool = true,
+    /// Whether RESTORE takes what is sealed wrongly (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    skip_checksums: AtomicBool = false,
     /// Whether expired keys are removed without being asked for (DEBUG SET-ACTIVE-EXPIRE).
     active_expire: AtomicBool = true,
     /// `lazyfree-lazy-user-flush`.

@@ -80,6 +80,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.server.hot.active_expire.store(is_on(args), Relaxed);
             cx.reply.ok();
         }
+        (b"set-skip-checksum-validation", 3) => {
+            cx.server.hot.skip_checksums.store(is_on(args), Relaxed);
+            cx.reply.ok();
+        }
         (b"stringmatch-len", 4) => {
             cx.reply.integer(i64::from(glob::matches(args.at(2), args.at(3), false)));
         }

@@ -11,8 +11,9 @@ use crate::keyspace::effect::EffectWriter;
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
 use dunlin_storage::rdb::entry;
-use dunlin_storage::rdb::payload::Refused;
+use dunlin_storage::rdb::payload::{self, Refused};
 use std::borrow::Cow;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -139,9 +140,17 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (_, false) => Some(cx.now().saturating_add(ttl)),
     };
     let forms = cx.server.thresholds.forms();
+    let resealed = match cx.server.hot.skip_checksums.load(Relaxed) {
+        true => payload::reseal(payload),
+        false => None,
+    };
+    let payload = resealed.as_deref().unwrap_or(payload);
     let mut entry = entry::restore(key, payload, expire_at, &forms).map_err(|refused| match refused {
         Refused::Unsealed => CommandError::text("DUMP payload version or checksum are wrong"),
-        Refused::Damaged(_) => CommandError::text("Bad data format"),
+        Refused::Damaged(damaged) => {
+            tracing::warn!("RESTORE refused a value, its integrity check failed: {damaged}");
+            CommandError::text("Bad data format")
+        }
     })?;
     if expire_at.is_some_and(|at| at <= cx.now()) {
         cx.keys.write(key).discard(deletion("del", &as_del(key)));

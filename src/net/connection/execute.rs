@@ -177,7 +177,8 @@ impl Connection {
 
     pub(super) fn publish_input(&self) {
         let client = &self.session.client;
-        client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);
+        let waiting = self.input.len() - self.executed.min(self.input.len());
+        client.input_bytes.store(waiting.saturating_sub(self.decoder.before_long_argument()) as u64, Relaxed);
         client.input_capacity.store(self.input.capacity() as u64, Relaxed);
     }
 
