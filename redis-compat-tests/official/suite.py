@@ -125,7 +125,7 @@ NO_REPLICA_NEEDED = {"unit/slowlog", "unit/introspection"}
 # These run over TLS; the suite finds the certificates in a folder beside its tests.
 OVER_TLS = {"unit/tls"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
-UNIT_TIMEOUT_SECONDS = 240
+UNIT_TIMEOUT_SECONDS = 120
 OUTCOME = re.compile(r"^\[(ok|err|exception|ignore|skip|TIMEOUT)\]: ?(.*)$")
 # A reason that begins so keeps a test from being run at all: what follows it in the unit could not run.
 NOT_RUN = "not run: "

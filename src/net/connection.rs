@@ -398,7 +398,8 @@ impl Connection {
             return;
         }
         let most = if len < LONG_BUFFER { len } else { len / 4 };
-        let missing = self.decoder.needed().map_or(usize::MAX, |needed| self.executed + needed - len);
+        let needed = self.decoder.needed().map(|needed| (self.executed + needed).saturating_sub(len));
+        let missing = needed.unwrap_or(usize::MAX);
         self.input.reserve_exact(count.max(missing.clamp(len / 8, most)));
     }
 
