@@ -12,4 +12,5 @@ mod network;
 mod observability_port;
 mod protocol;
 mod start_and_stop;
+mod waits;
 mod waves;
