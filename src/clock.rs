@@ -59,6 +59,8 @@ pub fn run(server: Arc<Server>) {
         if now / 1000 != second {
             second = now / 1000;
             idle::look_after(&server, now);
+            server.peers.tick(now);
+            server.count_clients();
         }
 
         let next = |server: &Server| {

@@ -59,6 +59,9 @@ pub struct Commit {
     durable: AtomicU64,
     /// One for each worker.
     lanes: Box<[Lane]>,
+    /// Who waits for the disk whatever replies wait for (WAITAOF), and whether anybody does.
+    for_disk: Mutex<Vec<(Lsn, Waker)>>,
+    any_for_disk: AtomicBool,
     /// How many connections waited when the last sync was done, those included that it let go.
     expected: AtomicUsize,
     failed: AtomicBool,
@@ -75,6 +78,8 @@ impl Commit {
             written: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             lanes: std::iter::repeat_with(Lane::default).take(workers).collect(),
+            for_disk: Mutex::default(),
+            any_for_disk: AtomicBool::new(false),
             expected: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -85,6 +90,7 @@ impl Commit {
     pub fn set_log(&self, log: Option<Box<dyn LogSink>>) {
         self.logging.store(log.is_some(), Ordering::Release);
         self.log.store(log.map(Arc::new));
+        self.wake_for_disk(true);
     }
 
     pub fn is_logging(&self) -> bool {
@@ -156,6 +162,33 @@ impl Commit {
     pub fn set_durable(&self, lsn: Lsn) {
         self.durable.fetch_max(lsn.0, Ordering::AcqRel);
         self.wake();
+        self.wake_for_disk(false);
+    }
+
+    /// Calls the waker once `lsn` is durable or the log goes, whatever replies wait for. Returns whether it already is
+    /// durable (then nobody is called).
+    pub fn wait_for_disk(&self, lsn: Lsn, waker: &Waker) -> bool {
+        let mut waiting = self.for_disk.lock();
+        waiting.retain(|(_, known)| !known.will_wake(waker));
+        self.any_for_disk.store(true, Ordering::SeqCst);
+        // Looked at behind the store: who makes it durable looks for waiters after that.
+        if lsn.0 <= self.durable.load(Ordering::SeqCst) {
+            return true;
+        }
+        waiting.push((lsn, waker.clone()));
+        false
+    }
+
+    fn wake_for_disk(&self, all: bool) {
+        if !self.any_for_disk.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut waiting = self.for_disk.lock();
+        let durable = self.durable();
+        let due: Vec<_> = waiting.extract_if(.., |(lsn, _)| all || *lsn <= durable).collect();
+        self.any_for_disk.store(!waiting.is_empty(), Ordering::SeqCst);
+        drop(waiting);
+        due.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// Calls the waker of a client of `worker` once `lsn` is durable or the log has failed. Returns whether it already is

@@ -60,6 +60,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         shared: SharedStats::default(),
         slow_log: Default::default(),
         latency: Default::default(),
+        peers: Default::default(),
         rates: Default::default(),
         alarm: state::alarm::Alarm::default(),
         rounds: state::rounds::Rounds::new(config.io_threads()),

@@ -20,15 +20,15 @@ import servers as settings
 from pauses import pauses
 from report import report
 from servers import CEILING, COMMANDS, MEMCACHE_PROTOCOL, OURS, SNAPSHOTS, Server, fill, load, median_of
-from works import DATASETS, FREE, QUICK, TYPES, WORKS, chosen
+from works import CONNECTIONS, DATASETS, FREE, QUICK, TYPES, WORKS, chosen
 
 # ---------------------------------------------------------------- sections
 
 
 def prepare(server, label, work):
     """Empties the server and gives it what the work finds; False if it can't have it."""
-    if server.name == CEILING and work.fills and label in TYPES:
-        return False  # it knows no replies of these types
+    if server.name == CEILING and (label in CONNECTIONS or work.fills and label in TYPES):
+        return False  # it knows no replies of these types, and nobody waits or listens there
     server.flush()
     return all(fill(server, f.command, f.count, f.size, f.conns) for f in work.fills)
 
@@ -64,7 +64,7 @@ def throughput(names, tmp, opt, results, mode):
                             continue
                         runs[s.name].append(load(
                             s, work.command, n=work.ops(p, opt.scale), pipeline=p, size=work.size, keys=work.keys,
-                            conns=work.conns, threads=threads, cpus=load_cpu, seed=rep * 100 + p))
+                            conns=work.conns, threads=threads, cpus=load_cpu, seed=rep * 100 + p, **work.others()))
                 results[f"{label} P{p}"] = {n: median_of(r) for n, r in runs.items()}
                 progress(f"{mode} {label} P{p}: " + "  ".join(
                     f"{n} {r['rps'] / 1e3:.3g}k/s {r['cpu_s_per_mop']:.3g}" if r else f"{n} -"
@@ -267,7 +267,7 @@ def main():
     p.add_argument("--servers", help="comma-separated; default: every one whose binary is in PEERS_BIN")
     p.add_argument("--ours", help="Dunlin's command if not the binary in PEERS_BIN, with {port} and, if it takes them, {threads} {dir} {aof} {fsync}")
     p.add_argument("--sections", default="pinned,free", help=f"comma-separated, of {', '.join(SECTIONS)}, or all")
-    p.add_argument("--works", help="comma-separated names of works, or strings, types, all; for the sections pinned and free")
+    p.add_argument("--works", help="comma-separated names of works, or strings, types, connections, all; for the sections pinned and free")
     p.add_argument("--datasets", help="comma-separated names of datasets, for the section memory")
     p.add_argument("--reps", type=int, default=3)
     p.add_argument("--scale", type=float, default=1.0, help="factor on the operations of a run")

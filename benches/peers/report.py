@@ -16,7 +16,8 @@ def ratio_table(title, results, names, value, higher_is_better=False, bar=None):
         + (["best/ceiling"] if CEILING in names else []) + (["bar"] if bar and OURS in names else [])
     rows = []
     for label, row in results.items():
-        v = {n: value(row[n]) for n in names if row.get(n)}
+        # A run too short for the clock says nothing.
+        v = {n: x for n in names if row.get(n) and (x := value(row[n]))}
         ref = v.get(REFERENCE)
         cells = [f"{v[n]:.3g}" + (f" ({v[n] / ref:.2f})" if ref else "") if n in v else "–" for n in names]
         peers = {n: x for n, x in v.items() if n not in (CEILING, OURS, "payload")}

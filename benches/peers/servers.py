@@ -135,12 +135,14 @@ class Server:
 
 
 def load(server, work, *, n=None, seconds=None, pipeline=1, size=64, keys=1_000_000, conns=50,
-         threads=1, rate=None, sequential=False, cpus=None, seed=1):
+         threads=1, rate=None, sequential=False, cpus=None, seed=1, listeners=0, listen_by="", partner="", resp3=False):
     """One run of the load generator: its figures, with the server's CPU per million operations."""
     argv = [str(PEERS_BIN / "load"), "-p", str(server.port), "-c", str(conns), "-P", str(pipeline), "-w", work,
             "-d", str(size), "-r", str(keys), "-t", str(threads), "-s", str(seed)]
     argv += ["-n", str(n)] if n else ["-T", str(seconds)]
     argv += ["-R", str(rate)] * bool(rate) + ["-S"] * sequential + ["-m"] * server.mc
+    argv += ["-L", str(listeners), "-l", listen_by] if listeners else []
+    argv += (["-W", partner] if partner else []) + ["-3"] * resp3
     pin = (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
     if counters:
         argv = ["perf", "stat", "-x,", "-o", f"{server.dir}/perf", "-e", "instructions,cycles",

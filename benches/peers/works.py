@@ -1,8 +1,11 @@
 """What is measured: the works of the sections pinned and free, the datasets of the section memory, and the bars for both.
 
 Commands are load.c's: `#` a number of twelve digits below `keys`, `#{FIRST,COUNT}` one of these, `%` the same as an integer,
-`?` any twelve digits, `@` a value of `size` bytes.
+`?` any twelve digits, `@` a value of `size` bytes, `&` the number of a pair of connections; ` ; ` stands between the commands of one
+operation, `\\s` for a space within an argument, `\\` before any other letter for that one.
 """
+import hashlib
+import shlex
 import sys
 from dataclasses import dataclass, replace
 
@@ -31,6 +34,16 @@ class Work:
     pipelines: tuple = (1, 16, 64)
     conns: int = 50
     used_up: bool = False
+    #: Connections that only read, and what they send first: then each message that one of them gets is an operation.
+    listeners: int = 0
+    listen_by: str = ""
+    #: What every second connection sends, in pairs with the others: then an operation is what one of the two does.
+    partner: str = ""
+    resp3: bool = False
+
+    def others(self):
+        """Who there is besides the connections that send the command, as arguments of load()."""
+        return {"listeners": self.listeners, "listen_by": self.listen_by, "partner": self.partner, "resp3": self.resp3}
 
     def ops(self, pipeline, scale):
         return max(int(OPS[pipeline] / self.cost * scale), 2 * self.conns)
@@ -117,8 +130,32 @@ TYPES = {
     "SORT 10k": Work("SORT numbers", cost=250, fills=(Fill("RPUSH numbers ?", 10_000),), **SLOW),
     "SORT 10k ALPHA": Work("SORT words ALPHA", cost=400, fills=(Fill("SADD words word:?", 10_000),), **SLOW),
 }
-WORKS = STRINGS | TYPES
-GROUPS = {"strings": STRINGS, "types": TYPES, "all": WORKS}
+SCRIPT = "return redis.call('get',KEYS[1])"
+LIBRARY = ("#!lua name=bench\nredis.register_function{function_name='bench_get',"
+           "callback=function(keys,args) return redis.call('get',keys[1]) end}")
+PAIRS = {"pipelines": (1,), "conns": 100}
+SUBSCRIBERS = {"cost": 12, "pipelines": (1, 16), "conns": 10, "listeners": 100, "size": 64}
+
+
+def quoted(argument):
+    """An argument of any letters, as load.c takes it."""
+    escaped = "".join("\\" + c if c in "\\#%?@&" else c for c in argument)
+    return escaped.replace(" ", "\\s").replace("\n", "\\n")
+
+
+# What connections do beside commands on data.
+CONNECTIONS = {
+    "MULTI 10 SETs EXEC": Work("MULTI ; " + "SET key:# @ ; " * 10 + "EXEC", 64, fills=named("set", 64), cost=4),
+    "PUBLISH to 100": Work("PUBLISH channel @", listen_by="SUBSCRIBE channel", **SUBSCRIBERS),
+    "PUBLISH to 100 RESP3": Work("PUBLISH channel @", listen_by="SUBSCRIBE channel", resp3=True, **SUBSCRIBERS),
+    "EVALSHA of GET": Work(f"EVALSHA {hashlib.sha1(SCRIPT.encode()).hexdigest()} 1 key:#", 64, cost=2,
+                           fills=(Fill("SCRIPT LOAD " + quoted(SCRIPT), 1),) + named("set", 64)),
+    "FCALL of GET": Work("FCALL bench_get 1 key:#", 64, cost=2,
+                         fills=(Fill("FUNCTION LOAD REPLACE " + quoted(LIBRARY), 1),) + named("set", 64)),
+    "BLPOP/RPUSH 50 pairs": Work("RPUSH there:& x ; BLPOP back:& 0", partner="BLPOP there:& 0 ; RPUSH back:& x", **PAIRS),
+}
+WORKS = STRINGS | TYPES | CONNECTIONS
+GROUPS = {"strings": STRINGS, "types": TYPES, "connections": CONNECTIONS, "all": WORKS}
 FREE = ("GET 64B", "SET 64B", "1:10 64B", "MSET10 64B", "HSET", "ZADD")
 QUICK = ("GET 64B", "SET 64B", "ZADD")
 
@@ -157,7 +194,10 @@ BARS = {
     "LPUSH P16": 0.60, "LPUSH P64": 0.50, "HSET P16": 0.60, "HSET P64": 0.55,
     "SADD P16": 0.60, "SADD P64": 0.55, "ZADD P16": 0.60, "ZADD P64": 0.55,
 } | {f"{label} P{p}": 0.60 for label, work in TYPES.items()
-     if work.pipelines != (1, 16, 64) and not label.startswith("BITOP") for p in work.pipelines}
+     if work.pipelines != (1, 16, 64) and not label.startswith("BITOP") for p in work.pipelines} | {
+    "MULTI 10 SETs EXEC P16": 0.50, "MULTI 10 SETs EXEC P64": 0.50, "PUBLISH to 100 P1": 0.70, "PUBLISH to 100 P16": 0.70,
+    "PUBLISH to 100 RESP3 P1": 0.70, "PUBLISH to 100 RESP3 P16": 0.70, "EVALSHA of GET P16": 0.75, "EVALSHA of GET P64": 0.75,
+    "FCALL of GET P16": 0.75, "FCALL of GET P64": 0.75, "BLPOP/RPUSH 50 pairs P1": 0.90}
 
 # Bytes a key or element, at most; a stream is compared with redis-server's.
 MEMORY_BARS = {
@@ -170,8 +210,11 @@ MEMORY_BAR_RATIOS = {"stream of 1M": 1.1}
 def arguments(label, keys_max):
     """A line of load.c's arguments for each fill, then one for the work, to which -n, -P and -c are still missing."""
     work = WORKS[label].of_fewer_keys(keys_max)
-    fills = [f"-w '{f.command}' -n {f.count} -r {f.count} -d {f.size} -c {f.conns} -P 64 -S" for f in work.fills]
-    return fills + [f"-w '{work.command}' -d {work.size} -r {work.keys}"]
+    word = shlex.quote
+    fills = [f"-w {word(f.command)} -n {f.count} -r {f.count} -d {f.size} -c {f.conns} -P 64 -S" for f in work.fills]
+    others = f" -W {word(work.partner)}" if work.partner else ""
+    others += f" -l {word(work.listen_by)} -L {work.listeners}" if work.listeners else ""
+    return fills + [f"-w {word(work.command)} -d {work.size} -r {work.keys}{others}{' -3' * work.resp3}"]
 
 
 if __name__ == "__main__":

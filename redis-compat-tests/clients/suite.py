@@ -1,7 +1,9 @@
-"""Client libraries as applications use them: redis-py (sync and asyncio), ioredis and node-redis doing real work.
+"""Client libraries as applications use them: redis-py (sync and asyncio), ioredis and node-redis doing real work,
+and two job queues with their workers: BullMQ and RQ.
 
 Each library runs its program over TCP, over the unix socket and over TLS, in RESP2 and (where it can) RESP3. A program
-prints `ok NAME` or `not ok NAME: why` per test; what it prints is all this file knows of it. redis-rs is driven by
+prints `ok NAME` or `not ok NAME: why` per test, and `left out NAME: needs COMMAND` where the server lacks one that the test needs;
+what it prints is all this file knows of it. redis-rs is driven by
 the Rust tests.
 """
 import json
@@ -22,7 +24,15 @@ PROGRAMS = {
     "redis-py asyncio": [PYTHON, os.path.join(HERE, "redis_py_asyncio.py")],
     "ioredis": ["node", os.path.join(HERE, "ioredis.js")],
     "node-redis": ["node", os.path.join(HERE, "node_redis.js")],
+    "redis-py connections": [PYTHON, os.path.join(HERE, "redis_py_connections.py")],
+    "node connections": ["node", os.path.join(HERE, "node_connections.js")],
+    "RQ": [PYTHON, os.path.join(HERE, "rq_jobs.py")],
+    "BullMQ": ["node", os.path.join(HERE, "bullmq.js")],
 }
+#: Nothing of a program runs without these commands.
+NEEDS = {"RQ": ["multi", "subscribe", "evalsha"], "BullMQ": ["evalsha"]}
+#: What the program does is the same wherever it connects to.
+ONCE = {"RQ", "BullMQ"}
 SECONDS = 90
 
 
@@ -42,8 +52,16 @@ def run(options):
                 "tls": {"host": "localhost", "port": tls_port, "ca": os.path.join(folder, "ca.crt"),
                         "cert": os.path.join(folder, "client.crt"), "key": os.path.join(folder, "client.key")},
             }
+            with server.connect() as connection:
+                known = {name.text for name in connection.ask("COMMAND", "LIST").items}
             for program, argv in PROGRAMS.items():
+                missing = [name for name in NEEDS.get(program, []) if name.encode() not in known]
+                if missing:
+                    print(f"clients: {program} is left out: it needs {' '.join(missing).upper()}")
+                    continue
                 for place, where in places.items():
+                    if program in ONCE and place != "tcp":
+                        continue
                     name = f"{program} over {place}"
                     if options.only and not any(word in name for word in options.only):
                         continue
@@ -76,6 +94,8 @@ def run_program(results, name, argv, where):
             results.ok(f"{name}: {line[3:]}")
         elif line.startswith("not ok "):
             results.fail(f"{name}: {line[7:]}")
+        elif line.startswith("left out "):
+            print(f"clients: {name}: {line}")
         said_end |= line == "end"
     if done.returncode or not said_end:
         results.fail(name, f"ended with {done.returncode}\n{done.stdout[-500:]}\n{done.stderr[-1500:]}")

@@ -161,8 +161,8 @@ fn version_of(protocol: Protocol) -> u8 {
     }
 }
 
-/// The places among a request's arguments that hold secrets, for logs to leave out: passwords of AUTH and HELLO, all of
-/// ACL SETUSER, and values of sensitive settings in CONFIG SET.
+/// The places among a request's arguments that hold secrets, for logs to leave out: passwords of AUTH, HELLO and
+/// MIGRATE, rules of ACL, and values of sensitive settings in CONFIG SET.
 pub fn secrets(args: Args<'_>) -> Vec<usize> {
     let after_auth = || (1..args.len()).find(|&index| args.is(index, "auth"));
     if args.is(0, "auth") {
@@ -171,8 +171,22 @@ pub fn secrets(args: Args<'_>) -> Vec<usize> {
     if args.is(0, "hello") {
         return after_auth().map_or_else(Vec::new, |index| (index + 1..args.len().min(index + 3)).collect());
     }
-    if args.is(0, "acl") && args.is(1, "setuser") {
-        return (2..args.len()).collect();
+    if args.is(0, "acl") {
+        // Not even who the users are is told.
+        let hidden = match args.get(1).map(<[u8]>::to_ascii_lowercase).as_deref() {
+            Some(b"setuser" | b"deluser") => 2..args.len(),
+            Some(b"getuser") => 2..args.len().min(3),
+            _ => 0..0,
+        };
+        return hidden.collect();
+    }
+    if args.is(0, "migrate") {
+        let keys = (6..args.len()).find(|&index| args.is(index, "keys")).unwrap_or(args.len());
+        let after = |word: &str, count: usize| {
+            let found = (6..keys).find(|&index| args.is(index, word));
+            found.map_or(0..0, |index| index + 1..args.len().min(index + 1 + count))
+        };
+        return after("auth", 1).chain(after("auth2", 2)).collect();
     }
     let is_set = args.is(0, "config") && args.is(1, "set");
     let names = (2..args.len()).step_by(2).filter(|_| is_set);

@@ -15,6 +15,7 @@ use crate::command::table::Command;
 use crate::keyspace::door::Access;
 use crate::keyspace::wait::{ReadyKey, Waiter};
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
+use crate::observe;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{Session, gate};
@@ -28,6 +29,9 @@ use parking_lot::Mutex;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// What a client waits with: its command, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,7 @@ pub struct Wait {
     pub kind: Kind,
     /// ms since 1970; none: for ever.
     pub deadline: Option<i64>,
-    /// What is answered where nobody may wait. (When the time is up it is always a null array, as in Redis.)
+    /// What is answered where nobody may wait. (When the time is up a null array takes the place of a null, as in Redis.)
     pub nothing: Nothing,
     /// Whether the command is run again, too, when its key goes or becomes something else (XREADGROUP).
     pub wants_missing: bool,
@@ -47,6 +51,22 @@ pub struct Wait {
 pub enum Nothing {
     NullArray,
     Null,
+    /// No replica has what this client wrote (WAIT).
+    NoReplica,
+    /// No replica has it, and this disk has or has not (WAITAOF).
+    OnDisk {
+        is: bool,
+        wait: DiskWait,
+    },
+}
+
+/// What a client waits for that asks whether its writes are on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskWait {
+    /// It waits until they are.
+    pub local: bool,
+    /// It waits for replicas, too, which never come: it is told of the disk when its patience ends.
+    pub replicas: bool,
 }
 
 /// What a handler does that finds nothing.
@@ -69,6 +89,8 @@ pub struct Blocked {
     keys: Vec<Vec<u8>>,
     wait: Wait,
     crosses_shards: bool,
+    /// See [`Blocked::note_on_disk`].
+    on_disk: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -155,12 +177,26 @@ impl Blocked {
             keys: waited.iter().map(|key| key.to_vec()).collect(),
             wait,
             crosses_shards,
+            on_disk: AtomicBool::new(false),
             state: Mutex::new(State::Waiting),
         }
     }
 
     pub fn deadline(&self) -> Option<i64> {
         self.wait.deadline
+    }
+
+    /// What it asks of the disk, if it asks anything.
+    pub fn disk_wait(&self) -> Option<DiskWait> {
+        match self.wait.nothing {
+            Nothing::OnDisk { wait, .. } => Some(wait),
+            Nothing::NullArray | Nothing::Null | Nothing::NoReplica => None,
+        }
+    }
+
+    /// What it wrote is on the disk.
+    pub fn note_on_disk(&self) {
+        self.on_disk.store(true, Relaxed);
     }
 
     /// The answer, if there is one. The caller then calls [`Blocked::leave`].
@@ -184,10 +220,11 @@ impl Blocked {
         }
         // As in Redis a command that waits counts when its client gets an answer.
         count_call(stats, self.command, 0, error.is_some());
+        self.note_slow(server, 0, server.now());
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, self.session.protocol);
         match error {
-            None => Nothing::NullArray.write(&mut reply),
+            None => self.nothing_in_time().write(&mut reply),
             Some(error) => {
                 let line = error.line();
                 server.shared.count_error(&line);
@@ -196,6 +233,24 @@ impl Blocked {
         }
         *state = State::Answered(Answer { output, lsn: Lsn::default() });
         true
+    }
+
+    fn nothing_in_time(&self) -> Nothing {
+        match self.wait.nothing {
+            Nothing::NullArray | Nothing::Null => Nothing::NullArray,
+            Nothing::NoReplica => Nothing::NoReplica,
+            Nothing::OnDisk { wait, .. } => Nothing::OnDisk { is: self.on_disk.load(Relaxed), wait },
+        }
+    }
+
+    /// As in Redis the slow log hears of a command that waits when its client gets an answer, and not of the wait.
+    fn note_slow(&self, server: &Server, ns: u64, now: i64) {
+        if ns >= observe::attention_ns(server)
+            && let Some(command) = server.commands.all().get(self.command)
+        {
+            let args = Args::new(&self.request, &self.spans);
+            observe::slow_command(server, &self.session, command, args, ns, now);
+        }
     }
 
     /// Leaves all queues: the client has its answer, or is gone. Nothing is taken for it any more.
@@ -215,6 +270,12 @@ impl Nothing {
         match self {
             Self::NullArray => reply.null_array(),
             Self::Null => reply.null(),
+            Self::NoReplica => reply.integer(0),
+            Self::OnDisk { is, .. } => {
+                reply.array(2);
+                reply.integer(i64::from(is));
+                reply.integer(0);
+            }
         }
     }
 }
@@ -335,7 +396,11 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     if cx.parked.is_some() {
         return false;
     }
-    count_call(cx.stats, command.id, cycles::now().wrapping_sub(began), result.is_err());
+    let took = cycles::now().wrapping_sub(began);
+    count_call(cx.stats, command.id, took, result.is_err());
+    let ns = cycles::to_ns(took);
+    blocked.note_slow(server, ns, cx.keys.now);
+    server.note_latency("command-unblocking", Duration::from_nanos(ns));
     if let Err(error) = &result {
         output = Output::default();
         let line = error.line();

@@ -93,6 +93,34 @@ impl Context<'_> {
         None
     }
 
+    /// As [`Context::aside`], for work that finds something; when the request runs again, [`Context::found`] has it. Where
+    /// nobody may be parked it is done at once.
+    ///
+    /// # Errors
+    /// There can be no further thread.
+    pub fn aside_for<T: Send + 'static>(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>, CommandError> {
+        if self.blocking == Blocking::Denied {
+            return Ok(Some(work()));
+        }
+        let errand = Errand::start_for(name, work);
+        let errand =
+            errand.map_err(|error| CommandError::formatted(format!("Can't start a thread: {error}")))?;
+        self.session.errand = Some(errand);
+        self.parked = Some(ParkedOn::Errand);
+        Ok(None)
+    }
+
+    /// What the session's errand found, if that is why the request runs again.
+    pub fn found<T: 'static>(&mut self) -> Option<T> {
+        let found = self.session.errand.as_ref()?.take_found()?;
+        self.session.errand = None;
+        Some(found)
+    }
+
     /// The number of a database, given as an argument.
     pub fn database(&self, text: &[u8]) -> Result<u16, CommandError> {
         let number = parse_i64(text).ok_or(CommandError::NotAnInteger)?;

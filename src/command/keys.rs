@@ -49,6 +49,9 @@ pub fn find(specs: &[KeySpec], args: Args<'_>) -> Option<SmallVec<[KeyArg; 4]>> 
 fn begin(spec: &KeySpec, args: Args<'_>) -> Option<usize> {
     match spec.begin {
         Begin::Index(index) => Some(index as usize),
+        Begin::IndexUnless { index, word, from, others } => {
+            behind(args, word, from.into(), others).next().is_none().then_some(index.into())
+        }
         Begin::Keyword(word, from) if from >= 0 => {
             (from as usize..args.len()).find(|&index| args.is(index, word)).map(|index| index + 1)
         }

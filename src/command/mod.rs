@@ -16,6 +16,7 @@ pub mod bitmap;
 pub mod blocking;
 pub mod bloom;
 pub mod client;
+pub mod cluster;
 pub mod cms;
 pub mod config;
 pub mod connection;
@@ -36,8 +37,10 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod module;
 pub mod permission;
 pub mod persistence;
+pub mod replication;
 pub mod room;
 pub mod scanning;
 pub mod server;
@@ -53,6 +56,7 @@ pub mod tdigest;
 pub mod testing;
 pub mod topk;
 pub mod transaction;
+pub mod wait;
 pub mod zset;
 
 pub use context::Context;
@@ -75,6 +79,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     bloom::look::COMMANDS,
     bloom::reserve::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     cms::count::COMMANDS,
     cms::init::COMMANDS,
     cms::look::COMMANDS,
@@ -111,6 +116,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     key::dump::COMMANDS,
     key::expire::COMMANDS,
     key::look::COMMANDS,
+    key::migrate::COMMANDS,
     key::object::COMMANDS,
     key::random::COMMANDS,
     key::rename::COMMANDS,
@@ -126,7 +132,9 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     list::range::COMMANDS,
     list::transfer::COMMANDS,
     memory::COMMANDS,
+    module::COMMANDS,
     persistence::COMMANDS,
+    replication::COMMANDS,
     server::COMMANDS,
     set::add::COMMANDS,
     set::choose::COMMANDS,
@@ -167,6 +175,7 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     topk::reserve::COMMANDS,
     transaction::COMMANDS,
     transaction::watch::COMMANDS,
+    wait::COMMANDS,
     zset::add::COMMANDS,
     zset::block::COMMANDS,
     zset::combine::COMMANDS,

@@ -136,6 +136,31 @@ mod tests {
     }
 
     #[test]
+    fn commands_that_wait_are_kept_when_they_are_answered() {
+        let mut client = TestClient::new();
+        client.server.hot.slowlog_log_slower_than.store(0, Relaxed);
+        client.server.hot.attention_ns.store(0, Relaxed);
+        client.check(&[("BLPOP l 0", "(parked)")]);
+        let mut other = client.beside();
+        assert!(!other.say("SLOWLOG GET").contains("BLPOP"));
+        other.say("RPUSH l a");
+        assert_eq!(client.answer(), "*2|$1|l|$1|a");
+        let log = other.say("SLOWLOG GET");
+        assert!(log.contains("*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n"), "{log}");
+    }
+
+    #[test]
+    fn secrets_of_users_and_of_other_servers_are_left_out() {
+        let mut client = TestClient::new();
+        client.server.hot.slowlog_log_slower_than.store(0, Relaxed);
+        client.server.hot.attention_ns.store(0, Relaxed);
+        client.say("MIGRATE 127.0.0.1 1 nosuch 9 5000 AUTH secret");
+        client.say("MIGRATE 127.0.0.1 1 nosuch 9 5000 COPY AUTH2 secret secret");
+        let log = client.say("SLOWLOG GET");
+        assert!(!log.contains("secret") && log.matches("(redacted)").count() == 3, "{log}");
+    }
+
+    #[test]
     fn slow_commands_are_kept_cut_and_without_secrets() {
         let mut client = TestClient::new();
         client.server.hot.slowlog_log_slower_than.store(0, Relaxed);

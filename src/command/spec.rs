@@ -266,6 +266,14 @@ pub struct KeySpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
     Index(u16),
+    /// Told as an index: the argument there, unless such a word stands among options from an index on. The others take
+    /// so many arguments.
+    IndexUnless {
+        index: u16,
+        word: &'static str,
+        from: u16,
+        others: &'static [(&'static str, u16)],
+    },
     /// Behind this word, looked for from an index on (negative: from the end, backwards).
     Keyword(&'static str, i16),
     /// Told as a keyword that is looked for from `told` on: behind the first such word among options that stand from an

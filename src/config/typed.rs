@@ -6,7 +6,7 @@
 use super::setting::Kind;
 use super::settings::{self, SettingId};
 use super::snapshot::Config;
-use super::value::{BufferLimits, SavePoint, Value};
+use super::value::{BufferLimits, MemoryLimit, SavePoint, Value};
 use dunlin_structures::packed::Limits;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -460,6 +460,18 @@ impl Config {
     /// 0 for no limit.
     pub fn max_memory_bytes(&self) -> u64 {
         self.bytes("maxmemory")
+    }
+
+    /// 0 for no limit.
+    pub fn max_memory_clients_bytes(&self) -> u64 {
+        match self.named("maxmemory-clients") {
+            Value::Limit(MemoryLimit::Bytes(bytes)) => *bytes,
+            // As in Redis: a share of no limit is none.
+            Value::Limit(MemoryLimit::Percent(percent)) => {
+                (u128::from(self.max_memory_bytes()) * u128::from(*percent) / 100) as u64
+            }
+            other => unreachable_kind("maxmemory-clients", other),
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use crate::command::transaction;
 use crate::keyspace::Lsn;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Worker};
-use crate::resp::Output;
 use crate::resp::decode::Decoder;
+use crate::resp::{CommandError, Output};
 use crate::session::{Session, gate};
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
@@ -43,6 +43,8 @@ const LONG_BUFFER: usize = 8 << 20;
 /// Buffers with less capacity than this are kept as they are.
 const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
+/// Replies as long as this don't count for limits, as in Redis, where they have a buffer of their own.
+const UNCOUNTED_REPLIES: usize = 16 * 1024;
 /// Places in a buffer are 32 bits wide; an eighth of it may be executed and still there.
 const BUFFER_LEN_MAX: u64 = u32::MAX as u64 / 8 * 7;
 
@@ -192,6 +194,11 @@ impl Connection {
                 if let Some(end) = self.check_output_limit(worker) {
                     return Poll::Ready(Turn::Over(end));
                 }
+                // Behind that: who is cut off by his own limit costs nobody else his connection.
+                worker.server.count_client(&self.session.client);
+                if self.session.client.is_killed() {
+                    return Poll::Ready(Turn::Over(End::Closed));
+                }
             }
             if self.unflushed {
                 match self.stream.poll_flush(cx) {
@@ -271,7 +278,8 @@ impl Connection {
     /// doesn't read is cut off, it gets there.
     fn output_max(worker: &Worker) -> usize {
         let hot = &worker.server.hot;
-        let limit = hot.output_hard_limit.load(Relaxed).max(hot.output_soft_limit.load(Relaxed));
+        let limits = [&hot.output_hard_limit, &hot.output_soft_limit, &hot.maxmemory_clients];
+        let limit = limits.iter().map(|limit| limit.load(Relaxed)).max().unwrap_or(0);
         if limit > 0 {
             return usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX).max(OUTPUT_WAITING_MAX);
         }
@@ -379,18 +387,22 @@ impl Connection {
         self.make_room(bytes.len());
         self.input.extend_from_slice(bytes);
         self.publish_input();
-        Ok(())
+        worker.server.count_client(&self.session.client);
+        if self.session.client.is_killed() { Err(End::Closed) } else { Ok(()) }
     }
 
     /// A buffer grows with what has really arrived, not with what the client announced: it doubles at first, and by a
-    /// quarter once it is long. (Many small steps would leave as many freed buffers behind as they take.)
+    /// quarter once it is long; by less if the argument that it waits for is shorter, but never by much less. (Many small
+    /// steps would leave as many freed buffers behind as they take.)
     fn make_room(&mut self, count: usize) {
         let len = self.input.len();
-        if self.input.capacity() - len >= count || len < LONG_BUFFER {
+        if self.input.capacity() - len >= count {
             return;
         }
-        let missing = self.decoder.needed().map_or(usize::MAX, |needed| self.executed + needed - len);
-        self.input.reserve_exact(count.max((len / 4).min(missing)));
+        let most = if len < LONG_BUFFER { len } else { len / 4 };
+        let needed = self.decoder.needed().map(|needed| (self.executed + needed).saturating_sub(len));
+        let missing = needed.unwrap_or(usize::MAX);
+        self.input.reserve_exact(count.max(missing.clamp(len / 8, most)));
     }
 
     fn count_output(&mut self, worker: &Worker, count: usize) {
@@ -443,6 +455,19 @@ impl Connection {
         self.soft_limit_since = None;
         self.session.client.output_bytes.store(0, Relaxed);
         Poll::Ready(Ok(()))
+    }
+
+    /// The hard limit of client-output-buffer-limit holds before anything is sent, too, as in Redis: who asks for so much at
+    /// once gets nothing. Returns whether `more` bytes of replies are so many.
+    fn refuses_flood(&mut self, worker: &Worker, more: usize) -> bool {
+        let hard = worker.server.hot.output_hard_limit.load(Relaxed);
+        if more <= UNCOUNTED_REPLIES || hard == 0 || (self.output.len() + more) as u64 <= hard {
+            return false;
+        }
+        worker.server.shared.output_buffer_disconnections.fetch_add(1, Relaxed);
+        tracing::warn!("closing client {} whose replies are beyond its limit", self.session.client.id);
+        self.session.client.kill();
+        true
     }
 
     /// client-output-buffer-limit: a client that doesn't read is cut off at the hard limit, or after it was above the
@@ -503,6 +528,22 @@ impl Connection {
                 self.output.append(&mut answer.output);
                 self.gate = self.gate.max(answer.lsn);
                 return Poll::Ready(());
+            }
+            if let Some(wait) = blocked.disk_wait() {
+                let server = &worker.server;
+                let is_logging = server.commit.is_logging();
+                if wait.local && !is_logging {
+                    blocked.give_up(server, worker.stats(), Some(&CommandError::NoLogToWaitFor));
+                    continue;
+                }
+                let is_there = is_logging && server.commit.wait_for_disk(self.gate, cx.waker());
+                if is_there {
+                    blocked.note_on_disk();
+                }
+                if (is_there || !wait.local) && !wait.replicas {
+                    blocked.give_up(server, worker.stats(), None);
+                    continue;
+                }
             }
             let Some(deadline) = blocked.deadline() else { return Poll::Pending };
             let left = deadline - worker.server.now();

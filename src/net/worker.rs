@@ -177,9 +177,11 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     // Measured, since much of it belongs to others; but for the socket's place in the event loop, made above.
     let bytes = held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
     client.connection_bytes.store(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+    server.count_client(&client);
     connection::run(connection, &worker).await;
     server.commit.forget(worker.index, id);
     server.clients.remove(id);
+    server.clients.forget(&client);
     worker.stats().connections.fetch_sub(1, Ordering::Relaxed);
 }
 

@@ -195,7 +195,7 @@ pub fn clients(server: &Server) -> ClientTotals {
         totals.blocked += usize::from(client.has_flag(flag::BLOCKED));
         totals.input_max = totals.input_max.max(input);
         totals.output_max = totals.output_max.max(output);
-        totals.memory += input + output + client.connection_bytes.load(Relaxed);
+        totals.memory += client.held_bytes();
     }
     totals
 }

@@ -32,6 +32,8 @@ pub struct Limits {
     pub unauthenticated: bool,
 }
 
+/// From so many bytes on Redis has a buffer for an argument alone, and CLIENT LIST's qbuf tells of that.
+const LONG_ARGUMENT: usize = 32 * 1024;
 /// Bytes of an inline request before its line's end.
 pub const INLINE_LEN_MAX: usize = 64 * 1024;
 const MULTIBULK_LEN_MAX: i64 = i32::MAX as i64;
@@ -98,6 +100,12 @@ impl Decoder {
     pub fn needed(&self) -> Option<usize> {
         let partial = self.partial?;
         partial.bulk_len.map(|len| partial.offset + len + 2)
+    }
+
+    /// How many bytes of the request stand before a long argument that is not whole yet; 0: there is none.
+    pub fn before_long_argument(&self) -> usize {
+        let partial = self.partial.filter(|partial| partial.bulk_len.is_some_and(|len| len >= LONG_ARGUMENT));
+        partial.map_or(0, |partial| partial.offset)
     }
 
     #[inline]

@@ -32,6 +32,8 @@ pub enum CommandError {
     Loading,
     Busy,
     NoProto,
+    /// WAITAOF without a log.
+    NoLogToWaitFor,
     /// `ERR` and a text that only one command uses; it stands beside that command.
     Plain(Cow<'static, str>),
     /// A whole error line with its own prefix (`BUSYKEY ...`), without the leading `-`.
@@ -79,6 +81,9 @@ impl CommandError {
             Self::Loading => "LOADING Redis is loading the dataset in memory",
             Self::Busy => {
                 "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+            }
+            Self::NoLogToWaitFor => {
+                "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
             }
             Self::NoProto => "NOPROTO unsupported protocol version",
             Self::InvalidExpire(command) => {

@@ -36,6 +36,10 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.lazy_user_flush.store(config.lazy_user_flush(), Relaxed);
     hot.protected_mode.store(config.protected_mode(), Relaxed);
     hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
+    let limit = config.max_memory_clients_bytes();
+    if hot.maxmemory_clients.swap(limit, Relaxed) != limit {
+        server.count_clients();
+    }
     if config.max_memory_bytes() > 0 {
         server.gates.close(gates::MEMORY_LIMITED);
     } else {

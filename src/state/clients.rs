@@ -95,6 +95,11 @@ pub struct Client {
     pub queued_bytes: AtomicU64,
     /// Whether a key has changed that it watches, once it watched any.
     watch: OnceLock<Arc<Watch>>,
+    /// What it holds beside its connection, buffers and queued commands: subscriptions. Bytes; whoever keeps
+    /// them counts them.
+    pub extra_bytes: AtomicU64,
+    /// So many of its bytes are counted in the registry.
+    counted: AtomicU64,
     pub naming: Mutex<Naming>,
     user: Mutex<Arc<User>>,
     /// Its session has not noticed yet that the user is another one.
@@ -139,6 +144,8 @@ impl Client {
             queued: AtomicI64::new(-1),
             queued_bytes: AtomicU64::new(0),
             watch: OnceLock::new(),
+            extra_bytes: AtomicU64::new(0),
+            counted: AtomicU64::new(0),
             naming: Mutex::default(),
             user: Mutex::new(user),
             user_changed: AtomicBool::new(false),
@@ -173,6 +180,20 @@ impl Client {
         // Before the user is read: what changes in between is noticed next time.
         self.user_changed.store(false, Ordering::Release);
         Some(self.user())
+    }
+
+    /// What it takes now, in bytes, as far as others can see it.
+    pub fn held_bytes(&self) -> u64 {
+        [
+            &self.connection_bytes,
+            &self.input_capacity,
+            &self.output_bytes,
+            &self.queued_bytes,
+            &self.extra_bytes,
+        ]
+        .iter()
+        .map(|bytes| bytes.load(Ordering::Relaxed))
+        .sum()
     }
 
     /// Has the connection closed as soon as its worker comes to it.
@@ -223,6 +244,8 @@ impl Client {
 pub struct Registry {
     clients: DashMap<u64, Arc<Client>>,
     last_id: AtomicU64,
+    /// Bytes of all clients, as far as they were counted: only while there is a limit.
+    counted: AtomicU64,
 }
 
 impl Registry {
@@ -237,6 +260,54 @@ impl Registry {
 
     pub fn remove(&self, id: u64) {
         self.clients.remove(&id);
+    }
+
+    /// Counts what a client holds now; nothing, once it is to end.
+    fn count(&self, client: &Client) {
+        let bytes = if client.is_killed() { 0 } else { client.held_bytes() };
+        let before = client.counted.swap(bytes, Ordering::AcqRel);
+        // Wraps where it fell: the sum is right again.
+        self.counted.fetch_add(bytes.wrapping_sub(before), Ordering::AcqRel);
+    }
+
+    /// A client is gone, and holds nothing any more.
+    pub fn forget(&self, client: &Client) {
+        let before = client.counted.swap(0, Ordering::AcqRel);
+        self.counted.fetch_sub(before, Ordering::AcqRel);
+    }
+
+    /// Counts what a client holds now, and ends the largest ones while all of them hold more than `limit`. Returns how
+    /// many.
+    pub fn keep_below(&self, limit: u64, client: &Client) -> u64 {
+        self.count(client);
+        if self.counted.load(Ordering::Acquire) <= limit { 0 } else { self.evict(limit) }
+    }
+
+    /// Counts all clients anew, and ends the largest ones while all of them hold more than `limit`. Returns how many.
+    pub fn keep_all_below(&self, limit: u64) -> u64 {
+        self.list().iter().for_each(|client| self.count(client));
+        self.evict(limit)
+    }
+
+    /// By size to the next power of two, as Redis' buckets, and the oldest first among equals.
+    fn evict(&self, limit: u64) -> u64 {
+        let mut candidates = self.list();
+        candidates.retain(|client| !client.has_flag(flag::NO_EVICT));
+        let bucket = |client: &Arc<Client>| client.counted.load(Ordering::Acquire).checked_ilog2();
+        candidates.sort_by_cached_key(|client| std::cmp::Reverse(bucket(client)));
+        let mut evicted = 0;
+        for client in candidates {
+            if self.counted.load(Ordering::Acquire) <= limit {
+                break;
+            }
+            let bytes = client.counted.load(Ordering::Acquire);
+            tracing::info!("evicting client {} at {}, which holds {bytes} bytes", client.id, client.address);
+            client.kill();
+            self.remove(client.id);
+            self.forget(&client);
+            evicted += 1;
+        }
+        evicted
     }
 
     pub fn get(&self, id: u64) -> Option<Arc<Client>> {
@@ -256,5 +327,39 @@ impl Registry {
         let mut all: Vec<_> = self.clients.iter().map(|client| Arc::clone(&client)).collect();
         all.sort_unstable_by_key(|client| client.id);
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::Catalogue;
+
+    fn client(registry: &Registry, bytes: u64) -> Arc<Client> {
+        let user = Arc::new(User::unlimited(&Catalogue::new(Vec::new(), &[])));
+        let id = registry.next_id();
+        let client = Arc::new(Client::new(id, 0, 0, Address::Unknown, Address::Unknown, 0, 0, user));
+        client.input_capacity.store(bytes, Ordering::Relaxed);
+        registry.add(Arc::clone(&client));
+        client
+    }
+
+    #[test]
+    fn the_largest_clients_go_first_and_no_more_than_needed() {
+        let registry = Registry::default();
+        let sizes = [1 << 10, 1 << 20, 1 << 12, 1 << 20, 3 << 20];
+        let clients: Vec<_> = sizes.iter().map(|bytes| client(&registry, *bytes)).collect();
+        clients[4].set_flag(flag::NO_EVICT, true);
+        let killed = || clients.iter().map(|client| client.is_killed()).collect::<Vec<_>>();
+        assert_eq!(registry.keep_all_below(6 << 20), 0);
+        assert_eq!(registry.keep_all_below((4 << 20) + (1 << 19)), 1);
+        assert_eq!(killed(), [false, true, false, false, false], "the oldest of the largest two");
+        clients[0].output_bytes.store(2 << 20, Ordering::Relaxed);
+        assert_eq!(registry.keep_below((4 << 20) + (1 << 19), &clients[0]), 1);
+        assert_eq!(killed(), [true, true, false, false, false]);
+        assert_eq!(registry.keep_below(1, &clients[2]), 2, "all but who is spared");
+        assert_eq!((registry.len(), registry.counted.load(Ordering::Relaxed)), (1, 3 << 20));
+        registry.forget(&clients[4]);
+        assert_eq!(registry.counted.load(Ordering::Relaxed), 0);
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::resp::CommandError;
 use parking_lot::Mutex;
+use std::any::Any;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -19,6 +20,8 @@ pub struct Errand {
 #[derive(Default)]
 struct State {
     outcome: Option<Outcome>,
+    /// What it found, for those that asked for more than the outcome.
+    found: Option<Box<dyn Any + Send>>,
     waiting: Option<Waker>,
 }
 
@@ -30,13 +33,29 @@ impl Errand {
     pub fn start(name: &str, work: impl FnOnce() -> Outcome + Send + 'static) -> std::io::Result<Arc<Self>> {
         let errand = Arc::new(Self::default());
         let done = Arc::clone(&errand);
-        std::thread::Builder::new().name(name.into()).spawn(move || done.finish(work()))?;
+        std::thread::Builder::new().name(name.into()).spawn(move || done.finish(work(), None))?;
         Ok(errand)
     }
 
-    fn finish(&self, outcome: Outcome) {
+    /// As [`Errand::start`], for work that finds something: see [`Errand::take_found`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_for<T: Send + 'static>(
+        name: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> std::io::Result<Arc<Self>> {
+        let errand = Arc::new(Self::default());
+        let done = Arc::clone(&errand);
+        let work = move || done.finish(Ok(()), Some(Box::new(work())));
+        std::thread::Builder::new().name(name.into()).spawn(work)?;
+        Ok(errand)
+    }
+
+    fn finish(&self, outcome: Outcome, found: Option<Box<dyn Any + Send>>) {
         let mut state = self.state.lock();
         state.outcome = Some(outcome);
+        state.found = found;
         let waiting = state.waiting.take();
         drop(state);
         if let Some(waker) = waiting {
@@ -47,6 +66,12 @@ impl Errand {
     /// The outcome, once.
     pub fn take_outcome(&self) -> Option<Outcome> {
         self.state.lock().outcome.take()
+    }
+
+    /// What it found, once.
+    pub fn take_found<T: 'static>(&self) -> Option<T> {
+        let found = self.state.lock().found.take()?;
+        found.downcast().ok().map(|found| *found)
     }
 
     /// Whether it is done; if not, the waker is called when it is.

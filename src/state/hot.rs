@@ -28,6 +28,8 @@ hot_settings! {
     output_soft_seconds: AtomicU64 = 0,
     /// `maxmemory`, in bytes; 0: none.
     maxmemory: AtomicU64 = 0,
+    /// `maxmemory-clients`, in bytes; 0: none.
+    maxmemory_clients: AtomicU64 = 0,
     /// `maxclients`.
     maxclients: AtomicU64 = 10_000,
     /// `timeout`: seconds of idleness after which a client is disconnected; 0: never.
@@ -44,6 +46,8 @@ hot_settings! {
     latency_monitor_threshold: AtomicU64 = 0,
     /// `latency-tracking`.
     latency_tracking: AtomicBool = true,
+    /// Whether RESTORE takes what is sealed wrongly (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    skip_checksums: AtomicBool = false,
     /// Whether expired keys are removed without being asked for (DEBUG SET-ACTIVE-EXPIRE).
     active_expire: AtomicBool = true,
     /// `lazyfree-lazy-user-flush`.

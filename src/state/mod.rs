@@ -1,6 +1,6 @@
 //! What all workers share: the keyspace, the commands, the registries and the figures.
 //!
-//! Built by `server`, read by `command` and `net`. Holds no sockets and starts nothing.
+//! Built by `server`, read by `command` and `net`. Holds no client's socket and starts nothing.
 
 pub mod alarm;
 pub mod backlog;
@@ -9,6 +9,7 @@ pub mod errand;
 pub mod gates;
 pub mod hot;
 pub mod latency;
+pub mod peers;
 pub mod rates;
 pub mod rounds;
 pub mod settings;
@@ -48,6 +49,8 @@ pub struct Server {
     pub shared: stats::SharedStats,
     pub slow_log: slow_log::SlowLog,
     pub latency: latency::LatencyMonitor,
+    /// Connections that MIGRATE may use again.
+    pub peers: peers::Peers,
     pub rates: rates::Rates,
     /// Wakes the clockwork when a key is due earlier than it knows.
     pub alarm: alarm::Alarm,
@@ -78,6 +81,24 @@ impl Server {
         self.keyspace.reclaimer.reset_freed();
         for shard in 0..crate::keyspace::SHARD_COUNT {
             keyspace.look(shard, &mut |shard| shard.expired = 0);
+        }
+    }
+
+    /// maxmemory-clients: a client holds more or less than before.
+    pub fn count_client(&self, client: &clients::Client) {
+        let limit = self.hot.maxmemory_clients.load(Ordering::Relaxed);
+        if limit > 0 {
+            let evicted = self.clients.keep_below(limit, client);
+            self.shared.evicted_clients.fetch_add(evicted, Ordering::Relaxed);
+        }
+    }
+
+    /// As [`Server::count_client`], for all of them: the limit is another one, or it is time to look.
+    pub fn count_clients(&self) {
+        let limit = self.hot.maxmemory_clients.load(Ordering::Relaxed);
+        if limit > 0 {
+            let evicted = self.clients.keep_all_below(limit);
+            self.shared.evicted_clients.fetch_add(evicted, Ordering::Relaxed);
         }
     }
 

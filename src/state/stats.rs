@@ -143,6 +143,7 @@ pub struct SharedStats {
     pub connections_rejected: AtomicU64,
     pub query_buffer_disconnections: AtomicU64,
     pub output_buffer_disconnections: AtomicU64,
+    pub evicted_clients: AtomicU64,
     pub unexpected_errors: AtomicU64,
     /// Error replies by their code word.
     pub errors: dashmap::DashMap<String, u64>,
@@ -167,6 +168,7 @@ impl SharedStats {
             &self.connections_rejected,
             &self.query_buffer_disconnections,
             &self.output_buffer_disconnections,
+            &self.evicted_clients,
             &self.unexpected_errors,
             &self.error_replies,
             &self.peak_memory,

@@ -61,6 +61,99 @@ fn check_connection(mut connection: Connection, options: &str) {
     assert_eq!(matches!(settings, Value::Map(_)), options.contains("resp3"), "{settings:?}");
 }
 
+/// Whether the server has all of these commands; if not, it is said what is left out.
+fn has(connection: &mut Connection, commands: &[&str]) -> bool {
+    let known: Vec<String> = redis::cmd("COMMAND").arg("LIST").query(connection).expect("it is served");
+    let missing: Vec<_> = commands.iter().filter(|name| !known.iter().any(|known| known == *name)).collect();
+    if !missing.is_empty() {
+        println!("left out: needs {missing:?}");
+    }
+    missing.is_empty()
+}
+
+/// Several clients count by WATCH, GET, MULTI, SET, EXEC: no step is lost.
+#[test]
+fn transactions() {
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut connection = served.redis("redis", "");
+    if !has(&mut connection, &["multi", "exec", "watch"]) {
+        return;
+    }
+    let both: (i64, Vec<i64>) = pipe()
+        .atomic()
+        .incr("a", 5)
+        .lpush("l", 1)
+        .ignore()
+        .lrange("l", 0, -1)
+        .query(&mut connection)
+        .expect("it is served");
+    assert_eq!(both, (5, vec![1]));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut mine = served.redis("redis", "");
+                for _ in 0..50 {
+                    let done: Option<(i64,)> = redis::transaction(&mut mine, &["n"], |connection, pipe| {
+                        let seen: Option<i64> = connection.get("n")?;
+                        pipe.set("n", seen.unwrap_or(0) + 1).ignore().get("n").query(connection)
+                    })
+                    .expect("it is served");
+                    assert!(done.is_some());
+                }
+            });
+        }
+    });
+    assert_eq!(connection.get::<_, i64>("n").expect("it is served"), 200);
+}
+
+#[test]
+fn scripts() {
+    let served = Served::start(&["--io-threads", "2"]);
+    for options in ["", "?protocol=resp3"] {
+        let mut connection = served.redis("redis", options);
+        if !has(&mut connection, &["evalsha", "script"]) {
+            return;
+        }
+        let code = "return {KEYS[1], redis.call('INCRBY', KEYS[1], ARGV[1])}";
+        let sha: String =
+            redis::cmd("SCRIPT").arg("LOAD").arg(code).query(&mut connection).expect("it is served");
+        let mut run = redis::cmd("EVALSHA");
+        run.arg(&sha).arg(1).arg(format!("n{options}")).arg(5);
+        let found: (String, i64) = run.query(&mut connection).expect("it is served");
+        assert_eq!(found, (format!("n{options}"), 5));
+        let _: () = redis::cmd("SCRIPT").arg("FLUSH").query(&mut connection).expect("it is served");
+        let error = run.query::<Value>(&mut connection).expect_err("it is forgotten");
+        assert_eq!(error.code(), Some("NOSCRIPT"));
+    }
+}
+
+#[test]
+fn publish_and_subscribe() {
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut connection = served.redis("redis", "");
+    if !has(&mut connection, &["subscribe", "psubscribe", "publish"]) {
+        return;
+    }
+    let mut listening = served.redis("redis", "");
+    let mut listener = listening.as_pubsub();
+    listener.subscribe("news").expect("it is served");
+    listener.psubscribe("n*").expect("it is served");
+    for number in 0..100 {
+        assert_eq!(connection.publish::<_, _, i64>("news", number).expect("it is served"), 2);
+    }
+    let mut heard = [0, 0];
+    for _ in 0..200 {
+        let message = listener.get_message().expect("a message");
+        let kind = usize::from(message.from_pattern());
+        assert_eq!(message.get_payload::<i64>().expect("a number"), heard[kind]);
+        heard[kind] += 1;
+    }
+    assert_eq!(heard, [100, 100]);
+    listener.unsubscribe("news").expect("it is served");
+    drop(listener);
+    let _: () = redis::cmd("PING").query(&mut listening).expect("it is served again");
+}
+
 #[test]
 fn over_tcp() {
     check("redis", "");

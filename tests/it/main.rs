@@ -13,4 +13,5 @@ mod observability_port;
 mod protocol;
 mod start_and_stop;
 mod users;
+mod waits;
 mod waves;

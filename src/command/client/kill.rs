@@ -13,6 +13,8 @@ struct Filter {
     local_address: Option<String>,
     user: Option<Vec<u8>>,
     kind: Option<ClientType>,
+    /// At least so many seconds old.
+    age_s: Option<i64>,
     may_be_me: bool,
 }
 
@@ -27,6 +29,15 @@ impl Filter {
                     let id = dunlin_structures::number::parse_i64(value).filter(|&id| id > 0);
                     let id = id.ok_or(CommandError::text("client-id should be greater than 0"))?;
                     filter.id = Some(id.unsigned_abs());
+                }
+                b"maxage" => {
+                    const NOT_AN_AGE: CommandError =
+                        CommandError::text("maxage is not an integer or out of range");
+                    let age_s = dunlin_structures::number::parse_i64(value).ok_or(NOT_AN_AGE)?;
+                    if age_s <= 0 {
+                        return Err(CommandError::text("maxage should be greater than 0"));
+                    }
+                    filter.age_s = Some(age_s);
                 }
                 b"type" => filter.kind = Some(ClientType::parse(value)?),
                 b"addr" => filter.address = text(value),
@@ -47,12 +58,13 @@ impl Filter {
         Ok(filter)
     }
 
-    fn means(&self, client: &Client) -> bool {
+    fn means(&self, client: &Client, now: i64) -> bool {
         self.id.is_none_or(|id| id == client.id)
             && self.address.as_ref().is_none_or(|address| *address == client.address.to_string())
             && self.local_address.as_ref().is_none_or(|address| *address == client.local_address.to_string())
             && self.user.as_ref().is_none_or(|user| **user == *client.user().name())
             && self.kind.is_none_or(|kind| kind == ClientType::of(client))
+            && self.age_s.is_none_or(|age_s| now / 1000 - client.connected_at / 1000 >= age_s)
     }
 }
 
@@ -66,7 +78,8 @@ pub(super) fn kill(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         Filter::parse(cx, args)?
     };
     let mut killed = 0;
-    for client in cx.server.clients.list().iter().filter(|client| filter.means(client)) {
+    let now = cx.now();
+    for client in cx.server.clients.list().iter().filter(|client| filter.means(client, now)) {
         if client.id == cx.session.client.id {
             if !filter.may_be_me {
                 continue;

@@ -107,11 +107,7 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
         }
     };
     let naming = client.naming.lock();
-    let total = client.connection_bytes.load(Relaxed)
-        + client.input_capacity.load(Relaxed)
-        + waiting
-        + arguments
-        + client.queued_bytes.load(Relaxed);
+    let total = client.held_bytes() + arguments;
     // Writing to a vector can't fail.
     let _ = write!(out, "id={} addr={} laddr={} ", client.id, client.address, client.local_address);
     let _ = write!(out, "fd={} name=", client.fd);

@@ -78,7 +78,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         summary: "Terminates open connections.",
         complexity: "O(N) where N is the number of client connections",
         syntax: "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | \
-                 [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no]> ...>",
+                 [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no] | [MAXAGE maxage]> ...>",
         history: &[
             ("2.8.12", "Added new filter format."),
             ("2.8.12", "`ID` option."),
@@ -88,6 +88,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
                 "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.",
             ),
             ("6.2.0", "`LADDR` option."),
+            ("7.4.0", "`MAXAGE` option."),
         ],
         run: Run::Unlocked(kill::kill),
         ..SUBCOMMAND
@@ -310,6 +311,7 @@ fn unpause(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 fn no_evict(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let on = on_or_off(args)?;
     cx.session.client.set_flag(flag::NO_EVICT, on);
+    cx.server.count_client(&cx.session.client);
     cx.reply.ok();
     Ok(())
 }
@@ -356,6 +358,8 @@ fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
             "      Skip killing current connection (default: yes).",
             "    * ID <client-id>",
             "      Kill connections by client id.",
+            "    * MAXAGE <maxage>",
+            "      Kill connections older than the specified age.",
             "LIST [options ...]",
             "    Return information about client connections. Options:",
             "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",

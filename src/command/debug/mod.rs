@@ -72,9 +72,16 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"htstats", 3 | 4) => stored::tables(cx, args)?,
         (b"htstats-key", 3 | 4) => stored::table_of_key(cx, args)?,
         (b"reload", _) => reload::reload(cx, args)?,
-        (b"set-disable-deny-scripts", 3) => cx.reply.ok(),
+        // What they switch off in Redis does not exist here.
+        (b"set-disable-deny-scripts" | b"pause-cron" | b"dict-resizing", 3) | (b"replybuffer", 4) => {
+            cx.reply.ok()
+        }
         (b"set-active-expire", 3) => {
             cx.server.hot.active_expire.store(is_on(args), Relaxed);
+            cx.reply.ok();
+        }
+        (b"set-skip-checksum-validation", 3) => {
+            cx.server.hot.skip_checksums.store(is_on(args), Relaxed);
             cx.reply.ok();
         }
         (b"stringmatch-len", 4) => {

@@ -287,7 +287,9 @@ fn shown_flags(spec: &CommandSpec) -> Vec<&'static str> {
 
 /// Whether first, last and step can't say where all keys are.
 fn has_movable_keys(specs: &[KeySpec]) -> bool {
-    let fixed = |spec: &KeySpec| matches!((spec.begin, spec.find), (Begin::Index(_), Find::Range { .. }));
+    let fixed = |spec: &KeySpec| {
+        matches!((spec.begin, spec.find), (Begin::Index(_) | Begin::IndexUnless { .. }, Find::Range { .. }))
+    };
     specs.iter().any(|spec| !fixed(spec))
 }
 
@@ -300,7 +302,11 @@ fn legacy_range(specs: &[KeySpec]) -> (i64, i64, i64) {
     }
     let mut range: Option<(i64, i64)> = None;
     for spec in specs {
-        let (Begin::Index(first), Find::Range { last, step: 1, .. }) = (spec.begin, spec.find) else {
+        let (
+            Begin::Index(first) | Begin::IndexUnless { index: first, .. },
+            Find::Range { last, step: 1, .. },
+        ) = (spec.begin, spec.find)
+        else {
             continue;
         };
         let first = i64::from(first);
@@ -324,7 +330,9 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     key_flags(reply, spec.flags);
     reply.bulk_str("begin_search");
     match spec.begin {
-        Begin::Index(index) => key_search(reply, "index", &[("index", number(index))]),
+        Begin::Index(index) | Begin::IndexUnless { index, .. } => {
+            key_search(reply, "index", &[("index", number(index))])
+        }
         Begin::Keyword(word, from) | Begin::KeywordAmong { word, told: from, .. } => {
             key_search(reply, "keyword", &[("keyword", Field::Word(word)), ("startfrom", number(from))]);
         }

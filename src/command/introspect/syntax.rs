@@ -191,7 +191,7 @@ impl Builder<'_> {
             (Begin::Index(index), Find::Range { last, step: 1, .. }, Some(position)) if last > 0 => {
                 (index..=index + last as u16).contains(&position)
             }
-            (Begin::Index(index), _, Some(position)) => position == index,
+            (Begin::Index(index) | Begin::IndexUnless { index, .. }, _, Some(position)) => position == index,
             _ => false,
         }
     }

@@ -11,8 +11,9 @@ use crate::keyspace::effect::EffectWriter;
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
 use dunlin_storage::rdb::entry;
-use dunlin_storage::rdb::payload::Refused;
+use dunlin_storage::rdb::payload::{self, Refused};
 use std::borrow::Cow;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -45,6 +46,25 @@ pub const COMMANDS: &[CommandSpec] = &[
                  of Redis objects composing the value and M their average size. For small string values the time complexity \
                  is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is \
                  O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
+        syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        history: &[
+            ("3.0.0", "Added the `REPLACE` modifier."),
+            ("5.0.0", "Added the `ABSTTL` modifier."),
+            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+        ],
+        run: Run::OnKeys(restore),
+        ..CommandSpec::BLANK
+    },
+    CommandSpec {
+        name: "restore-asking",
+        arity: -4,
+        flags: WRITE.and(DENYOOM).and(ASKING),
+        since: "3.0.0",
+        summary: "RESTORE as a node of a cluster sends it to another one.",
+        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE))],
+        acl: acl::KEYSPACE.and(acl::DANGEROUS),
+        group: "server",
+        complexity: "As RESTORE",
         syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
         history: &[
             ("3.0.0", "Added the `REPLACE` modifier."),
@@ -120,9 +140,17 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (_, false) => Some(cx.now().saturating_add(ttl)),
     };
     let forms = cx.server.thresholds.forms();
+    let resealed = match cx.server.hot.skip_checksums.load(Relaxed) {
+        true => payload::reseal(payload),
+        false => None,
+    };
+    let payload = resealed.as_deref().unwrap_or(payload);
     let mut entry = entry::restore(key, payload, expire_at, &forms).map_err(|refused| match refused {
         Refused::Unsealed => CommandError::text("DUMP payload version or checksum are wrong"),
-        Refused::Damaged(_) => CommandError::text("Bad data format"),
+        Refused::Damaged(damaged) => {
+            tracing::warn!("RESTORE refused a value, its integrity check failed: {damaged}");
+            CommandError::text("Bad data format")
+        }
     })?;
     if expire_at.is_some_and(|at| at <= cx.now()) {
         cx.keys.write(key).discard(deletion("del", &as_del(key)));

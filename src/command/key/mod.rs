@@ -3,7 +3,7 @@
 //! * [`look`] says whether keys are there and what they are, [`object`] how they are stored and used.
 //! * [`expire`] sets when keys go, [`ttl`] says when.
 //! * [`delete`] removes keys; [`rename`] and [`copy`] give a value another name or another database.
-//! * [`dump`] gives a value away as bytes, and takes it back.
+//! * [`dump`] gives a value away as bytes, and takes it back; [`migrate`] gives it to another server.
 //! * [`sort`] puts the elements of a value in order.
 //! * [`scan`] lists the names of keys, [`random`] draws one. [`database`] is about all keys of a database at once.
 //!
@@ -15,6 +15,7 @@ pub mod delete;
 pub mod dump;
 pub mod expire;
 pub mod look;
+pub mod migrate;
 pub mod object;
 pub mod random;
 pub mod rename;

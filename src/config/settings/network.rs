@@ -59,7 +59,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "maxmemory-clients",
         Kind::MemoryOrPercent,
         "0",
-        Refused("limiting the memory of all clients together is not supported"),
+        Live,
         "Bytes that all clients may use together; 0 for no limit.",
     ),
     Setting::new(

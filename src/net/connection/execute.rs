@@ -55,6 +55,8 @@ impl Connection {
             self.executed = done;
         }
         self.input = buffer;
+        self.publish_input();
+        worker.server.count_client(&self.session.client);
         (done > start || self.parked.is_some()).then_some(done - start)
     }
 
@@ -179,13 +181,18 @@ impl Connection {
 
     pub(super) fn publish_input(&self) {
         let client = &self.session.client;
-        client.input_bytes.store((self.input.len() - self.executed.min(self.input.len())) as u64, Relaxed);
+        let waiting = self.input.len() - self.executed.min(self.input.len());
+        client.input_bytes.store(waiting.saturating_sub(self.decoder.before_long_argument()) as u64, Relaxed);
         client.input_capacity.store(self.input.capacity() as u64, Relaxed);
     }
 
     /// Sends the batch's replies: at once if they may leave and the socket takes them, else they are kept.
     fn send(&mut self, cx: &mut Context<'_>, worker: &Worker, scratch: &mut Scratch) {
         if scratch.output.is_empty() {
+            return;
+        }
+        if self.refuses_flood(worker, scratch.output.len()) {
+            scratch.reset_output();
             return;
         }
         let at_once = self.output.is_empty() && worker.server.commit.may_leave(self.gate);

@@ -7,7 +7,7 @@
 //! are executed in the order in which they came, and then all replies are sent. Larger reads make batches of their own.
 
 use super::execute::Progress;
-use super::{Connection, LARGE_REPLY};
+use super::{Connection, LARGE_REPLY, UNCOUNTED_REPLIES};
 use crate::command::dispatch::Unit;
 use crate::net::batch::{Ahead, Batch, REQUESTS_MAX};
 use crate::net::worker::{Scratch, Worker};
@@ -145,7 +145,10 @@ pub fn run(worker: &Worker) {
         reply_bytes += output.len() - before;
         if output.has_shared() {
             // Large values leave by reference, piece by piece: in the connection's own time.
-            connection.output.append(&mut output.split_off(before));
+            let mut replies = output.split_off(before);
+            if !connection.refuses_flood(worker, replies.len()) {
+                connection.output.append(&mut replies);
+            }
         }
         drop(connection);
         member.replies = before..output.bytes.len();
@@ -264,7 +267,9 @@ impl Connection {
     fn answer(&mut self, worker: &Worker, replies: &[u8], is_read_on: bool, sender: Option<&Waker>) -> bool {
         let commit = &worker.server.commit;
         let mut waits_for_log = false;
-        if !replies.is_empty() {
+        if !replies.is_empty()
+            && !(replies.len() > UNCOUNTED_REPLIES && self.refuses_flood(worker, replies.len()))
+        {
             let at_once = self.output.is_empty() && commit.may_leave(self.gate);
             let sent = if at_once { self.stream.try_write(replies) } else { 0 };
             if sent > 0 {

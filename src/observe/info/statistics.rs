@@ -29,19 +29,18 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
         ("expired_time_cap_reached_count", "0"),
         ("expire_cycle_cpu_milliseconds", "0"),
         ("evicted_keys", "0"),
-        ("evicted_clients", "0"),
-        ("total_eviction_exceeded_time", "0"),
-        ("current_eviction_exceeded_time", "0"),
     ]);
+    lines.add("evicted_clients", shared.evicted_clients.load(Relaxed));
+    lines.constants(&[("total_eviction_exceeded_time", "0"), ("current_eviction_exceeded_time", "0")]);
     lines.add("keyspace_hits", totals.hits);
     lines.add("keyspace_misses", totals.misses);
     lines.constants(&[("pubsub_channels", "0"), ("pubsub_patterns", "0"), ("pubsubshard_channels", "0")]);
     // Nothing forks: it is the time for which a rewrite held everybody up.
     let log = &server.persist.figures;
     lines.add("latest_fork_usec", log.last_pause_us.load(Relaxed));
+    lines.constants(&[("total_forks", "0")]);
+    lines.add("migrate_cached_sockets", server.peers.len());
     lines.constants(&[
-        ("total_forks", "0"),
-        ("migrate_cached_sockets", "0"),
         ("slave_expires_tracked_keys", "0"),
         ("active_defrag_hits", "0"),
         ("active_defrag_misses", "0"),

@@ -33,6 +33,12 @@ pub fn unseal(payload: &[u8]) -> Option<(&[u8], u16)> {
     (is_whole && is_known && crc64::sum(sealed) == u64::from_le_bytes(*sum)).then_some((body, version))
 }
 
+/// The payload with the sum that it should have.
+pub fn reseal(payload: &[u8]) -> Option<Vec<u8>> {
+    let (sealed, _) = payload.split_last_chunk::<SUM_BYTES>()?;
+    Some([sealed, &crc64::sum(sealed).to_le_bytes()].concat())
+}
+
 /// The value in a payload.
 pub fn open(payload: &[u8]) -> Result<Value, Refused> {
     let (body, version) = unseal(payload).ok_or(Refused::Unsealed)?;
