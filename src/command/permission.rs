@@ -139,18 +139,7 @@ pub fn check_again(
         return Ok(());
     };
     note(server, session, command, args, denied, Context::Multi, now);
-    let reason = match denied {
-        Denied::Command => "no permission to execute the command or subcommand",
-        Denied::Key(_) => "no permission to touch the specified keys",
-        Denied::Channel(_) => "no permission to access one of the channels used as arguments to the command",
-    };
-    Err(CommandError::NoPermission(
-        format!(
-            "ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no \
-             longer allowed for the following reason: {reason}"
-        )
-        .into(),
-    ))
+    Err(error_at_exec(denied))
 }
 
 /// The error of what a script wants to run.
@@ -183,7 +172,7 @@ fn command_text(user: &User, command: &Command) -> String {
 }
 
 /// The error of a request in a transaction whose user has lost a right since it was queued.
-pub fn error_at_exec(denied: Denied) -> CommandError {
+fn error_at_exec(denied: Denied) -> CommandError {
     let reason = match denied {
         Denied::Command => "no permission to execute the command or subcommand",
         Denied::Key(_) => "no permission to touch the specified keys",
