@@ -4,7 +4,7 @@
 //!
 //! * [`net`]: sockets, workers, connections, batches.
 //! * [`resp`]: the protocol, in and out.
-//! * [`session`]: what one client is.
+//! * [`session`]: what one client is; [`acl`]: who may do what.
 //! * [`command`]: the table of commands, dispatch, and the handlers by family.
 //! * [`keyspace`]: shards, doors, effects, expiry.
 //! * [`commit`]: where effects leave and replies wait.
@@ -17,6 +17,7 @@
 //!
 //! `docs/architecture.md` has the map and the life of a request.
 
+pub mod acl;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -3,6 +3,7 @@
 pub mod listeners;
 pub mod reconfigure;
 pub mod renaming;
+pub mod users;
 
 use crate::clock;
 use crate::command::table::Commands;
@@ -27,7 +28,7 @@ use std::thread::JoinHandle;
 /// Makes the state that all parts share. Nothing runs yet.
 ///
 /// # Errors
-/// When `rename-command` lines make no sense.
+/// When `rename-command` or `user` lines, or the file of users, make no sense.
 pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
     build_with(config, Box::new(Silence))
 }
@@ -35,10 +36,12 @@ pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
 /// As [`build`], with who hears of what happens to keys.
 ///
 /// # Errors
-/// When `rename-command` lines make no sense.
+/// When `rename-command` or `user` lines, or the file of users, make no sense.
 pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Arc<Server>, LoadError> {
     let commands = Commands::new(&renaming::resolve(&config)?);
     let stats = || WorkerStats::new(commands.all().len());
+    let catalogue = users::catalogue(&commands);
+    let known_users = users::resolve(&config, &catalogue)?;
     let databases = u16::try_from(config.databases()).unwrap_or(u16::MAX);
     let workers = std::iter::repeat_with(stats).take(config.io_threads()).collect();
     let server = Arc::new_cyclic(|this| Server {
@@ -48,6 +51,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         persist: crate::persist::Persistence::default(),
         listener,
         clients: state::clients::Registry::default(),
+        users: state::users::Users::new(catalogue),
         gates: state::gates::Gates::default(),
         backlog: state::backlog::Backlog::new(crate::observe::process::total_memory_bytes()),
         hot: state::hot::HotSettings::default(),
@@ -68,6 +72,7 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         commands,
     });
     copy_hot_settings(&server, &server.settings.snapshot());
+    server.replace_users(known_users, 0);
     Ok(server)
 }
 
@@ -81,6 +86,7 @@ pub fn check(config: &Config) -> Result<(), String> {
     if let Some(path) = config.log_file() {
         listeners::folder_of(&path).map_err(|reason| format!("Can't open the log file: {reason}"))?;
     }
+    users::resolve(config, &users::catalogue(&Commands::new(&[]))).map_err(|error| error.to_string())?;
     listeners::check(config)
 }
 

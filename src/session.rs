@@ -1,11 +1,15 @@
 //! What one client is to the server: its database, protocol, rights and modes.
 //!
-//! Owned by its connection. A leaf: knows nothing of sockets or commands.
+//! Owned by its connection. Knows nothing of sockets or commands.
 
+pub mod transaction;
+
+use crate::acl::User;
 use crate::resp::Protocol;
 use crate::state::clients::Client;
 use crate::state::errand::Errand;
 use std::sync::Arc;
+use transaction::Transaction;
 
 /// Why this client's requests are looked at more closely; zero for nearly every client.
 pub mod gate {
@@ -15,6 +19,10 @@ pub mod gate {
     pub const REPLY_MODE: u32 = 1 << 1;
     /// It isn't a client but the log, which is being replayed: nothing holds it up.
     pub const RECOVERY: u32 = 1 << 2;
+    /// After MULTI: what it sends is queued.
+    pub const IN_MULTI: u32 = 1 << 3;
+    /// Its user may not do everything: each request is checked.
+    pub const RESTRICTED: u32 = 1 << 4;
 }
 
 /// CLIENT REPLY.
@@ -33,6 +41,8 @@ pub enum ReplyMode {
 #[derive(Clone)]
 pub struct Session {
     pub client: Arc<Client>,
+    /// Who it is, as far as the session has noticed.
+    pub user: Arc<User>,
     pub db: u16,
     pub protocol: Protocol,
     /// Bits of [`gate`].
@@ -41,21 +51,44 @@ pub struct Session {
     pub no_touch: bool,
     /// What the parked request waits for, if it is an errand.
     pub errand: Option<Arc<Errand>>,
+    /// What was queued since MULTI, and is watched; none if there never was anything.
+    pub transaction: Option<Box<Transaction>>,
     /// Close once everything has been sent (QUIT).
     pub closing: bool,
 }
 
 impl Session {
     pub fn new(client: Arc<Client>, needs_auth: bool) -> Self {
-        Self {
+        let user = client.user();
+        let mut session = Self {
             client,
+            user: Arc::clone(&user),
             db: 0,
             protocol: Protocol::Resp2,
             gates: if needs_auth { gate::NEEDS_AUTH } else { 0 },
             reply_mode: ReplyMode::On,
             no_touch: false,
             errand: None,
+            transaction: None,
             closing: false,
+        };
+        session.become_user(user);
+        session
+    }
+
+    fn become_user(&mut self, user: Arc<User>) {
+        self.gates &= !gate::RESTRICTED;
+        if !user.may_everything() {
+            self.gates |= gate::RESTRICTED;
+        }
+        self.user = user;
+    }
+
+    /// Follows a change of its user.
+    #[inline]
+    pub fn follow_user(&mut self) {
+        if let Some(user) = self.client.take_changed_user() {
+            self.become_user(user);
         }
     }
 

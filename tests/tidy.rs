@@ -12,21 +12,25 @@ use std::path::{Path, PathBuf};
 /// operator asked for and knows nobody; `state` is what all workers share; `server` wires everything and is known to
 /// nobody.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("acl", &["resp"]),
     ("cli", &["config"]),
     ("clock", &["command", "keyspace", "observe", "state"]),
-    ("command", &["config", "keyspace", "observe", "resp", "session", "state"]),
+    ("command", &["acl", "config", "keyspace", "observe", "resp", "session", "state"]),
     ("commit", &["keyspace"]),
     ("config", &[]),
     ("keyspace", &["resp"]),
     ("net", &["command", "config", "keyspace", "resp", "session", "state"]),
-    ("observe", &["command", "config", "keyspace", "resp", "session", "state"]),
+    ("observe", &["acl", "command", "config", "keyspace", "resp", "session", "state"]),
     // Recovery runs what it reads through dispatch, like any client.
     ("persist", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
     ("process", &["config"]),
     ("resp", &[]),
-    ("server", &["clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"]),
-    ("session", &["resp", "state"]),
-    ("state", &["command", "commit", "config", "keyspace", "persist", "resp"]),
+    (
+        "server",
+        &["acl", "clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"],
+    ),
+    ("session", &["acl", "keyspace", "resp", "state"]),
+    ("state", &["acl", "command", "commit", "config", "keyspace", "persist", "resp"]),
 ];
 
 /// Crates that a folder's manifest must not name, with the reason why the folder is a crate at all.

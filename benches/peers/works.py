@@ -114,6 +114,7 @@ TYPES = {
     "SUNIONSTORE 2x10k": Work("SUNIONSTORE result one two", cost=250, fills=halves("SADD {0} member:{1}", 10_000), **SLOW),
     "ZUNIONSTORE 2x10k": Work("ZUNIONSTORE result 2 one two", cost=400, fills=halves("ZADD {0} {1} member:{1}", 10_000), **SLOW),
     "PFADD": Work("PFADD hll:#{0,10000} item:#", cost=2, pipelines=(16, 64)),
+    "PFADD filled": Work("PFADD hll:#{0,10000} item:#", cost=2, pipelines=(16, 64), fills=HLLS),
     "PFADD dense": Work("PFADD dense item:#", pipelines=(16, 64), fills=(Fill("PFADD dense item:#", 200_000),)),
     "PFCOUNT": Work("PFCOUNT hll:#{0,10000}", pipelines=(16, 64), fills=HLLS),
     "PFCOUNT of 2": Work("PFCOUNT hll:#{0,10000} hll:#{0,10000}", cost=50, pipelines=(16,), fills=HLLS),

@@ -55,6 +55,19 @@ const tests = {
     assert.match(await r.client("LIST"), /name=node/);
     assert.ok(Object.keys(await r.command("INFO", "get")).length > 0);
   },
+  async users(r) {
+    await r.acl("SETUSER", "alice", "reset", "on", ">one", "~a:*", "+@read", "+set", "+info", "+client");
+    const alice = new Redis({ ...options, username: "alice", password: "one" });
+    assert.equal(await alice.set("a:1", "x"), "OK");
+    await assert.rejects(alice.set("b", "x"), /NOPERM No permissions to access a key/);
+    await assert.rejects(alice.del("a:1"), /NOPERM User alice has no permissions to run the 'del' command/);
+    assert.equal(await r.acl("DELUSER", "alice"), 1);
+    alice.disconnect();
+    const stranger = new Redis({ ...options, username: "alice", password: "one", retryStrategy: null });
+    stranger.on("error", () => {});
+    await assert.rejects(stranger.get("a:1"), /WRONGPASS|Connection is closed/);
+    stranger.disconnect();
+  },
   async reconnect(r) {
     const victim = new Redis({ ...options, retryStrategy: () => 10 });
     await victim.set("k", "v");

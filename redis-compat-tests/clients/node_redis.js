@@ -46,6 +46,26 @@ const tests = {
     assert.ok((await r.commandInfo(["get"]))[0].name === "get");
     assert.equal(await r.ping("x"), "x");
   },
+  async users(r) {
+    await r.aclSetUser("alice", ["reset", "on", ">one", "~a:*", "+@read", "+set", "+client", "+hello"]);
+    const user = await r.aclGetUser("alice");
+    assert.ok(user.flags.includes("on") && user.passwords.length === 1, JSON.stringify(user));
+    assert.deepEqual(await r.aclUsers(), ["alice", "default"]);
+    assert.equal(await r.aclWhoAmI(), "default");
+    assert.equal((await r.aclGenPass()).length, 64);
+    const alice = r.duplicate({ username: "alice", password: "one" });
+    await alice.connect();
+    assert.equal(await alice.set("a:1", "x"), "OK");
+    await assert.rejects(alice.set("b", "x"), /NOPERM No permissions to access a key/);
+    await alice.quit();
+    const stranger = r.duplicate({ username: "alice", password: "two" });
+    stranger.on("error", () => {});
+    await assert.rejects(stranger.connect(), /WRONGPASS/);
+    const [first, second] = await r.aclLog();
+    assert.equal(first.reason, "auth");
+    assert.equal(second.reason, "key");
+    assert.equal(await r.aclDelUser("alice"), 1);
+  },
   async duplicateAndDatabases(r) {
     const other = r.duplicate({ database: 3 });
     await other.connect();

@@ -170,6 +170,45 @@ def connections(r):
     assert r.command_count() > 50 and "get" in {name.lower() for name in r.command()}
 
 
+def users(r):
+    assert r.acl_whoami() in ("default", b"default") and "keyspace" in map(str_of, r.acl_cat())
+    assert len(r.acl_genpass()) == 64 and len(r.acl_genpass(8)) == 2
+    assert r.acl_setuser(
+        "alice", enabled=True, reset=True, passwords=["+one", "+two"], categories=["+@read"],
+        commands=["+set", "+acl|whoami", "+client|setinfo", "+hello"], keys=["a:*"], channels=["c:*"],
+        selectors=[("+del", "%W~d:*")],
+    )
+    user = r.acl_getuser("alice")
+    assert user["enabled"] and len(user["passwords"]) == 2 and "sanitize-payload" in user["flags"], user
+    assert user["categories"] == ["-@all", "+@read"] and "+set" in user["commands"], user
+    assert sorted(map(str_of, r.acl_users())) == ["alice", "default"] and len(r.acl_list()) == 2
+    assert r.acl_dryrun("alice", "get", "a:1") in (b"OK", "OK", True)
+    assert b"no permissions to access the 'b' key" in r.acl_dryrun("alice", "get", "b")
+    r.acl_log_reset()
+    alice = client(username="alice", password="two")
+    assert alice.acl_whoami() in ("alice", b"alice") and alice.set("a:1", "x") and alice.delete("d:1") == 0
+    for call in (lambda: alice.set("b", 1), lambda: alice.delete("a:1"), alice.flushall):
+        try:
+            call()
+            raise AssertionError("it was allowed")
+        except redis.exceptions.NoPermissionError:
+            pass
+    assert r.get("a:1") == b"x"
+    try:
+        client(username="alice", password="three").ping()
+        raise AssertionError("a wrong password let somebody in")
+    except redis.exceptions.AuthenticationError:
+        pass
+    reasons = [str_of(entry["reason"]) for entry in r.acl_log()]
+    assert reasons == ["auth", "command", "key", "key"], reasons
+    assert r.acl_deluser("alice") == 1 and r.acl_getuser("alice") is None
+    alice.close()
+
+
+def str_of(text):
+    return text.decode() if isinstance(text, bytes) else text
+
+
 def threads(r):
     def add():
         for _ in range(200):
@@ -193,7 +232,7 @@ def main():
     for protocol in (2, 3):
         r = client(protocol=protocol, socket_timeout=30)
         tests = (
-            values, counters, expiry, keys, pipelines, large_values, late_reader, connections, threads, decoded,
+            values, counters, expiry, keys, pipelines, large_values, late_reader, connections, users, threads, decoded,
             bloom, cuckoo, *sketches.TESTS,
         )
         for test in tests:

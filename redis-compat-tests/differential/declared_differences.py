@@ -80,6 +80,15 @@ DIFFERENCES = [
         r"^CONFIG SET .*loglevel", r"debug, verbose, notice, warning\r\n$", r"debug, verbose, notice, warning, nothing\r\n$",
     ),
     Difference(
+        "7.2 says who has no right to run a command, and speaks of keys and channels in other words", r"",
+        r"^-NOPERM this user has no permissions to ",
+        r"^-NOPERM (User \S+ has no permissions to run the '\S+' command|No permissions to access a (key|channel))\r\n$",
+    ),
+    Difference(
+        "as above", r"^ACL DRYRUN ", r"(T|t)his user has no permissions to ",
+        r"User \S+ has no permissions to (run the '\S+' command|access the '\S+' (key|channel))\r\n$",
+    ),
+    Difference(
         "Redis cuts an unknown command's name and arguments at their first NUL byte; Dunlin shows them whole",
         r"\x00", r"^-(ERR|NOAUTH) ?.*unknown command", r"^-(ERR|NOAUTH) ?.*unknown command",
     ),

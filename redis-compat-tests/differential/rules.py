@@ -185,6 +185,16 @@ def pending(redis, ours):
     return None if known[0] == known[1] else "other entries"
 
 
+def users(redis, ours):
+    """What users are shown to be: 7.0 says `sanitize-payload` only of those of whom it was said, 7.2 of all."""
+    def said(reply):
+        if reply.items:
+            return reply.kind, [said(item) for item in reply.items if item.text != b"sanitize-payload"]
+        return reply.kind, reply.text.replace(b" sanitize-payload ", b" ")
+
+    return None if said(redis) == said(ours) else "other users"
+
+
 RULES = {
     "counters": counters,
     "exact": exact,
@@ -213,6 +223,8 @@ BY_COMMAND = {
     b"RANDOMKEY": kind,
     b"KEYS": unordered,
     b"SCAN": scan_elements,
+    b"ACL LIST": users,
+    b"ACL GETUSER": users,
     b"SMEMBERS": unordered,
     b"SPOP": unordered,
     b"SRANDMEMBER": unordered,

@@ -1,9 +1,9 @@
 //! AUTH and HELLO: who a client is, and which protocol it speaks.
 //!
-//! There is one user, `default`, whose password is `requirepass`.
+//! Users and their rules are in [`crate::acl`]; the default user's password is `requirepass`.
 
 use crate::command::spec::*;
-use crate::command::{CommandResult, Context};
+use crate::command::{CommandResult, Context, permission};
 use crate::config;
 use crate::resp::{Args, CommandError, Protocol};
 use crate::session::gate;
@@ -50,7 +50,7 @@ pub const COMMANDS: &[CommandSpec] = &[
 
 fn auth(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (user, password) = match args.len() {
-        2 if !cx.server.hot.password_needed.load(Relaxed) => {
+        2 if cx.server.users.default_user().needs_no_password() => {
             return Err(CommandError::text(
                 "AUTH <password> called without any password configured for the default user. \
                  Are you sure your configuration is correct?",
@@ -60,33 +60,19 @@ fn auth(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         3 => (args.at(1), args.at(2)),
         _ => return Err(CommandError::Syntax),
     };
-    authenticate(cx, user, password)?;
+    authenticate(cx, *args, user, password)?;
     cx.reply.ok();
     Ok(())
 }
 
-fn authenticate(cx: &mut Context<'_>, user: &[u8], password: &[u8]) -> CommandResult {
-    let config = cx.server.settings.snapshot();
-    let right = match config.require_pass() {
-        Some(expected) => same(expected, password),
-        // The default user without a password takes any.
-        None => true,
-    };
-    if user != b"default" || !right {
+fn authenticate(cx: &mut Context<'_>, args: Args<'_>, user: &[u8], password: &[u8]) -> CommandResult {
+    if !cx.server.log_in(&cx.session.client, user, password) {
+        permission::note_failed_login(cx.server, cx.session, cx.command, args, user, cx.now());
         return Err(CommandError::WrongPass);
     }
+    cx.session.follow_user();
     cx.session.gates &= !gate::NEEDS_AUTH;
     Ok(())
-}
-
-/// Compares in a time that does not tell how much of a password is right.
-fn same(expected: &[u8], given: &[u8]) -> bool {
-    let mut difference = expected.len() ^ given.len();
-    for index in 0..expected.len().max(given.len()) {
-        let byte = |text: &[u8]| text.get(index).copied().unwrap_or_default();
-        difference |= usize::from(byte(expected) ^ byte(given));
-    }
-    std::hint::black_box(difference) == 0
 }
 
 /// What HELLO's options ask for.
@@ -100,7 +86,7 @@ struct Greeting<'a> {
 fn hello(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let greeting = greeting(args)?;
     if let Some((user, password)) = greeting.credentials {
-        authenticate(cx, user, password)?;
+        authenticate(cx, *args, user, password)?;
     }
     if cx.session.needs_auth() && cx.server.hot.password_needed.load(Relaxed) {
         return Err(CommandError::coded(

@@ -10,6 +10,7 @@
 use crate::command::CommandResult;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::dispatch::{append_effects, count_keys};
+use crate::command::permission;
 use crate::command::table::Command;
 use crate::keyspace::door::Access;
 use crate::keyspace::wait::{ReadyKey, Waiter};
@@ -149,7 +150,7 @@ impl Context<'_> {
 }
 
 impl Blocked {
-    fn new(cx: &Context<'_>, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> Self {
+    fn new(cx: &mut Context<'_>, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> Self {
         let args = cx.keys.request();
         let (mut request, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
         for (index, arg) in args.from(0).enumerate() {
@@ -164,8 +165,12 @@ impl Blocked {
         // A key that is only waited for is looked at when its own shard is held; the others are always touched.
         let mut needed = others.map(shard);
         let crosses_shards = needed.any(|other| waited.iter().any(|key| shard(key) != other));
+        // What it watches is no part of what waits.
+        let transaction = cx.session.transaction.take();
+        let session = cx.session.clone();
+        cx.session.transaction = transaction;
         Self {
-            session: cx.session.clone(),
+            session,
             command: cx.command.id,
             request,
             spans,
@@ -311,7 +316,7 @@ pub fn serve(
     stats: &WorkerStats,
     now: i64,
     access: Access,
-    locked: Locked<'_>,
+    mut locked: Locked<'_>,
     ready: Vec<ReadyKey>,
 ) {
     let Some(any) = server.commands.all().first() else { return };
@@ -322,7 +327,8 @@ pub fn serve(
     let Some(mut session) = first_session(&locked, &ready) else { return };
     let no_request = Args::new(&[], &[]);
     let listener = &*server.listener;
-    let keys = Keys::new(&server.keyspace, locked, &[], 0, now, access, no_request, &mut effects, listener);
+    let lent = Locked::Lent(&mut locked);
+    let keys = Keys::new(&server.keyspace, lent, &[], 0, now, access, no_request, &mut effects, listener);
     // One context for all of them: it holds the shards from the first to the last.
     let mut cx = Context {
         server,
@@ -417,10 +423,20 @@ fn count_call(stats: &WorkerStats, command: usize, took: u64, failed: bool) {
 
 fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandResult {
     use crate::command::spec::Run;
+    let client = &cx.session.client;
+    if cx.session.gates & gate::RESTRICTED != 0 || client.is_user_changed() {
+        // A right may have been lost since the client came.
+        let user = client.user();
+        if let Err(denied) = permission::check(&user, command, *args) {
+            let context = permission::context_of(cx.session);
+            permission::note(cx.server, cx.session, command, *args, denied, context, cx.now());
+            return Err(permission::error(&user, command, denied));
+        }
+    }
     match command.spec.run {
         Run::OnKeys(handler) | Run::OnKeysOrAll(handler, _) | Run::OnAll(handler) => handler(cx, args),
         // Commands that wait have keys.
-        Run::Unlocked(_) | Run::Bare(_) | Run::Container => Ok(()),
+        Run::Unlocked(_) | Run::Bare(_) | Run::Whole(_) | Run::Container => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
 use crate::config::{ConfigError, load};
 use crate::resp::{Args, CommandError};
-use crate::state::{gates, settings};
+use crate::state::{Server, gates, settings};
 
 const ADMINISTRATION: Flags = ADMIN.and(NOSCRIPT).and(LOADING).and(STALE);
 const EVERY_NODE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
@@ -67,7 +67,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "resetstat",
         arity: 2,
-        flags: ADMINISTRATION,
+        flags: ADMINISTRATION.and(READS_ALL),
         group: "server",
         since: "2.0.0",
         summary: "Resets the server's statistics.",
@@ -112,6 +112,11 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         settings.snapshot().check_names(&pairs, may).map_err(refused)?;
         return Err(CommandError::Loading);
     }
+    if cx.keys.lent().is_some() {
+        change_afterwards(cx.server, &pairs, may)?;
+        cx.reply.ok();
+        return Ok(());
+    }
     let is_quick = cx.session.errand.is_none() && !pairs.iter().any(|(name, _)| settings::takes_long(name));
     let changed = match is_quick.then(|| settings.try_change(&pairs, may)).flatten() {
         Some(changed) => changed.map_err(refused),
@@ -133,6 +138,29 @@ fn needs_loaded(name: &[u8]) -> bool {
         .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
+/// Changes settings within a transaction or a script. What might wait for shards that these hold is done afterwards, as
+/// Redis schedules it; who reads the log hears whether it failed.
+fn change_afterwards(server: &Server, pairs: &[(&[u8], &[u8])], may: bool) -> CommandResult {
+    let settings = &server.settings;
+    let waits = |name: &[u8]| settings::takes_long(name) || name.eq_ignore_ascii_case(b"metrics-bind");
+    if !pairs.iter().any(|(name, _)| waits(name))
+        && let Some(changed) = settings.try_change(pairs, may)
+    {
+        return changed.map_err(refused);
+    }
+    settings.snapshot().set_all(pairs, may).map_err(refused)?;
+    let Some(server) = server.this.upgrade() else { return Ok(()) };
+    let owned: Vec<_> = pairs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+    let change = move || {
+        let pairs: Vec<_> = owned.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        if let Err(error) = server.settings.change(&pairs, may) {
+            tracing::warn!("CONFIG SET in a transaction: {error}");
+        }
+    };
+    let started = std::thread::Builder::new().name("config".into()).spawn(change);
+    started.map(drop).map_err(|error| CommandError::formatted(format!("Can't start a thread: {error}")))
+}
+
 /// Changes settings on a thread of its own. `None`: the request is parked.
 fn change_aside(cx: &mut Context<'_>, pairs: &[(&[u8], &[u8])], may: bool) -> Option<CommandResult> {
     let server = cx.server.this.upgrade()?;
@@ -148,7 +176,7 @@ fn refused(error: ConfigError) -> CommandError {
 }
 
 fn rewrite_file(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
-    let Some(saved) = cx.server.settings.save(Extent::Changed) else {
+    let Some(saved) = cx.server.settings.save(|| cx.server.user_lines(), Extent::Changed) else {
         return Err(CommandError::text("The server is running without a config file"));
     };
     if let Err(error) = saved {
@@ -162,7 +190,7 @@ fn rewrite_file(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 }
 
 fn reset_statistics(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
-    cx.server.reset_statistics();
+    cx.server.reset_statistics(&mut cx.keys);
     cx.reply.ok();
     Ok(())
 }

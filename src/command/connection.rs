@@ -1,7 +1,7 @@
 //! Commands about the connection itself.
 
 use crate::command::spec::*;
-use crate::command::{CommandResult, Context};
+use crate::command::{CommandResult, Context, transaction};
 use crate::resp::{Args, CommandError, Protocol};
 use crate::session::{ReplyMode, gate};
 use crate::state::clients::flag;
@@ -51,7 +51,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "quit",
         arity: -1,
-        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH),
+        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH).and(NOT_QUEUED),
         acl: acl::CONNECTION,
         group: "connection",
         since: "1.0.0",
@@ -64,7 +64,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "reset",
         arity: 1,
-        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH),
+        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH).and(NOT_QUEUED),
         acl: acl::CONNECTION,
         group: "connection",
         since: "6.2.0",
@@ -100,12 +100,15 @@ fn select(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 /// Makes the connection as if it had just been accepted; only what its library is called stays.
 fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
+    transaction::forget(cx.server, cx.session);
     let session = &mut *cx.session;
     session.db = 0;
     session.no_touch = false;
     session.protocol = Protocol::Resp2;
     session.set_reply_mode(ReplyMode::On);
     session.gates &= !gate::NEEDS_AUTH;
+    cx.server.log_out(&session.client);
+    session.follow_user();
     if cx.server.hot.password_needed.load(Relaxed) {
         session.gates |= gate::NEEDS_AUTH;
     }

@@ -1,6 +1,7 @@
 //! What a handler is given.
 
 use crate::command::blocking::{Blocked, Blocking};
+use crate::command::group::NOT_IN_A_GROUP;
 use crate::command::table::Command;
 use crate::keyspace::Keys;
 use crate::resp::{CommandError, Reply};
@@ -66,11 +67,16 @@ impl Context<'_> {
 
     /// Has a thread of its own do what would hold up this worker's other clients for long, while this request is
     /// parked; it runs again when that is done, and gets the outcome. The handler must have done nothing before.
+    /// Within a larger unit, whose shards the work might wait for, nothing is done.
     pub fn aside(
         &mut self,
         name: &str,
         work: impl FnOnce() -> errand::Outcome + Send + 'static,
     ) -> Option<errand::Outcome> {
+        if self.blocking == Blocking::Denied {
+            // An errand that stays behind would let the client's next request pass the gates.
+            return Some(Err(NOT_IN_A_GROUP));
+        }
         if let Some(outcome) = self.session.errand.as_ref().and_then(|errand| errand.take_outcome()) {
             self.session.errand = None;
             return Some(outcome);

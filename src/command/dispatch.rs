@@ -5,8 +5,10 @@
 
 use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
+use crate::command::permission;
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
+use crate::command::transaction;
 use crate::keyspace::door::{Access, Finished, Known};
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
 use crate::observe;
@@ -84,10 +86,11 @@ impl Unit<'_> {
         let mut keeps_expired = false;
         if server.gates.closed() | session.gates != 0 {
             keeps_expired = server.gates.closed() & gates::KEEPS_EXPIRED != 0;
-            match check_gates(server, session, command, self.now) {
+            match check_gates(server, session, command, args, self.now) {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
                 Gate::Parked(on) => return Outcome::Parked(on),
+                Gate::Queued => return self.queue(session, command, args, known, out),
             }
         }
 
@@ -113,6 +116,7 @@ impl Unit<'_> {
             }
             Run::OnAll(handler) => (server.keyspace.lock_set_noting(u64::MAX, &mut waited), handler),
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
+            Run::Whole(run) => return self.execute_whole(run, session, command, args, out),
             // A container was resolved above; its subcommands are no containers.
             Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
         };
@@ -180,10 +184,65 @@ impl Unit<'_> {
         Outcome::Done(lsn)
     }
 
+    /// Runs a command that runs others.
+    fn execute_whole(
+        &mut self,
+        run: spec::Whole,
+        session: &mut Session,
+        command: &Command,
+        args: Args<'_>,
+        out: &mut Output,
+    ) -> Outcome {
+        let mark = out.mark();
+        let result = run(self, session, args, out);
+        let stats = &self.stats.commands[command.id];
+        let lsn = result.unwrap_or_else(|error| {
+            out.cut_back(mark);
+            self.write_error(session, &error, out);
+            stats.failed.add(1);
+            if session.gates & gate::REPLY_MODE != 0 {
+                apply_reply_mode(session, || out.cut_back(mark));
+            }
+            Lsn::default()
+        });
+        let lap = self.stopwatch.lap();
+        stats.calls.add(1);
+        stats.cycles.add(lap.cycles);
+        stats.record_latency(lap.ns);
+        if lap.ns >= observe::attention_ns(self.server) {
+            observe::slow_command(self.server, session, command, args, lap.ns, self.now);
+        }
+        if lap.ns >= CLOCK_NS {
+            self.read_clock(session);
+        }
+        Outcome::Done(lsn)
+    }
+
+    /// Keeps a request for EXEC.
+    #[cold]
+    fn queue(
+        &mut self,
+        session: &mut Session,
+        command: &Command,
+        args: Args<'_>,
+        known: &[Known],
+        out: &mut Output,
+    ) -> Outcome {
+        let mark = out.mark();
+        transaction::queue(self.server, session, command, args, known);
+        Reply::new(out, session.protocol).simple("QUEUED");
+        if session.gates & gate::REPLY_MODE != 0 {
+            apply_reply_mode(session, || out.cut_back(mark));
+        }
+        // What runs next doesn't answer for it.
+        self.stopwatch.lap();
+        Outcome::Done(Lsn::default())
+    }
+
     /// A time to live counts from when its key is there, not from when its request came: a client that waited would be
     /// told of a lock that is over already. A log is replayed at a time of its own, which stands still.
     #[cold]
-    fn read_clock(&mut self, session: &Session) {
+    pub fn read_clock(&mut self, session: &Session) {
         if session.gates & gate::RECOVERY == 0 {
             self.now = self.server.now();
             self.access_clock = Server::access_clock(self.now);
@@ -203,7 +262,8 @@ impl Unit<'_> {
         if let Some(command) = command {
             self.stats.commands[command.id].rejected.add(1);
         }
-        self.write_error(session, error, out);
+        let instead = transaction::note_refusal(self.server, session, command, error);
+        self.write_error(session, instead.as_ref().unwrap_or(error), out);
         if session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(session, || out.cut_back(mark));
         }
@@ -240,8 +300,9 @@ pub fn apply_reply_mode(session: &mut Session, forget: impl FnOnce()) {
     }
 }
 
+/// The subcommand that a request names, whose own arguments follow. Its arity is not yet checked.
 #[cold]
-fn resolve_subcommand<'s>(
+pub fn resolve_subcommand<'s>(
     server: &'s Server,
     container: &'s Command,
     args: &mut Args<'_>,
@@ -259,13 +320,15 @@ fn resolve_subcommand<'s>(
 
 enum Gate {
     Open,
+    /// It waits for EXEC.
+    Queued,
     Refused(CommandError),
     Parked(ParkedOn),
 }
 
-/// The gates, in Redis' order: authentication, memory, log, loading; then what makes a request wait.
+/// The gates, in Redis' order: authentication, the user's rights, memory, log, loading; then what makes a request wait.
 #[cold]
-fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) -> Gate {
+fn check_gates(server: &Server, session: &Session, command: &Command, args: Args<'_>, now: i64) -> Gate {
     // Who comes back for the outcome of an errand was let through when it asked for it.
     if session.gates & gate::RECOVERY != 0 || session.errand.is_some() {
         return Gate::Open;
@@ -273,7 +336,9 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
-    let flags = command.flags();
+    let (flags, lacking) = transaction::effective_flags(session, command);
+    let is_in_multi = session.gates & gate::IN_MULTI != 0;
+    let is_queued = is_in_multi && !flags.has(spec::NOT_QUEUED);
     let is_write = flags.has(spec::WRITE);
     if closed & gates::SHUTTING_DOWN != 0 {
         return Gate::Parked(ParkedOn::Gate { opened });
@@ -283,8 +348,18 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     if session.needs_auth() && password_needed && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
     }
+    if is_in_multi && flags.has(spec::NO_MULTI) {
+        return Gate::Refused(CommandError::text("Command not allowed inside a transaction"));
+    }
+    if session.gates & gate::RESTRICTED != 0
+        && let Err(denied) = permission::check(&session.user, command, args)
+    {
+        permission::note(server, session, command, args, denied, permission::context_of(session), now);
+        return Gate::Refused(permission::error(&session.user, command, denied));
+    }
+    // A queue takes memory, whatever is in it.
     if closed & gates::MEMORY_LIMITED != 0
-        && flags.has(spec::DENYOOM)
+        && (is_queued || flags.has(spec::DENYOOM))
         && observe::memory::is_over_limit(server)
     {
         return Gate::Refused(CommandError::OutOfMemory);
@@ -293,13 +368,16 @@ fn check_gates(server: &Server, session: &Session, command: &Command, now: i64) 
     if closed & gates::LOG_FAILED != 0 && (is_write || command.full_name == "ping") {
         return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
     }
-    if closed & gates::LOADING != 0 && !flags.has(spec::LOADING) {
+    if closed & gates::LOADING != 0 && lacking.has(spec::LOADING) {
         return Gate::Refused(CommandError::Loading);
     }
     let paused = closed & gates::PAUSED_ALL != 0
         || closed & gates::PAUSED_WRITES != 0 && (is_write || flags.has(spec::MAY_REPLICATE));
     if paused && !flags.has(spec::NEVER_PAUSED) && now < server.gates.pause_ends() {
         return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    if is_queued {
+        return Gate::Queued;
     }
     if closed & gates::LOG_FULL != 0 && is_write {
         return Gate::Parked(ParkedOn::Gate { opened });
@@ -330,29 +408,37 @@ fn lock_any_keys<'s>(
     known: &[Known],
     waited: &mut bool,
 ) -> Locked<'s> {
-    let keyspace = &server.keyspace;
+    server.keyspace.lock_set_noting(shards_of_keys(command, args, known), waited)
+}
+
+/// The shards of a request's keys, a bit for each.
+fn shards_of_keys(command: &Command, args: Args<'_>, known: &[Known]) -> u64 {
+    let shard = |key: &[u8]| 1u64 << Position::of(key).shard();
     match command.key_pattern {
-        KeyPattern::None => Locked::None,
-        KeyPattern::One(index) => keyspace.lock_one_noting(Position::of(args.at(index)).shard(), waited),
+        KeyPattern::None => 0,
+        // The batch knows all of a request's keys or none.
+        _ if !known.is_empty() => known.iter().fold(0, |set, known| set | 1 << known.position.shard()),
+        KeyPattern::One(index) => shard(args.at(index)),
         KeyPattern::Tail { first, back, step } => {
             let end = args.len().saturating_sub(back);
-            let mut set = 0u64;
-            // The batch knows all of a request's keys or none.
-            if !known.is_empty() {
-                known.iter().for_each(|known| set |= 1 << known.position.shard());
-            } else {
-                (first..end).step_by(step).for_each(|index| set |= 1 << Position::of(args.at(index)).shard());
-            }
-            keyspace.lock_set_noting(set, waited)
+            (first..end).step_by(step).fold(0, |set, index| set | shard(args.at(index)))
         }
         KeyPattern::General => match command.keys(args) {
-            Some(keys) => {
-                let shards = keys.iter().map(|key| 1u64 << Position::of(args.at(key.index)).shard());
-                keyspace.lock_set_noting(shards.fold(0, |set, bit| set | bit), waited)
-            }
+            Some(keys) => keys.iter().fold(0, |set, key| set | shard(args.at(key.index))),
             // The arguments contradict the specs: the handler will say how. It may reach any key until it does.
-            None => keyspace.lock_set_noting(u64::MAX, waited),
+            None => u64::MAX,
         },
+    }
+}
+
+/// The shards that a request may touch, a bit for each: what must be held before it runs within a larger unit.
+pub fn shards_of(command: &Command, args: Args<'_>, known: &[Known]) -> u64 {
+    match command.spec.run {
+        Run::OnKeysOrAll(_, reaches_further) if reaches_further(args) => u64::MAX,
+        Run::OnKeys(_) | Run::OnKeysOrAll(..) => shards_of_keys(command, args, known),
+        Run::OnAll(_) => u64::MAX,
+        Run::Unlocked(_) | Run::Bare(_) if command.flags().has(spec::READS_ALL) => u64::MAX,
+        Run::Unlocked(_) | Run::Bare(_) | Run::Whole(_) | Run::Container => 0,
     }
 }
 
@@ -369,24 +455,23 @@ pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
 pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
     if finished.soonest != i64::MAX {
-        for (index, _) in finished.locked.iter_mut() {
-            server.keyspace.expires_at(index, finished.soonest);
-        }
+        finished.locked.for_each(|index, _| server.keyspace.expires_at(index, finished.soonest));
         server.alarm.due_at(finished.soonest);
     }
     if !finished.effects.is_empty() {
         let lsn = commit.append(finished.effects);
-        for (index, shard) in finished.locked.iter_mut() {
+        finished.locked.for_each(|index, shard| {
             if finished.written >> index & 1 == 1 {
                 shard.last_lsn = lsn;
             }
-        }
+        });
         return lsn;
     }
     if commit.reads_wait() {
         // A reader must not be told of a write that a crash can still take back.
-        let locked = finished.locked.iter_mut().map(|(_, shard)| shard.last_lsn).max();
-        return locked.unwrap_or_default().max(finished.seen);
+        let mut last = finished.seen;
+        finished.locked.for_each(|_, shard| last = last.max(shard.last_lsn));
+        return last;
     }
     Lsn::default()
 }

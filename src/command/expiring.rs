@@ -25,9 +25,7 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
         Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
     let count = keys.expire_due(shard, KEYS_PER_VISIT);
     let finished = keys.finish();
-    for (index, shard) in finished.locked.iter_mut() {
-        server.keyspace.set_next_expiry(index, shard.next_expiry());
-    }
+    finished.locked.for_each(|index, shard| server.keyspace.set_next_expiry(index, shard.next_expiry()));
     append_effects(server, finished);
     if keys.has_ready() {
         // Some wait for a key to go, too.

@@ -8,7 +8,7 @@ use crate::resp::Args;
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "info",
     arity: -1,
-    flags: LOADING.and(STALE),
+    flags: LOADING.and(STALE).and(READS_ALL),
     acl: acl::DANGEROUS,
     group: "server",
     since: "1.0.0",
@@ -23,7 +23,8 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 fn report(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let sections: Vec<&[u8]> = args.rest().collect();
-    let report = info::report(cx.server, &sections, cx.now());
+    let now = cx.now();
+    let report = info::report(cx.server, &mut cx.keys, &sections, now);
     cx.reply.verbatim("txt", report.as_bytes());
     Ok(())
 }

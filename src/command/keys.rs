@@ -80,3 +80,36 @@ fn behind(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) -> im
         None
     })
 }
+
+/// What this request does to its key, where the spec says that it depends on the arguments.
+pub fn actual_flags(command: &str, request: Args<'_>, flags: KeyFlags) -> KeyFlags {
+    let is_any = |index: usize, words: &[&str]| words.iter().any(|word| request.is(index, word));
+    match command {
+        _ if !flags.has(key::VARIABLE_FLAGS) => flags,
+        // What SET compares or returns, it reads.
+        "set"
+            if (3..request.len()).any(|index| is_any(index, &["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"])) =>
+        {
+            key::RW.and(key::ACCESS).and(key::UPDATE)
+        }
+        "set" => key::OW.and(key::UPDATE),
+        // What it compares it reads.
+        "delex" if request.len() > 2 => flags.and(key::ACCESS),
+        "bitfield" if only_reads(request) => key::RO.and(key::ACCESS),
+        "bitfield" => key::RW.and(key::ACCESS).and(key::UPDATE),
+        _ => flags,
+    }
+}
+
+/// Whether a BITFIELD has GETs only. What is no right one counts as a write.
+fn only_reads(request: Args<'_>) -> bool {
+    let mut index = 2;
+    while index < request.len() {
+        index += match () {
+            () if request.is(index, "GET") => 3,
+            () if request.is(index, "OVERFLOW") => 2,
+            () => return false,
+        };
+    }
+    index == request.len()
+}

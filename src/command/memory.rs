@@ -55,6 +55,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
         CommandSpec {
             name: "stats",
             summary: "Returns details about memory usage.",
+            flags: READS_ALL,
             run: Run::Unlocked(stats),
             ..SUBCOMMAND
         },
@@ -123,7 +124,8 @@ fn stats(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     use Figure::{Bytes, Database, Difference, Ratio};
     let usage = Usage::of(cx.server);
     let allocator = usage.allocator;
-    let databases = figures::databases(cx.server, cx.now());
+    let now = cx.now();
+    let databases = figures::shards(&mut cx.keys, now).databases;
     let keys: usize = databases.iter().map(|db| db.keys).sum();
     let mut figures: Vec<(String, Figure)> = Vec::new();
     let mut add = |name: &str, figure: Figure| figures.push((name.to_owned(), figure));

@@ -7,8 +7,10 @@
 //! * [`spec`] is what a spec says. [`table`] finds a command by its name.
 //! * [`keys`] finds a request's keys by its key specs.
 //! * [`dispatch`] passes a request through the gates, locks its shards, runs it and appends its effects.
+//! * [`group`] runs several commands as one unit, on shards that are held already.
 //! * [`context`] is what a handler is given. [`blocking`] is for those that wait for a key.
 
+pub mod acl;
 pub mod auth;
 pub mod bitmap;
 pub mod blocking;
@@ -25,6 +27,7 @@ pub mod dispatch;
 pub mod expiring;
 pub mod function;
 pub mod geo;
+pub mod group;
 pub mod hash;
 pub mod hyperloglog;
 pub mod info;
@@ -35,6 +38,7 @@ pub mod latency;
 pub mod list;
 pub mod memory;
 pub mod module;
+pub mod permission;
 pub mod persistence;
 pub mod replication;
 pub mod room;
@@ -51,6 +55,7 @@ pub mod tdigest;
 #[cfg(test)]
 pub mod testing;
 pub mod topk;
+pub mod transaction;
 pub mod wait;
 pub mod zset;
 
@@ -63,6 +68,7 @@ pub type CommandResult = Result<(), crate::resp::CommandError>;
 
 /// Every family's commands.
 pub const FAMILIES: &[&[CommandSpec]] = &[
+    acl::COMMANDS,
     auth::COMMANDS,
     bitmap::bit::COMMANDS,
     bitmap::combine::COMMANDS,
@@ -167,6 +173,8 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     topk::add::COMMANDS,
     topk::look::COMMANDS,
     topk::reserve::COMMANDS,
+    transaction::COMMANDS,
+    transaction::watch::COMMANDS,
     wait::COMMANDS,
     zset::add::COMMANDS,
     zset::block::COMMANDS,

@@ -91,11 +91,11 @@ fn dbsize(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 fn flushall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let in_background = flush_mode(cx, args)?;
     let databases = cx.server.keyspace.databases();
-    let taken = cx
-        .keys
-        .shards()
-        .flat_map(|(_, shard)| (0..databases).map(|db| shard.db(db).take()).collect::<Vec<_>>());
-    let taken: Vec<_> = taken.collect();
+    let mut taken = Vec::new();
+    cx.keys.for_each_shard(|_, shard| {
+        (0..databases).for_each(|db| shard.touch_flushed(db));
+        taken.extend((0..databases).map(|db| shard.db(db).take()));
+    });
     cx.keys.announce_all(Effect::Request);
     drop_tables(taken, in_background);
     cx.reply.ok();
@@ -105,7 +105,11 @@ fn flushall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn flushdb(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let in_background = flush_mode(cx, args)?;
     let db = cx.session.db;
-    let taken: Vec<_> = cx.keys.shards().map(|(_, shard)| shard.db(db).take()).collect();
+    let mut taken = Vec::new();
+    cx.keys.for_each_shard(|_, shard| {
+        shard.touch_flushed(db);
+        taken.push(shard.db(db).take());
+    });
     cx.keys.announce_all(Effect::Request);
     drop_tables(taken, in_background);
     cx.reply.ok();

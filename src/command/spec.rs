@@ -2,7 +2,10 @@
 
 use crate::command::CommandResult;
 use crate::command::context::Context;
-use crate::resp::Args;
+use crate::command::dispatch::Unit;
+use crate::keyspace::Lsn;
+use crate::resp::{Args, CommandError, Output};
+use crate::session::Session;
 
 /// A command or subcommand. `CommandSpec { name: .., ..CommandSpec::BLANK }` spares what does not apply.
 pub struct CommandSpec {
@@ -26,7 +29,36 @@ pub struct CommandSpec {
     /// The version in which it was deprecated, and what to use instead.
     pub deprecated: Option<(&'static str, &'static str)>,
     pub subcommands: &'static [CommandSpec],
+    /// Where it names elements, so that they can be looked for ahead.
+    pub elements: Elements,
     pub run: Run,
+}
+
+/// Where a request names elements of the collection at its first key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elements {
+    /// The index of the first one; 0: it names none.
+    pub first: usize,
+    /// How far the next one is; 0: there is none.
+    pub step: usize,
+    /// Whether their places in the order are asked for.
+    pub ranked: bool,
+}
+
+impl Elements {
+    pub const NONE: Self = Self { first: 0, step: 0, ranked: false };
+    /// One, behind the key.
+    pub const ONE: Self = Self { first: 2, ..Self::NONE };
+    /// One, the last of three arguments behind the name.
+    pub const LAST_OF_THREE: Self = Self { first: 3, ..Self::NONE };
+    /// All arguments behind the key.
+    pub const ALL: Self = Self { step: 1, ..Self::ONE };
+    /// Every other argument behind the key, the first included.
+    pub const BEFORE_VALUES: Self = Self { step: 2, ..Self::ONE };
+    /// Every other argument behind the key, the first left out.
+    pub const BEHIND_SCORES: Self = Self { first: 3, step: 2, ranked: false };
+    /// One, behind the key, whose rank is asked for.
+    pub const RANKED: Self = Self { ranked: true, ..Self::ONE };
 }
 
 /// What runs a command.
@@ -40,6 +72,8 @@ pub enum Run {
     OnAll(Handler),
     /// Nothing is locked; it may take shards one at a time.
     Unlocked(Handler),
+    /// It is a unit of several commands, which locks and runs them itself (EXEC).
+    Whole(Whole),
     /// It has subcommands only.
     Container,
     /// It has subcommands; this runs, with nothing locked, when none is named (COMMAND).
@@ -48,6 +82,10 @@ pub enum Run {
 
 /// A command's function. It must report every error before it changes anything.
 pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> CommandResult;
+
+/// The function of a command that runs others. It leaves replies out itself where CLIENT REPLY says so, and returns what
+/// its own reply waits for.
+pub type Whole = fn(&mut Unit<'_>, &mut Session, Args<'_>, &mut Output) -> Result<Lsn, CommandError>;
 
 impl CommandSpec {
     pub const BLANK: Self = Self {
@@ -65,6 +103,7 @@ impl CommandSpec {
         tips: &[],
         deprecated: None,
         subcommands: &[],
+        elements: Elements::NONE,
         run: Run::Container,
     };
 }
@@ -106,6 +145,8 @@ pub const NO_ASYNC_LOADING: Flags = Flags(1 << 17);
 pub const NO_MULTI: Flags = Flags(1 << 18);
 pub const ALLOW_BUSY: Flags = Flags(1 << 19);
 pub const MOVABLE_KEYS: Flags = Flags(1 << 20);
+/// Not shown: runs at once inside of MULTI, too.
+pub const NOT_QUEUED: Flags = Flags(1 << 27);
 /// Not shown: reads the whole dataset (KEYS, SCAN, DBSIZE): a unit of several commands that holds shards holds them all.
 pub const READS_ALL: Flags = Flags(1 << 28);
 /// Not shown: CLIENT PAUSE does not hold it (Redis: its ALLOW_BUSY commands and those of an operator).

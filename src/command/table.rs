@@ -49,6 +49,15 @@ impl Command {
     pub fn keys(&self, args: Args<'_>) -> Option<smallvec::SmallVec<[keys::KeyArg; 4]>> {
         keys::find(self.spec.keys, args)
     }
+
+    /// As [`Command::keys`], with what this very request does to each, where that depends on its arguments.
+    pub fn keys_and_flags(&self, args: Args<'_>) -> Option<smallvec::SmallVec<[keys::KeyArg; 4]>> {
+        let mut keys = self.keys(args)?;
+        for key in &mut keys {
+            key.flags = keys::actual_flags(self.full_name, args, key.flags);
+        }
+        Some(keys)
+    }
 }
 
 /// All commands.

@@ -115,10 +115,9 @@ impl TestClient {
         server.commit.set_log(Some(Box::new(recording)));
         let now = 1_700_000_000_000;
         let id = server.clients.next_id();
-        let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, now, 0, Arc::from("default"));
-        let client = Arc::new(client);
-        server.clients.add(Arc::clone(&client));
-        let session = Session::new(client, false);
+        let user = server.users.default_user();
+        let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, now, 0, user);
+        let session = Session::new(server.welcome(client), false);
         Self { server, session, now, effects: EffectBuffer::default(), log, logged, events }
     }
 
@@ -138,6 +137,7 @@ impl TestClient {
         }
         let server = Arc::clone(&self.server);
         let args = Args::new(&buffer, &spans);
+        self.session.follow_user();
         let mut unit = Unit {
             server: &server,
             stats: &server.workers[0],
@@ -171,10 +171,9 @@ impl TestClient {
     /// Another client of the same server, with the same log and listener.
     pub fn beside(&self) -> Self {
         let id = self.server.clients.next_id();
-        let user = Arc::from("default");
+        let user = self.server.users.default_user();
         let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, self.now, 0, user);
-        let client = Arc::new(client);
-        self.server.clients.add(Arc::clone(&client));
+        let client = self.server.welcome(client);
         Self {
             server: Arc::clone(&self.server),
             session: Session::new(client, false),

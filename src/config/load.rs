@@ -21,7 +21,7 @@ const INCLUDE_DEPTH_MAX: usize = 16;
 pub const ENVIRONMENT_PREFIX: &str = "DUNLIN_";
 
 /// Directives that are not settings, for suggestions.
-const OTHER_DIRECTIVES: &[&str] = &["include", "rename-command"];
+const OTHER_DIRECTIVES: &[&str] = &["include", "rename-command", "user"];
 
 /// Directives of old versions that Redis 7.2 still reads and ignores.
 const OBSOLETE: &[&str] = &["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
@@ -29,7 +29,6 @@ const OBSOLETE: &[&str] = &["list-max-ziplist-entries", "list-max-ziplist-value"
 const UNBALANCED: &str = "Unbalanced quotes in configuration line";
 const UNBALANCED_ADVICE: &str = "A value in quotes ends with the quote that it began with, and a blank or the line's end \
                                  comes next; a \" within \"...\" is written \\\", a ' within '...' \\'.";
-const NO_USERS: &str = "ACL users are not supported: rules for users would not be obeyed";
 const NO_MODULES: &str = "modules are not supported";
 
 /// A `rename-command` line. An empty `to` takes the command away.
@@ -44,6 +43,21 @@ impl Renaming {
     /// The error that refuses the start because the command table does not allow this renaming.
     pub fn refuse(&self, problem: &str, advice: String) -> LoadError {
         LoadError::at(&self.origin, problem, advice)
+    }
+}
+
+/// A `user` line: who the user is, and the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserLine {
+    pub name: Vec<u8>,
+    pub rules: Vec<Vec<u8>>,
+    pub origin: Origin,
+}
+
+impl UserLine {
+    /// The error that refuses the start because there can be no such user.
+    pub fn refuse(&self, problem: String) -> LoadError {
+        LoadError::at(&self.origin, problem, None)
     }
 }
 
@@ -166,7 +180,11 @@ impl Loader {
                 self.config.renamings.push(Renaming { from, to, origin: directive.origin.clone() });
                 Ok(())
             }
-            (b"user", [_, ..]) => refuse(NO_USERS),
+            (b"user", [name, rules @ ..]) => {
+                let (name, rules) = (name.clone(), rules.to_vec());
+                self.config.users.push(UserLine { name, rules, origin: directive.origin.clone() });
+                Ok(())
+            }
             (b"loadmodule", [_, ..]) => refuse(NO_MODULES),
             (b"sentinel", _) => refuse("sentinel mode is not supported"),
             (_, [_]) if let Some(name) = OBSOLETE.iter().find(|old| old.as_bytes() == name) => {
@@ -255,7 +273,7 @@ fn other_advice(name: &[u8]) -> Option<String> {
     let takes = match name {
         b"include" => "the path of one file, or a pattern such as conf.d/*.conf",
         b"rename-command" => "a command's name and its new name, or \"\" to take it away",
-        b"user" => return Some(format!("{NO_USERS}.")),
+        b"user" => "a name and rules, such as: user alice on >secret ~alice:* +@all",
         b"loadmodule" => return Some(format!("{NO_MODULES}.")),
         _ => return None,
     };
@@ -270,7 +288,7 @@ fn suggestion(name: &[u8]) -> Option<String> {
 
 /// Whether a line of a configuration may begin with this word.
 pub fn is_directive(name: &[u8]) -> bool {
-    let others = OTHER_DIRECTIVES.iter().chain(OBSOLETE).chain(&["user", "loadmodule", "sentinel"]);
+    let others = OTHER_DIRECTIVES.iter().chain(OBSOLETE).chain(&["loadmodule", "sentinel"]);
     settings::find(name).is_some()
         || others.into_iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }

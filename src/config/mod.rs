@@ -20,7 +20,7 @@ mod typed;
 pub mod value;
 
 pub use file::{Origin, Source};
-pub use load::{LoadError, Loader, Renaming};
+pub use load::{LoadError, Loader, Renaming, UserLine};
 pub use setting::{Class, Runtime, Setting};
 pub use snapshot::{Config, ConfigError, Machine};
 pub use typed::{

@@ -7,6 +7,7 @@
 //! [`rewrite`] is pure; [`save`] writes the file so that a crash leaves either the old or the new one.
 
 use super::file::{self, Line, read_line};
+use super::quote;
 use super::settings::{self, SettingId};
 use super::snapshot::Config;
 use super::value;
@@ -25,7 +26,6 @@ const NOT_UNDERSTOOD: &[u8] = b"# ??? ";
 const KEPT: &[&[u8]] = &[
     b"include",
     b"rename-command",
-    b"user",
     b"loadmodule",
     b"list-max-ziplist-entries",
     b"list-max-ziplist-value",
@@ -41,12 +41,13 @@ pub enum Extent {
     Everything,
 }
 
-/// The new text of a file.
-pub fn rewrite(old: &[u8], config: &Config, extent: Extent) -> Vec<u8> {
+/// The new text of a file. `users` are the lines that say who the users are, as ACL LIST shows them.
+pub fn rewrite(old: &[u8], config: &Config, users: &[Vec<u8>], extent: Extent) -> Vec<u8> {
     let mut page = Page::read(old);
     for (id, _) in settings::all() {
         page.rewrite(id, config, extent);
     }
+    page.rewrite_users(users);
     page.text()
 }
 
@@ -55,12 +56,13 @@ struct Page {
     /// `None` for a line that goes.
     lines: Vec<Option<Vec<u8>>>,
     places: HashMap<SettingId, Vec<usize>>,
+    users: Vec<usize>,
     signed: bool,
 }
 
 impl Page {
     fn read(text: &[u8]) -> Self {
-        let mut page = Page { lines: Vec::new(), places: HashMap::new(), signed: false };
+        let mut page = Page { lines: Vec::new(), places: HashMap::new(), users: Vec::new(), signed: false };
         let text = text.strip_suffix(b"\n").unwrap_or(text);
         if text.is_empty() {
             return page;
@@ -72,6 +74,7 @@ impl Page {
                 Line::Blank => page.signed |= line == SIGNATURE,
                 Line::Directive { name, .. } => match settings::find(&name) {
                     Some(id) => page.places.entry(id).or_default().push(page.lines.len()),
+                    None if name == b"user" => page.users.push(page.lines.len()),
                     None if KEPT.contains(&name.as_slice()) => {}
                     None => kept = [NOT_UNDERSTOOD, line].concat(),
                 },
@@ -129,6 +132,21 @@ impl Page {
         (1..=needed).contains(&places.len()) && value == *config.value(id)
     }
 
+    /// A user's line stays where it was; those of users that are gone go.
+    fn rewrite_users(&mut self, users: &[Vec<u8>]) {
+        let name_of = |line: &[u8]| match read_line(line) {
+            Line::Directive { mut arguments, .. } if !arguments.is_empty() => Some(arguments.swap_remove(0)),
+            _ => None,
+        };
+        let mut lines: Vec<Vec<u8>> = users.iter().map(|line| quoted_where_needed(line)).collect();
+        for place in std::mem::take(&mut self.users) {
+            let name = self.lines[place].as_deref().and_then(name_of);
+            let found = lines.iter().position(|line| name_of(line) == name);
+            self.lines[place] = found.map(|index| lines.remove(index));
+        }
+        lines.into_iter().for_each(|line| self.append(line));
+    }
+
     fn append(&mut self, line: Vec<u8>) {
         if !self.signed {
             self.lines.push(Some(SIGNATURE.to_vec()));
@@ -153,12 +171,29 @@ impl Page {
     }
 }
 
+/// The words of a line, each so that reading gives it back.
+fn quoted_where_needed(line: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| matches!(byte, 0x21..=0x7e) && !b"\"'\\".contains(byte);
+    let mut quoted = Vec::with_capacity(line.len());
+    for (index, word) in line.split(|&byte| byte == b' ').enumerate() {
+        if index > 0 {
+            quoted.push(b' ');
+        }
+        if !word.is_empty() && word.iter().all(is_plain) {
+            quoted.extend_from_slice(word);
+        } else {
+            quote::quote_into(word, &mut quoted);
+        }
+    }
+    quoted
+}
+
 /// Writes the configuration into its file; a file that is not there is made. Its permissions and the target of a
 /// symbolic link stay. One caller at a time: what another writes meanwhile is lost.
 ///
 /// # Errors
 /// The system's; then the old file is as it was.
-pub fn save(path: &Path, config: &Config, extent: Extent) -> io::Result<()> {
+pub fn save(path: &Path, config: &Config, users: &[Vec<u8>], extent: Extent) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let (old, permissions) = match fs::read(&path) {
         Ok(old) => (old, Some(fs::metadata(&path)?.permissions())),
@@ -175,7 +210,7 @@ pub fn save(path: &Path, config: &Config, extent: Extent) -> io::Result<()> {
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }
-        file.write_all(&rewrite(&old, config, extent))?;
+        file.write_all(&rewrite(&old, config, users, extent))?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
         fs::File::open(directory)?.sync_all()

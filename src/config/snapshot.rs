@@ -5,7 +5,7 @@
 
 use super::file::Origin;
 use super::glob;
-use super::load::{LoadError, Renaming, reason};
+use super::load::{LoadError, Renaming, UserLine, reason};
 use super::setting::{Class, Runtime};
 use super::settings::{self, SettingId};
 use super::value::{self, Value, ValueError};
@@ -48,6 +48,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// In the order of their lines.
     pub renamings: Vec<Renaming>,
+    /// In the order of their lines.
+    pub users: Vec<UserLine>,
     /// Directives of old versions that were named; they mean nothing to Redis either.
     pub(super) obsolete: Vec<&'static str>,
 }
@@ -62,6 +64,7 @@ impl Config {
             defaults,
             file: None,
             renamings: Vec::new(),
+            users: Vec::new(),
             obsolete: Vec::new(),
         }
     }

@@ -214,6 +214,20 @@ impl Config {
         Some(self.text("requirepass")).filter(|password| !password.is_empty())
     }
 
+    /// The file of users; `None` if they stand in the configuration.
+    pub fn acl_file(&self) -> Option<PathBuf> {
+        self.path("aclfile")
+    }
+
+    pub fn acl_log_max_len(&self) -> usize {
+        self.unsigned("acllog-max-len")
+    }
+
+    /// Whether a new user may use all channels.
+    pub fn acl_all_channels(&self) -> bool {
+        self.word("acl-pubsub-default") == "allchannels"
+    }
+
     pub fn max_clients(&self) -> u32 {
         self.unsigned("maxclients")
     }

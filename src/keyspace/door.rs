@@ -17,9 +17,10 @@ use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{EventClass, EventListener};
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::recreate::Pieces;
-use crate::keyspace::router::{Keyspace, Locked, Position};
+use crate::keyspace::router::{Keyspace, Locked, Position, Survey};
 use crate::keyspace::shard::{Shard, ShardDb, table_in};
 use crate::keyspace::wait::{ReadyKey, Waiter, Waiters};
+use crate::keyspace::watch::Watch;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
@@ -217,6 +218,12 @@ impl<'a> Keys<'a> {
         self.locked.shard(shard).waiters.add(db, key, waiter);
     }
 
+    /// Has a client watch a key of a locked shard of the selected database.
+    pub fn watch(&mut self, key: &[u8], watch: Arc<Watch>) {
+        let (shard, db, now) = (self.position(key).shard(), self.out.db, self.now);
+        self.locked.shard(shard).watch(db, key, watch, now);
+    }
+
     /// Whether this unit may touch that key. A command that is run again for a client who waited holds only the shards
     /// of the unit that served it.
     pub fn reaches(&mut self, key: &[u8]) -> bool {
@@ -400,17 +407,28 @@ impl<'a> Keys<'a> {
         count
     }
 
-    /// Looks at the selected database's part in a shard: under this unit's lock, or, if the unit holds no shards, under
-    /// one of its own that lasts as long as `look` runs. For commands that go through everything shard by shard.
+    /// Looks at the selected database's part in a shard, as [`Keys::visit_shard`] does. For commands that go through
+    /// everything shard by shard.
     pub fn visit<R>(&mut self, index: usize, look: impl FnOnce(&ShardDb) -> R) -> R {
         let db = self.out.db;
+        self.visit_shard(index, |shard| look(shard.db_ref(db)))
+    }
+
+    /// Looks at a shard: under this unit's lock, or, if the unit holds no shards, under one of its own that lasts as long
+    /// as `look` runs.
+    pub fn visit_shard<R>(&mut self, index: usize, look: impl FnOnce(&mut Shard) -> R) -> R {
         if let Locked::None = self.locked {
-            let shard = self.keyspace.lock(index);
+            let mut shard = self.keyspace.lock(index);
             self.seen = self.seen.max(shard.last_lsn);
-            look(shard.db_ref(db))
+            look(&mut shard)
         } else {
-            look(self.locked.shard(index).db(db))
+            look(self.locked.shard(index))
         }
+    }
+
+    /// The shards of the larger unit that this one is a part of, if it is.
+    pub fn lent(&mut self) -> Option<&mut Locked<'a>> {
+        matches!(self.locked, Locked::Lent(_)).then_some(&mut self.locked)
     }
 
     /// Frees what a change has taken out of a value, elsewhere if it is large.
@@ -423,17 +441,18 @@ impl<'a> Keys<'a> {
         self.locked.holds(index)
     }
 
-    /// All shards that are locked, for commands on whole databases.
-    pub fn shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
-        self.locked.iter_mut()
+    /// Visits all shards that are locked, for commands on whole databases.
+    pub fn for_each_shard(&mut self, visit: impl FnMut(usize, &mut Shard)) {
+        self.locked.for_each(visit);
     }
 
     /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
     pub fn announce_all(&mut self, effect: Effect<'_>) {
-        for (index, shard) in self.locked.iter_mut() {
-            self.out.written |= 1 << index;
-            self.out.ready.extend(shard.waiters.keys());
-        }
+        let Self { locked, out, .. } = self;
+        locked.for_each(|index, shard| {
+            out.written |= 1 << index;
+            out.ready.extend(shard.waiters.keys());
+        });
         self.out.changes += 1;
         self.out.effect(effect);
     }
@@ -441,6 +460,12 @@ impl<'a> Keys<'a> {
     /// Says an event that changes nothing.
     pub fn event(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
         self.out.event(class, event, key);
+    }
+}
+
+impl Survey for Keys<'_> {
+    fn look(&mut self, index: usize, look: &mut dyn FnMut(&mut Shard)) {
+        self.visit_shard(index, look);
     }
 }
 
@@ -505,7 +530,10 @@ fn expire<'k>(
     out.written |= 1 << position.shard();
     out.effects.push(out.db, &[b"DEL", key]);
     out.event(EventClass::Expired, "expired", key);
-    out.note_ready(waiters, key);
+    if !waiters.is_empty() {
+        waiters.watched().expired(out.db, key);
+        out.note_ready(waiters, key);
+    }
     place
 }
 
@@ -553,6 +581,10 @@ fn expire_elements(
 fn expired_elements(shard: &mut Shard, position: Position, key: &[u8], is_empty: bool, out: &mut Outbox<'_>) {
     out.written |= 1 << position.shard();
     out.event(EventClass::Hash, "hexpired", key);
+    match is_empty {
+        true => shard.waiters.watched().expired(out.db, key),
+        false => shard.waiters.watched().changed(out.db, key),
+    }
     if is_empty && let Some(entry) = shard.db(out.db).remove(position, key) {
         out.reclaimer.discard(entry);
         out.event(EventClass::Generic, "del", key);
@@ -603,12 +635,14 @@ impl Outbox<'_> {
         if !change.event.is_empty() {
             self.event(change.class, change.event, key);
         }
-        self.note_ready(waiters, key);
+        if !waiters.is_empty() {
+            waiters.watched().changed(self.db, key);
+            self.note_ready(waiters, key);
+        }
     }
 
-    #[inline]
     fn note_ready(&mut self, waiters: &Waiters, key: &[u8]) {
-        if !waiters.is_empty() && waiters.await_key(key) {
+        if waiters.await_key(key) {
             self.ready.push(ReadyKey { db: self.db, key: key.into() });
         }
     }

@@ -5,6 +5,7 @@
 //! * [`door`] is the only way in: the read door and the write door that command handlers use.
 //! * [`effect`] is what a write did, for the log and, later, replicas.
 //! * [`wait`] is who waits for which key.
+//! * [`watch`] is who watches which key.
 //! * [`walk`] goes through a database piece by piece.
 //! * [`compaction`] gives memory back that tables leave behind as they grow.
 //! * [`expiry`] is the index of what expires when.
@@ -24,6 +25,7 @@ pub mod router;
 pub mod shard;
 pub mod wait;
 pub mod walk;
+pub mod watch;
 
 pub use door::{KeySlot, Keys};
 pub use effect::{Change, EffectBuffer, EffectLog, Lsn};

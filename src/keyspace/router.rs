@@ -204,12 +204,51 @@ impl Keyspace {
     }
 }
 
+/// Whoever can look at shards one after the other: for figures that are made of all of them.
+pub trait Survey {
+    fn look(&mut self, index: usize, look: &mut dyn FnMut(&mut Shard));
+}
+
+impl Survey for &Keyspace {
+    fn look(&mut self, index: usize, look: &mut dyn FnMut(&mut Shard)) {
+        look(&mut self.lock(index));
+    }
+}
+
 /// The shards that a unit holds.
 pub enum Locked<'a> {
     None,
     One(usize, MutexGuard<'a, Shard>),
     /// A bit for each shard, and their guards in ascending order.
     Many(u64, Vec<MutexGuard<'a, Shard>>),
+    /// Held by a larger unit, which goes on holding them.
+    Lent(&'a mut dyn Shards),
+}
+
+/// Shards that a unit of several commands holds and lends to each of them.
+pub trait Shards {
+    fn shard(&mut self, index: usize) -> &mut Shard;
+    fn peek(&self, index: usize) -> Option<&Shard>;
+    fn cross_shards(&self) -> bool;
+    fn for_each<'s>(&'s mut self, visit: &mut dyn FnMut(usize, &'s mut Shard));
+}
+
+impl Shards for Locked<'_> {
+    fn shard(&mut self, index: usize) -> &mut Shard {
+        Locked::shard(self, index)
+    }
+
+    fn peek(&self, index: usize) -> Option<&Shard> {
+        Locked::peek(self, index)
+    }
+
+    fn cross_shards(&self) -> bool {
+        Locked::cross_shards(self)
+    }
+
+    fn for_each<'s>(&'s mut self, visit: &mut dyn FnMut(usize, &'s mut Shard)) {
+        Locked::for_each(self, visit);
+    }
 }
 
 impl Locked<'_> {
@@ -222,6 +261,7 @@ impl Locked<'_> {
                 let before = *set & ((1u64 << index) - 1);
                 &mut guards[before.count_ones() as usize]
             }
+            Self::Lent(shards) => shards.shard(index),
             _ => unreachable!("shard {index} is used without its lock: the command's key specs miss a key"),
         }
     }
@@ -234,6 +274,7 @@ impl Locked<'_> {
                 let before = *set & ((1u64 << index) - 1);
                 guards.get(before.count_ones() as usize).map(|guard| &**guard)
             }
+            Self::Lent(shards) => shards.peek(index),
             Self::None | Self::One(..) | Self::Many(..) => None,
         }
     }
@@ -245,6 +286,7 @@ impl Locked<'_> {
             Self::None => false,
             Self::One(_, guard) => guard.waiters.cross_shards(),
             Self::Many(_, guards) => guards.iter().any(|guard| guard.waiters.cross_shards()),
+            Self::Lent(shards) => shards.cross_shards(),
         }
     }
 
@@ -253,17 +295,24 @@ impl Locked<'_> {
             Self::None => false,
             Self::One(only, _) => *only == index,
             Self::Many(set, _) => set >> index & 1 == 1,
+            Self::Lent(shards) => shards.peek(index).is_some(),
         }
     }
 
-    /// All that are locked, with their indices.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
-        let (set, guards): (u64, &mut [MutexGuard<'_, Shard>]) = match self {
-            Self::None => (0, &mut []),
-            Self::One(index, guard) => (1 << *index, std::slice::from_mut(guard)),
-            Self::Many(set, guards) => (*set, guards),
-        };
-        let indices = (0..SHARD_COUNT).filter(move |index| set >> index & 1 == 1);
-        indices.zip(guards.iter_mut().map(|guard| &mut **guard))
+    /// Visits all that are locked, in ascending order, each with its index.
+    #[inline]
+    pub fn for_each<'s>(&'s mut self, mut visit: impl FnMut(usize, &'s mut Shard)) {
+        match self {
+            Self::None => {}
+            Self::One(index, guard) => visit(*index, guard),
+            Self::Many(set, guards) => {
+                let mut rest = *set;
+                for guard in guards {
+                    visit(rest.trailing_zeros() as usize, guard);
+                    rest &= rest - 1;
+                }
+            }
+            Self::Lent(shards) => shards.for_each(&mut visit),
+        }
     }
 }

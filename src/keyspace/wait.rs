@@ -4,6 +4,7 @@
 //! change. The doors note which of the keys that change are waited for; whoever ran the unit serves the waiters before
 //! it lets the shards go. Knows nothing of clients or commands: a waiter is whatever implements [`Waiter`].
 
+use crate::keyspace::watch::Watched;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,10 +22,13 @@ pub trait Waiter: Any + Send + Sync {
 /// A waiter and the logical database that it waits in.
 type Place = (u16, Arc<dyn Waiter>);
 
-/// The waiters of one shard.
+/// The waiters of one shard, and those who watch its keys.
 #[derive(Default)]
 pub struct Waiters {
     queues: HashMap<Box<[u8]>, Queue>,
+    watched: Watched,
+    /// Whether there is anybody of either kind: what every change asks.
+    is_used: bool,
     /// How many places are held by waiters that cross shards.
     crossing: usize,
 }
@@ -45,9 +49,24 @@ pub struct ReadyKey {
 }
 
 impl Waiters {
+    /// Whether nobody waits for a key here, and nobody watches one.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.queues.is_empty()
+        !self.is_used
+    }
+
+    pub fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
+    /// Has somebody begin or cease to watch.
+    pub fn with_watched(&mut self, change: impl FnOnce(&mut Watched)) {
+        change(&mut self.watched);
+        self.note_use();
+    }
+
+    fn note_use(&mut self) {
+        self.is_used = !self.queues.is_empty() || !self.watched.is_empty();
     }
 
     /// Whether serving somebody here may need other shards.
@@ -75,6 +94,7 @@ impl Waiters {
         };
         queue.wanting_missing += usize::from(waiter.wants_missing());
         queue.places.push_back((db, waiter));
+        self.is_used = true;
     }
 
     /// Takes a waiter out of a key's queue, if it is there. O(1) for the first, O(n) for others.
@@ -87,6 +107,7 @@ impl Waiters {
         self.crossing -= usize::from(waiter.crosses_shards());
         if queue.places.is_empty() {
             self.queues.remove(key);
+            self.note_use();
         }
     }
 

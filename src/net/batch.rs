@@ -4,13 +4,16 @@
 //! At many millions of keys a request costs a cache miss or two. A pipeline's misses can overlap: first the cells of
 //! all keys are fetched, then their entries, and only then are the requests executed, in their order.
 
+mod ahead;
+
+pub use ahead::Ahead;
+
 use crate::command::table::{Commands, KeyPattern};
+use crate::keyspace::Position;
 use crate::keyspace::door::Known;
-use crate::keyspace::{Keyspace, Position};
 use crate::resp::Args;
 use crate::resp::decode::{Decoder, Found, INLINE_LEN_MAX, Limits, Span};
 use crate::resp::error::ProtocolError;
-use dunlin_structures::Entry;
 
 /// Requests of one batch at most: enough to overlap misses, few enough to stay in the first-level cache.
 pub const REQUESTS_MAX: usize = 64;
@@ -30,13 +33,6 @@ pub struct Request {
     pub command: Option<u32>,
     /// Where the next request begins in the buffer.
     pub end: usize,
-}
-
-/// Where a batch looks ahead. A SELECT within the batch makes it look in vain, which costs little.
-#[derive(Clone, Copy)]
-pub struct Ahead<'k> {
-    pub keyspace: &'k Keyspace,
-    pub db: u16,
 }
 
 /// Reused from batch to batch.
@@ -197,54 +193,6 @@ impl Batch {
     pub fn trim(&mut self) {
         if self.spans.capacity() > SPANS_KEPT {
             self.spans = Vec::new();
-        }
-    }
-
-    /// Has the entries that the batch will touch on their way into the cache, since their cells are there by now, and
-    /// what stands outside of them; with `large_values` the values of strings, too.
-    #[inline]
-    pub fn prefetch(&self, ahead: Ahead<'_>, large_values: bool) {
-        // One alone has nothing to overlap with.
-        if self.keys.len() > 1 {
-            self.fetch_entries(ahead);
-            self.prefetch_objects(ahead);
-            if large_values {
-                self.prefetch_values(ahead);
-            }
-        }
-    }
-
-    fn fetch_entries(&self, ahead: Ahead<'_>) {
-        for known in &self.keys {
-            ahead.keyspace.prefetch_entry(ahead.db, known.position);
-        }
-    }
-
-    /// Has large values on their way into the cache: worth it only where values are large.
-    fn prefetch_values(&self, ahead: Ahead<'_>) {
-        for known in &self.keys {
-            ahead.keyspace.prefetch_value(ahead.db, known.position);
-        }
-    }
-
-    /// Has objects, and what they lead to, on their way into the cache, if the batch's first key is one's.
-    fn prefetch_objects(&self, ahead: Ahead<'_>) {
-        let [first, others @ ..] = &self.keys[..] else { return };
-        // A batch that works on one key alone has nothing to overlap with.
-        let others = || others.iter().filter(|known| known.position.hash != first.position.hash);
-        if others().next().is_none() {
-            return;
-        }
-        let fetch = |known: &Known| {
-            ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_object).unwrap_or(false)
-        };
-        if fetch(first) {
-            others().for_each(|known| {
-                fetch(known);
-            });
-            for known in std::iter::once(first).chain(others()) {
-                ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_in_object);
-            }
         }
     }
 

@@ -10,6 +10,7 @@ pub mod wave;
 use crate::command::blocking::Blocked;
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::apply_reply_mode;
+use crate::command::transaction;
 use crate::keyspace::Lsn;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Worker};
@@ -29,6 +30,8 @@ use wave::{Joined, SharedConnection};
 
 /// While this much waits to be sent, no further request is executed: the client must read first.
 const OUTPUT_WAITING_MAX: usize = 1 << 20;
+/// So much may wait for a client that has yet to authenticate.
+const STRANGERS_OUTPUT_MAX: u64 = 16 * 1024;
 /// Replies of this mean size come from values outside of their entries.
 const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
 /// Bytes read, or executed of what was kept, before other connections get their turn: one full read.
@@ -40,8 +43,6 @@ const LONG_BUFFER: usize = 8 << 20;
 /// Buffers with less capacity than this are kept as they are.
 const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
-/// What a client that has not authenticated may leave unread, in bytes.
-const UNAUTHENTICATED_MAX: u64 = 1024;
 /// Replies as long as this don't count for limits, as in Redis, where they have a buffer of their own.
 const UNCOUNTED_REPLIES: usize = 16 * 1024;
 /// Places in a buffer are 32 bits wide; an eighth of it may be executed and still there.
@@ -169,6 +170,7 @@ impl Connection {
             // Nothing is taken for a client that is gone.
             blocked.leave(&worker.server);
         }
+        transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
@@ -475,9 +477,8 @@ impl Connection {
         let waiting = self.output.len() as u64;
         let hard = hot.output_hard_limit.load(Relaxed);
         let soft = hot.output_soft_limit.load(Relaxed);
-        // Who has not said who it is may not leave much unread, whatever the limits say.
-        let mut over =
-            hard > 0 && waiting > hard || waiting > UNAUTHENTICATED_MAX && self.session.needs_auth();
+        let is_stranger = self.session.needs_auth() && hot.password_needed.load(Relaxed);
+        let mut over = hard > 0 && waiting > hard || is_stranger && waiting > STRANGERS_OUTPUT_MAX;
         if soft > 0 && waiting > soft {
             let now = worker.server.now();
             let since = *self.soft_limit_since.get_or_insert(now);

@@ -149,7 +149,7 @@ impl Acceptor {
         let hot = &server.hot;
         let refusal = if connected >= hot.maxclients.load(Relaxed) {
             "-ERR max number of clients reached\r\n".to_owned()
-        } else if outside && hot.protected_mode.load(Relaxed) && !hot.password_needed.load(Relaxed) {
+        } else if outside && hot.protected_mode.load(Relaxed) && server.is_open_to_all() {
             PROTECTED_MODE.replace('\n', " ") + "\r\n"
         } else {
             server.shared.connections_received.fetch_add(1, Relaxed);

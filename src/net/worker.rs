@@ -169,9 +169,9 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let now = server.now();
     let before = held_bytes();
     let id = server.clients.next_id();
-    let client = Client::new(id, worker.index, fd, address, local_address, now, flags, Arc::from("default"));
-    let client = Arc::new(client);
-    server.clients.add(Arc::clone(&client));
+    let user = server.users.default_user();
+    let client = Client::new(id, worker.index, fd, address, local_address, now, flags, user);
+    let client = server.welcome(client);
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
     let connection = Rc::new(RefCell::new(Connection::new(stream, session)));
     // Measured, since much of it belongs to others; but for the socket's place in the event loop, made above.

@@ -1,6 +1,7 @@
 //! Adds up what the workers count: INFO and /metrics read the same totals, so they agree.
 
 use crate::keyspace::SHARD_COUNT;
+use crate::keyspace::router::Survey;
 use crate::state::Server;
 use crate::state::clients::flag;
 use crate::state::stats::{LATENCY_BUCKETS, latency_bucket_end};
@@ -136,29 +137,42 @@ pub struct DbTotals {
     pub mean_ttl_ms: i64,
 }
 
-/// Of every logical database, taken shard by shard. `now` in ms since 1970.
-pub fn databases(server: &Server, now: i64) -> Vec<DbTotals> {
-    let mut totals = vec![DbTotals::default(); usize::from(server.keyspace.databases())];
-    let mut ttl_sums = vec![0i128; totals.len()];
-    for index in 0..SHARD_COUNT {
-        let shard = server.keyspace.lock(index);
-        for ((total, sum), db) in totals.iter_mut().zip(&mut ttl_sums).zip(shard.dbs()) {
-            total.keys += db.len();
-            let volatile = db.expires().len();
-            total.volatile += volatile;
-            let mean = db.expires().average_time().map_or(0, |at| (at - now).max(0));
-            *sum += i128::from(mean) * volatile as i128;
-        }
-    }
-    for (total, sum) in totals.iter_mut().zip(ttl_sums) {
-        total.mean_ttl_ms = (sum / total.volatile.max(1) as i128) as i64;
-    }
-    totals
+/// What the shards say, taken one after the other.
+#[derive(Debug, Default)]
+pub struct ShardTotals {
+    /// Of every logical database.
+    pub databases: Vec<DbTotals>,
+    /// Keys that expired and were deleted, by access or by the clock.
+    pub expired: u64,
+    /// Keys that clients wait for, and those whose going is waited for.
+    pub waited_for: usize,
+    pub waited_for_missing: usize,
 }
 
-/// Keys that expired and were deleted, by access or by the clock.
-pub fn expired_keys(server: &Server) -> u64 {
-    server.keyspace.sum(|shard| shard.expired as usize) as u64
+/// Asks every shard. `now` in ms since 1970.
+pub fn shards(keyspace: &mut dyn Survey, now: i64) -> ShardTotals {
+    let mut all = ShardTotals::default();
+    let mut ttl_sums: Vec<i128> = Vec::new();
+    for index in 0..SHARD_COUNT {
+        keyspace.look(index, &mut |shard| {
+            all.databases.resize(shard.dbs().len(), DbTotals::default());
+            ttl_sums.resize(shard.dbs().len(), 0);
+            for ((total, sum), db) in all.databases.iter_mut().zip(&mut ttl_sums).zip(shard.dbs()) {
+                total.keys += db.len();
+                let volatile = db.expires().len();
+                total.volatile += volatile;
+                let mean = db.expires().average_time().map_or(0, |at| (at - now).max(0));
+                *sum += i128::from(mean) * volatile as i128;
+            }
+            all.expired += shard.expired;
+            all.waited_for += shard.waiters.key_count();
+            all.waited_for_missing += shard.waiters.missing_key_count();
+        });
+    }
+    for (total, sum) in all.databases.iter_mut().zip(ttl_sums) {
+        total.mean_ttl_ms = (sum / total.volatile.max(1) as i128) as i64;
+    }
+    all
 }
 
 /// What can be said of all clients together.

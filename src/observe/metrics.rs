@@ -85,14 +85,15 @@ fn memory_and_cpu(server: &Server) {
 }
 
 fn keys(server: &Server, now: i64) {
-    for (index, db) in figures::databases(server, now).iter().enumerate() {
+    let shards = figures::shards(&mut &*server.keyspace, now);
+    for (index, db) in shards.databases.iter().enumerate() {
         // The first one always, so that there is a series before the first key.
         if index == 0 || db.keys > 0 {
             gauge!("dunlin_keys", "db" => index.to_string()).set(db.keys as f64);
             gauge!("dunlin_volatile_keys", "db" => index.to_string()).set(db.volatile as f64);
         }
     }
-    counter!("dunlin_expired_keys_total").absolute(figures::expired_keys(server));
+    counter!("dunlin_expired_keys_total").absolute(shards.expired);
 }
 
 fn log_and_load(server: &Server) {

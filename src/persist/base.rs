@@ -27,7 +27,9 @@ pub(super) fn write<F: DiskFile>(shards: &mut Locked<'_>, base: &mut BaseWriter<
     let (full, blocks) = sync_channel(encoders * BLOCKS_AHEAD);
     let (empty, emptied) = channel();
     let emptied = Mutex::new(emptied);
-    let todo: Todo<'_> = Mutex::new(shards.iter_mut().map(|(_, shard)| shard).collect());
+    let mut all = Vec::new();
+    shards.for_each(|_, shard| all.push(shard));
+    let todo: Todo<'_> = Mutex::new(all);
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for _ in 0..encoders {

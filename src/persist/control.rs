@@ -330,12 +330,13 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
 fn exchange(server: &Server, shards: &mut Locked<'_>, parts: Vec<ShardDb>) -> Vec<ShardDb> {
     let mut parts = parts.into_iter();
     let mut taken = Vec::new();
-    for (index, shard) in shards.iter_mut() {
+    shards.for_each(|index, shard| {
         for db in 0..server.keyspace.databases() {
+            shard.touch_flushed(db);
             taken.push(std::mem::replace(shard.db(db), parts.next().unwrap_or_default()));
         }
         server.keyspace.set_next_expiry(index, shard.next_expiry());
-    }
+    });
     taken
 }
 

@@ -88,7 +88,7 @@ struct Replay<'a> {
 impl<'a> Replay<'a> {
     fn new(server: &'a Server) -> Self {
         let id = server.clients.next_id();
-        let user = Arc::from("default");
+        let user = server.users.default_user();
         let client = Client::new(id, 0, -1, Address::Unknown, Address::Unknown, server.now(), 0, user);
         let mut session = Session::new(Arc::new(client), false);
         session.gates |= gate::RECOVERY;

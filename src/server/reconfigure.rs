@@ -35,7 +35,6 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.latency_tracking.store(config.latency_tracking(), Relaxed);
     hot.lazy_user_flush.store(config.lazy_user_flush(), Relaxed);
     hot.protected_mode.store(config.protected_mode(), Relaxed);
-    hot.password_needed.store(config.require_pass().is_some(), Relaxed);
     hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
     let limit = config.max_memory_clients_bytes();
     if hot.maxmemory_clients.swap(limit, Relaxed) != limit {
@@ -142,6 +141,9 @@ impl Apply for Reconfigure {
             applied.push(step.follow);
         }
         copy_hot_settings(&server, after);
+        if changed.iter().any(|id| id.setting().name == "requirepass") {
+            server.set_default_password(after.require_pass());
+        }
         Ok(())
     }
 }

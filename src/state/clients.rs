@@ -2,13 +2,15 @@
 //!
 //! A connection owns its session; what others may see of it is here, in atomics that its worker updates once a batch.
 
+use crate::acl::User;
 use crate::command::blocking::Blocked;
+use crate::keyspace::watch::Watch;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 /// Where a client, or the server's end of its connection, is.
@@ -51,6 +53,8 @@ pub mod flag {
     pub const PUBSUB: u32 = 1 << 6;
     pub const MONITOR: u32 = 1 << 7;
     pub const TLS: u32 = 1 << 8;
+    /// Of its letter only: [`super::Client::watch`] says whether it is so.
+    pub const TOUCHED: u32 = 1 << 9;
 }
 
 /// What a client calls itself.
@@ -85,13 +89,21 @@ pub struct Client {
     pub commands: AtomicU64,
     /// What its connection takes without its buffers, in bytes.
     pub connection_bytes: AtomicU64,
-    /// What it holds beside its connection and buffers: queued commands, subscriptions, watched keys. Bytes; whoever keeps
+    /// Commands queued since MULTI; -1: there was none.
+    pub queued: AtomicI64,
+    /// What they take, with the watched keys, in bytes.
+    pub queued_bytes: AtomicU64,
+    /// Whether a key has changed that it watches, once it watched any.
+    watch: OnceLock<Arc<Watch>>,
+    /// What it holds beside its connection, buffers and queued commands: subscriptions. Bytes; whoever keeps
     /// them counts them.
     pub extra_bytes: AtomicU64,
     /// So many of its bytes are counted in the registry.
     counted: AtomicU64,
     pub naming: Mutex<Naming>,
-    pub user: Mutex<Arc<str>>,
+    user: Mutex<Arc<User>>,
+    /// Its session has not noticed yet that the user is another one.
+    user_changed: AtomicBool,
     /// What it waits with, while it waits for a key.
     pub blocked: Mutex<Option<Arc<Blocked>>>,
     killed: AtomicBool,
@@ -108,7 +120,7 @@ impl Client {
         local_address: Address,
         now: i64,
         flags: u32,
-        user: Arc<str>,
+        user: Arc<User>,
     ) -> Self {
         Self {
             id,
@@ -129,22 +141,59 @@ impl Client {
             net_output: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             connection_bytes: AtomicU64::new(0),
+            queued: AtomicI64::new(-1),
+            queued_bytes: AtomicU64::new(0),
+            watch: OnceLock::new(),
             extra_bytes: AtomicU64::new(0),
             counted: AtomicU64::new(0),
             naming: Mutex::default(),
             user: Mutex::new(user),
+            user_changed: AtomicBool::new(false),
             blocked: Mutex::default(),
             killed: AtomicBool::new(false),
             waker: Mutex::new(None),
         }
     }
 
+    /// Who it is.
+    pub fn user(&self) -> Arc<User> {
+        Arc::clone(&self.user.lock())
+    }
+
+    /// Makes it somebody else, or somebody with other rights. Its session follows before it runs anything else.
+    pub fn become_user(&self, user: Arc<User>) {
+        *self.user.lock() = user;
+        self.user_changed.store(true, Ordering::Release);
+    }
+
+    /// Whether its session has yet to notice that it is somebody else.
+    pub fn is_user_changed(&self) -> bool {
+        self.user_changed.load(Ordering::Acquire)
+    }
+
+    /// Who it has become since the last call, if that happened.
+    #[inline]
+    pub fn take_changed_user(&self) -> Option<Arc<User>> {
+        if !self.user_changed.load(Ordering::Acquire) {
+            return None;
+        }
+        // Before the user is read: what changes in between is noticed next time.
+        self.user_changed.store(false, Ordering::Release);
+        Some(self.user())
+    }
+
     /// What it takes now, in bytes, as far as others can see it.
     pub fn held_bytes(&self) -> u64 {
-        [&self.connection_bytes, &self.input_capacity, &self.output_bytes, &self.extra_bytes]
-            .iter()
-            .map(|bytes| bytes.load(Ordering::Relaxed))
-            .sum()
+        [
+            &self.connection_bytes,
+            &self.input_capacity,
+            &self.output_bytes,
+            &self.queued_bytes,
+            &self.extra_bytes,
+        ]
+        .iter()
+        .map(|bytes| bytes.load(Ordering::Relaxed))
+        .sum()
     }
 
     /// Has the connection closed as soon as its worker comes to it.
@@ -167,6 +216,14 @@ impl Client {
 
     pub fn set_waker(&self, waker: &Waker) {
         *self.waker.lock() = Some(waker.clone());
+    }
+
+    pub fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.get()
+    }
+
+    pub fn watch_or_new(&self) -> &Arc<Watch> {
+        self.watch.get_or_init(Arc::default)
     }
 
     pub fn has_flag(&self, flag: u32) -> bool {
@@ -276,9 +333,11 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acl::Catalogue;
 
     fn client(registry: &Registry, bytes: u64) -> Arc<Client> {
-        let (id, user) = (registry.next_id(), Arc::from("default"));
+        let user = Arc::new(User::unlimited(&Catalogue::new(Vec::new(), &[])));
+        let id = registry.next_id();
         let client = Arc::new(Client::new(id, 0, 0, Address::Unknown, Address::Unknown, 0, 0, user));
         client.input_capacity.store(bytes, Ordering::Relaxed);
         registry.add(Arc::clone(&client));

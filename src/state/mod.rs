@@ -17,11 +17,13 @@ pub mod shutdown;
 pub mod slow_log;
 pub mod stats;
 pub mod thresholds;
+pub mod users;
 
 use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::keyspace::Keyspace;
 use crate::keyspace::event::EventListener;
+use crate::keyspace::router::Survey;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -33,6 +35,8 @@ pub struct Server {
     pub persist: crate::persist::Persistence,
     pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
+    /// Who there is, and who may do what.
+    pub users: users::Users,
     pub gates: gates::Gates,
     /// What clients hold that do not read, or may not run what they sent.
     pub backlog: backlog::Backlog,
@@ -70,13 +74,13 @@ impl Server {
     }
 
     /// CONFIG RESETSTAT: figures that INFO calls statistics begin anew.
-    pub fn reset_statistics(&self) {
+    pub fn reset_statistics(&self, keyspace: &mut dyn Survey) {
         self.workers.iter().for_each(stats::WorkerStats::reset);
         self.shared.reset();
         self.rates.reset();
         self.keyspace.reclaimer.reset_freed();
         for shard in 0..crate::keyspace::SHARD_COUNT {
-            self.keyspace.lock(shard).expired = 0;
+            keyspace.look(shard, &mut |shard| shard.expired = 0);
         }
     }
 

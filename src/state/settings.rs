@@ -102,13 +102,13 @@ impl Settings {
         Ok(())
     }
 
-    /// CONFIG REWRITE, one at a time: two would each begin with what the other is about to replace. `None` if the
+    /// CONFIG REWRITE, with the lines of the users as they are then; one at a time: two would each begin with what the other is about to replace. `None` if the
     /// server was started without a file.
-    pub fn save(&self, extent: Extent) -> Option<io::Result<()>> {
+    pub fn save(&self, users: impl FnOnce() -> Vec<Vec<u8>>, extent: Extent) -> Option<io::Result<()>> {
         let _one_at_a_time = self.saving.lock();
         // Read under the lock: an older configuration must not be written last.
         let config = self.current.load();
-        config.file.as_deref().map(|file| rewrite::save(file, &config, extent))
+        config.file.as_deref().map(|file| rewrite::save(file, &config, &users(), extent))
     }
 }
 
@@ -158,7 +158,10 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..25 {
-                        settings.save(Extent::Changed).expect("there is a file").expect("it can be saved");
+                        settings
+                            .save(Vec::new, Extent::Changed)
+                            .expect("there is a file")
+                            .expect("it can be saved");
                         let found = std::fs::read_to_string(&file).expect("it is there");
                         assert!(found.starts_with(&text), "{} of {} bytes", found.len(), text.len());
                     }

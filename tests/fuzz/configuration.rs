@@ -46,10 +46,10 @@ fn check(text: &[u8]) -> String {
     // All settings take long to write: not every time.
     let extents = [Extent::Changed, Extent::Everything];
     for extent in if text.len().is_multiple_of(16) { &extents[..] } else { &extents[..1] } {
-        let once = rewrite(text, &config, *extent);
+        let once = rewrite(text, &config, &[], *extent);
         let again = load(&once).unwrap_or_else(|error| panic!("what was written is refused: {error}"));
         assert!(again.changed_since(&config).is_empty(), "{}", once.escape_ascii());
-        let twice = rewrite(&once, &again, *extent);
+        let twice = rewrite(&once, &again, &[], *extent);
         assert_eq!(String::from_utf8_lossy(&twice), String::from_utf8_lossy(&once), "written twice");
     }
     // CONFIG SET of the same words must not fail in a worse way than an error, and takes all or nothing.
@@ -89,7 +89,7 @@ const WHOLE: &[u8] = b"# a comment\n\nPORT 7000\nbind 127.0.0.1 -::1\nbind * -::
 #[test]
 fn configuration() {
     let defaults = load(b"").expect("nothing is wrong with nothing");
-    let everything = rewrite(b"", &defaults, Extent::Everything);
+    let everything = rewrite(b"", &defaults, &[], Extent::Everything);
     let mut corpus: Vec<Vec<u8>> = WHOLE.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     corpus.extend(everything.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
     corpus.extend([Vec::new(), WHOLE.to_vec(), everything.clone(), b"port 1\r\nport 2\r\n".to_vec()]);
@@ -97,6 +97,7 @@ fn configuration() {
         [
             &b"tls-ciphersuites \"\"\nmasterauth \"\"\nmasterauth \"\"\n"[..],
             &b"user default on"[..],
+            b"user alice on >secret ~a:* (~b +get) +@read",
             b"loadmodule x.so",
             b"replicaof a 1",
             b"cluster-enabled yes",

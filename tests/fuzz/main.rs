@@ -16,6 +16,7 @@ mod mutate;
 mod random;
 mod rdb;
 mod requests;
+mod users;
 
 /// The server's own allocator counts what a decoder takes.
 #[global_allocator]

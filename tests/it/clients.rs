@@ -245,3 +245,20 @@ fn many_at_once() {
     });
     assert_eq!(served.redis("redis", "").get::<_, i64>("shared").expect("it is served"), 16_000);
 }
+
+#[test]
+fn as_somebody_with_few_rights() {
+    let served = Served::start(&["--user", "alice", "on", ">secret", "~a:*", "+@read", "+set", "+client"]);
+    let info = |password: &str| {
+        let url = format!("redis://alice:{password}@{}/", served.address());
+        redis::Client::open(url).expect("it is a URL")
+    };
+    let mut alice = info("secret").get_connection().expect("the password is right");
+    let _: () = alice.set("a:1", "x").expect("it is allowed");
+    let error = alice.set::<_, _, ()>("b", "x").expect_err("it is not");
+    assert_eq!((error.code(), error.detail()), (Some("NOPERM"), Some("No permissions to access a key")));
+    assert!(alice.del::<_, ()>("a:1").is_err());
+    assert_eq!(alice.get::<_, String>("a:1").expect("it is allowed"), "x");
+    let refused = info("wrong").get_connection().err().expect("the password is wrong");
+    assert_eq!(refused.kind(), redis::ErrorKind::AuthenticationFailed);
+}

@@ -12,5 +12,6 @@ mod network;
 mod observability_port;
 mod protocol;
 mod start_and_stop;
+mod users;
 mod waits;
 mod waves;

@@ -31,7 +31,7 @@ fn what_is_wrong_is_said_and_nothing_starts() {
             &["--cluster-enabled", "yes"],
             "cluster mode is not supported\nTake the line away, or leave 'cluster-enabled' at its default, no.\n",
         ),
-        (&["--user", "alice", "on"], "ACL users are not supported: rules for users would not be obeyed\n"),
+        (&["--user", "alice", "on", "x"], "Error in user declaration 'x': Syntax error"),
         (&["--rename-command", "nothing", "x"], "No such command in rename-command\nThere is no 'nothing'"),
         (&["a.conf", "b.conf"], "'b.conf': one configuration file can be given, and that is 'a.conf'."),
         (&["-", "b.conf"], "'b.conf': the configuration is read from standard input"),

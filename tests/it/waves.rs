@@ -137,3 +137,31 @@ fn replies_longer_than_a_socket_takes_do_not_hold_up_others() {
         peer.expect(&short);
     }
 }
+
+#[test]
+fn pipelines_in_one_large_collection_find_what_is_there() {
+    let served = served();
+    let mut peer = served.tcp();
+    let (mut sent, mut expected) = (Vec::new(), Vec::new());
+    // The pipeline is longer than a batch, and changes what was looked for ahead.
+    for index in 0..2_000 {
+        let member = format!("member:{index:04}");
+        let score = index.to_string();
+        sent.extend(request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()]));
+        sent.extend(request(&[b"HSET", b"hash", member.as_bytes(), score.as_bytes()]));
+        sent.extend(request(&[b"SADD", b"set", member.as_bytes()]));
+        expected.extend_from_slice(b":1\r\n:1\r\n:1\r\n");
+    }
+    for index in 0..2_000 {
+        let member = format!("member:{:04}", (index * 7) % 2_000);
+        sent.extend(request(&[b"ZRANK", b"zset", member.as_bytes()]));
+        sent.extend(request(&[b"HGET", b"hash", member.as_bytes()]));
+        sent.extend(request(&[b"SREM", b"set", member.as_bytes(), b"nobody"]));
+        sent.extend(request(&[b"ZRANK", b"zset", b"nobody"]));
+        expected.extend(format!(":{}\r\n", (index * 7) % 2_000).into_bytes());
+        expected.extend(bulk(((index * 7) % 2_000).to_string().as_bytes()));
+        expected.extend_from_slice(b":1\r\n$-1\r\n");
+    }
+    peer.send(&sent);
+    peer.expect(&expected);
+}

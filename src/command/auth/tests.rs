@@ -6,9 +6,8 @@ use crate::resp::decode::Span;
 /// A client of a server that has a password, which it has not given.
 fn stranger() -> TestClient {
     let mut client = TestClient::new();
-    assert_eq!(client.say("CONFIG SET requirepass secret"), "+OK\r\n");
+    client.server.set_default_password(Some(b"secret"));
     client.session.gates |= crate::session::gate::NEEDS_AUTH;
-    client.server.hot.password_needed.store(true, std::sync::atomic::Ordering::Relaxed);
     client
 }
 
@@ -79,6 +78,7 @@ fn secrets_are_found() {
         ("HELLO 3", &[]),
         ("CONFIG SET port 1 requirepass x MASTERAUTH y", &[5, 7]),
         ("CONFIG GET requirepass", &[]),
+        ("ACL SETUSER alice on >secret", &[2, 3, 4]),
         ("SET auth x", &[]),
     ] {
         let mut spans = Vec::new();

@@ -17,7 +17,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "bf.scandump",
         arity: 3,
         flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO)],
+        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
         acl: acl::BLOOM,
         group: "module",
         since: "1.0.0",

@@ -11,7 +11,7 @@ struct Filter {
     id: Option<u64>,
     address: Option<String>,
     local_address: Option<String>,
-    user: Option<String>,
+    user: Option<Vec<u8>>,
     kind: Option<ClientType>,
     /// At least so many seconds old.
     age_s: Option<i64>,
@@ -19,7 +19,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn parse(args: &mut Args<'_>) -> Result<Self, CommandError> {
+    fn parse(cx: &Context<'_>, args: &mut Args<'_>) -> Result<Self, CommandError> {
         let text = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).into_owned());
         let mut filter = Self::default();
         while let Some(option) = args.next() {
@@ -42,7 +42,7 @@ impl Filter {
                 b"type" => filter.kind = Some(ClientType::parse(value)?),
                 b"addr" => filter.address = text(value),
                 b"laddr" => filter.local_address = text(value),
-                b"user" if value == b"default" => filter.user = text(value),
+                b"user" if cx.server.users.find(value).is_some() => filter.user = Some(value.to_vec()),
                 b"user" => {
                     let name = String::from_utf8_lossy(value);
                     return Err(CommandError::formatted(format!("No such user '{name}'")));
@@ -62,7 +62,7 @@ impl Filter {
         self.id.is_none_or(|id| id == client.id)
             && self.address.as_ref().is_none_or(|address| *address == client.address.to_string())
             && self.local_address.as_ref().is_none_or(|address| *address == client.local_address.to_string())
-            && self.user.as_ref().is_none_or(|user| **user == **client.user.lock())
+            && self.user.as_ref().is_none_or(|user| **user == *client.user().name())
             && self.kind.is_none_or(|kind| kind == ClientType::of(client))
             && self.age_s.is_none_or(|age_s| now / 1000 - client.connected_at / 1000 >= age_s)
     }
@@ -75,7 +75,7 @@ pub(super) fn kill(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         // In the old form a client may end itself.
         Filter { address, may_be_me: true, ..Filter::default() }
     } else {
-        Filter::parse(args)?
+        Filter::parse(cx, args)?
     };
     let mut killed = 0;
     let now = cx.now();

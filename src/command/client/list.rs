@@ -1,7 +1,10 @@
 //! CLIENT LIST and CLIENT INFO: one line a client, in the fields of Redis 7.2.
 
+use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
+use crate::session::Session;
+use crate::state::Server;
 use crate::state::clients::{Client, flag};
 use std::io::Write;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ pub(super) fn list(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     };
     let mut text = Vec::new();
     for client in clients {
-        line(&mut text, cx, &client, *args);
+        line(&mut text, cx.server, &Asking::of(cx, *args), &client);
         text.push(b'\n');
     }
     cx.reply.verbatim("txt", &text);
@@ -35,7 +38,7 @@ pub(super) fn list(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 pub(super) fn info(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut text = Vec::new();
-    line(&mut text, cx, &cx.session.client, *args);
+    line(&mut text, cx.server, &Asking::of(cx, *args), &cx.session.client);
     text.push(b'\n');
     cx.reply.verbatim("txt", &text);
     Ok(())
@@ -69,23 +72,38 @@ impl ClientType {
     }
 }
 
-/// One client's line. `request` is what asks: the asking client's own buffer and arguments are measured from it, since
-/// others see them only after the batch.
-fn line(out: &mut Vec<u8>, cx: &Context<'_>, client: &Client, request: Args<'_>) {
-    let is_me = client.id == cx.session.client.id;
-    let seconds_since = |time: i64| (cx.now() - time).max(0) / 1000;
-    let last_active = if is_me { cx.now() } else { client.last_active.load(Relaxed) };
+/// Who asks, and what for: that client's own buffer and arguments are measured from its request, since others see them
+/// only after the batch.
+pub(in crate::command) struct Asking<'a> {
+    pub session: &'a Session,
+    pub command: &'a Command,
+    pub args: Args<'a>,
+    pub now: i64,
+    pub is_resp3: bool,
+}
+
+impl<'a> Asking<'a> {
+    fn of(cx: &'a Context<'_>, args: Args<'a>) -> Self {
+        Self { session: cx.session, command: cx.command, args, now: cx.now(), is_resp3: cx.reply.is_resp3() }
+    }
+}
+
+/// One client's line.
+pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Asking<'_>, client: &Client) {
+    let is_me = client.id == asking.session.client.id;
+    let seconds_since = |time: i64| (asking.now - time).max(0) / 1000;
+    let last_active = if is_me { asking.now } else { client.last_active.load(Relaxed) };
     let (buffered, arguments) = match is_me {
-        true => (wire_bytes(request), request.from(0).map(<[u8]>::len).sum::<usize>() as u64),
+        true => (wire_bytes(asking.args), asking.args.from(0).map(<[u8]>::len).sum::<usize>() as u64),
         false => (client.input_bytes.load(Relaxed), 0),
     };
     let spare = client.input_capacity.load(Relaxed).saturating_sub(client.input_bytes.load(Relaxed));
     let waiting = client.output_bytes.load(Relaxed);
     let command = match is_me {
-        true => cx.command.full_name,
+        true => asking.command.full_name,
         false => {
             let id = client.last_command.load(Relaxed) as usize;
-            cx.server.commands.all().get(id).map_or("NULL", |command| command.full_name)
+            server.commands.all().get(id).map_or("NULL", |command| command.full_name)
         }
     };
     let naming = client.naming.lock();
@@ -96,12 +114,18 @@ fn line(out: &mut Vec<u8>, cx: &Context<'_>, client: &Client, request: Args<'_>)
     out.extend_from_slice(&naming.name);
     let _ = write!(out, " age={} idle={}", seconds_since(client.connected_at), seconds_since(last_active));
     let _ = write!(out, " flags={} db={}", flags(client), client.db.load(Relaxed));
-    let _ =
-        write!(out, " sub=0 psub=0 ssub=0 multi=-1 qbuf={buffered} qbuf-free={spare} argv-mem={arguments}");
-    let _ = write!(out, " multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={waiting} tot-mem={total}");
+    let _ = write!(
+        out,
+        " sub=0 psub=0 ssub=0 multi={} qbuf={buffered} qbuf-free={spare} argv-mem={arguments}",
+        client.queued.load(Relaxed)
+    );
+    let queued = client.queued_bytes.load(Relaxed);
+    let _ = write!(out, " multi-mem={queued} rbs=0 rbp=0 obl=0 oll=0 omem={waiting} tot-mem={total}");
     let _ = write!(out, " events={} cmd={command}", if waiting > 0 { "rw" } else { "r" });
-    let protocol = if is_me && cx.reply.is_resp3() { 3 } else { client.protocol.load(Relaxed) };
-    let _ = write!(out, " user={} redir=-1 resp={protocol} lib-name=", client.user.lock());
+    let protocol = if is_me && asking.is_resp3 { 3 } else { client.protocol.load(Relaxed) };
+    out.extend_from_slice(b" user=");
+    out.extend_from_slice(client.user().name());
+    let _ = write!(out, " redir=-1 resp={protocol} lib-name=");
     out.extend_from_slice(&naming.library_name);
     out.extend_from_slice(b" lib-ver=");
     out.extend_from_slice(&naming.library_version);
@@ -121,12 +145,14 @@ fn flags(client: &Client) -> String {
         (flag::PUBSUB, 'P'),
         (flag::MULTI, 'x'),
         (flag::BLOCKED, 'b'),
+        (flag::TOUCHED, 'd'),
         (flag::CLOSING, 'c'),
         (flag::UNIX_SOCKET, 'U'),
         (flag::NO_EVICT, 'e'),
         (flag::NO_TOUCH, 'T'),
     ];
-    let set: String =
-        LETTERS.iter().filter(|(bit, _)| client.has_flag(*bit)).map(|(_, letter)| *letter).collect();
+    let is_touched = client.watch().is_some_and(|watch| watch.is_touched());
+    let is_set = |bit: u32| client.has_flag(bit) || bit == flag::TOUCHED && is_touched;
+    let set: String = LETTERS.iter().filter(|(bit, _)| is_set(*bit)).map(|(_, letter)| *letter).collect();
     if set.is_empty() { "N".into() } else { set }
 }

@@ -3,7 +3,7 @@
 //! Other clients belong to other workers: they are seen and ended through `state::clients`, never touched.
 
 mod kill;
-mod list;
+pub(super) mod list;
 
 use crate::command::blocking;
 use crate::command::spec::*;

@@ -6,10 +6,8 @@ use std::sync::Arc;
 fn add(client: &TestClient, address: &str) -> Arc<Client> {
     let address = Address::Tcp(address.parse().expect("a socket address"));
     let id = client.server.clients.next_id();
-    let other = Client::new(id, 0, 9, address, Address::Unknown, client.now, 0, Arc::from("default"));
-    let other = Arc::new(other);
-    client.server.clients.add(Arc::clone(&other));
-    other
+    let user = client.server.users.default_user();
+    client.server.welcome(Client::new(id, 0, 9, address, Address::Unknown, client.now, 0, user))
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "cf.scandump",
         arity: 3,
         flags: READONLY,
-        keys: &[KeySpec::one(1, key::RO)],
+        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS))],
         acl: acl::CUCKOO,
         group: "module",
         since: "1.0.0",

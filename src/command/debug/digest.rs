@@ -6,6 +6,7 @@
 //! that we know of leave all out; here it is the value as DUMP writes it.
 
 use crate::command::Context;
+use crate::keyspace::{Locked, SHARD_COUNT};
 use crate::resp::Args;
 use crate::state::Server;
 use dunlin_storage::rdb::entry;
@@ -121,9 +122,15 @@ fn hex(hash: &Hash) -> String {
 }
 
 /// The digest of all databases, at one moment: all shards are locked for as long as it takes.
-pub(super) fn of_everything(server: &Server) -> String {
-    let mut locked = server.keyspace.lock_all();
-    let shards: Vec<_> = locked.iter_mut().map(|(_, shard)| &*shard).collect();
+pub(super) fn of_everything(cx: &mut Context<'_>) -> String {
+    match cx.keys.lent() {
+        Some(locked) => of_shards(cx.server, locked),
+        None => of_shards(cx.server, &cx.server.keyspace.lock_all()),
+    }
+}
+
+fn of_shards(server: &Server, locked: &Locked<'_>) -> String {
+    let shards: Vec<_> = (0..SHARD_COUNT).filter_map(|index| locked.peek(index)).collect();
     let mut total = Hash::default();
     for index in 0..server.keyspace.databases() {
         if shards.iter().all(|shard| shard.db_ref(index).is_empty()) {
@@ -148,12 +155,12 @@ pub(super) fn of_values(cx: &mut Context<'_>, args: &Args<'_>) {
     for key in args.rest() {
         let position = crate::keyspace::Position::of(key);
         let mut hash = Hash::default();
-        let shard = cx.server.keyspace.lock(position.shard());
-        let table = shard.db_ref(db).table(position);
-        if let Some(entry) = table.and_then(|table| table.get(position.hash, key)) {
-            add_value(&mut hash, &entry);
-        }
-        drop(shard);
+        cx.keys.visit_shard(position.shard(), |shard| {
+            let table = shard.db_ref(db).table(position);
+            if let Some(entry) = table.and_then(|table| table.get(position.hash, key)) {
+                add_value(&mut hash, &entry);
+            }
+        });
         cx.reply.simple(&hex(&hash));
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "debug",
     arity: -2,
-    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE).and(PROTECTED),
+    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE).and(PROTECTED).and(READS_ALL),
     group: "server",
     since: "1.0.0",
     summary: "A container for debugging commands.",
@@ -95,7 +95,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.server.thresholds.set_list_alone_bytes(bytes);
             cx.reply.ok();
         }
-        (b"digest", 2) => cx.reply.simple(&digest::of_everything(cx.server)),
+        (b"digest", 2) => {
+            let digest = digest::of_everything(cx);
+            cx.reply.simple(&digest);
+        }
         (b"digest-value", _) => digest::of_values(cx, args),
         (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
         (b"populate", 3..=5) => populate::populate(cx, args)?,
@@ -113,10 +116,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
         (b"change-repl-id", 2) => cx.reply.ok(),
-        (b"config-rewrite-force-all", 2) => match cx.server.settings.save(Extent::Everything) {
-            Some(Ok(())) => cx.reply.ok(),
-            _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
-        },
+        (b"config-rewrite-force-all", 2) => {
+            match cx.server.settings.save(|| cx.server.user_lines(), Extent::Everything) {
+                Some(Ok(())) => cx.reply.ok(),
+                _ => return Err(CommandError::text("CONFIG-REWRITE-FORCE-ALL failed")),
+            }
+        }
         (b"stringmatch-test", 2) => {
             try_patterns();
             cx.reply.simple("Apparently Redis did not crash: test passed");

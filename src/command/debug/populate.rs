@@ -11,7 +11,8 @@ use crate::state::Server;
 use dunlin_structures::entry::StringValue;
 use dunlin_structures::number;
 
-/// Stores `<prefix>:0` to `<prefix>:<count - 1>` where nothing is stored, one unit a key. Unlike in Redis, what is
+/// Stores `<prefix>:0` to `<prefix>:<count - 1>` where nothing is stored, one unit a key, unless it is a part of a
+/// larger one. Unlike in Redis, what is
 /// stored is logged.
 pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let count = number::parse_i64(args.at(2)).filter(|count| *count >= 0);
@@ -37,6 +38,20 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
         if let Some(len) = len {
             value.resize(len, 0);
         }
+        let set = |writer: &mut EffectWriter| {
+            writer.arg(b"SET").arg(&key).arg(&value);
+        };
+        let store = |keys: &mut Keys<'_>| match keys.write(&key) {
+            slot if slot.exists() => drop(slot),
+            slot => {
+                let change = Change::composed(EventClass::String, "set", &set);
+                slot.put_string(StringValue::Text(&value), Expiry::Clear, change);
+            }
+        };
+        if cx.keys.lent().is_some() {
+            store(&mut cx.keys);
+            continue;
+        }
         effects.clear();
         effects.wanted = server.commit.wanted();
         let locked = server.keyspace.lock_one(Position::of(&key).shard());
@@ -52,14 +67,7 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
             &mut effects,
             &*server.listener,
         );
-        let set = |writer: &mut EffectWriter| {
-            writer.arg(b"SET").arg(&key).arg(&value);
-        };
-        let change = Change::composed(EventClass::String, "set", &set);
-        match keys.write(&key) {
-            slot if slot.exists() => drop(slot),
-            slot => slot.put_string(StringValue::Text(&value), Expiry::Clear, change),
-        }
+        store(&mut keys);
         let finished = keys.finish();
         count_keys(cx.stats, &finished);
         append_effects(server, finished);

@@ -15,13 +15,14 @@ use dunlin_structures::zset::SortedSet;
 use std::fmt::Write as _;
 
 /// Asks the entry of the key at argument 2, expired or not.
-fn ask<R>(cx: &Context<'_>, args: &Args<'_>, ask: impl FnOnce(&Entry) -> R) -> Result<R, CommandError> {
-    let key = args.at(2);
+fn ask<R>(cx: &mut Context<'_>, args: &Args<'_>, ask: impl FnOnce(&Entry) -> R) -> Result<R, CommandError> {
+    let (db, key) = (cx.session.db, args.at(2));
     let position = Position::of(key);
-    let shard = cx.server.keyspace.lock(position.shard());
-    let table = shard.db_ref(cx.session.db).table(position);
-    let entry = table.and_then(|table| table.get(position.hash, key)).ok_or(CommandError::NoSuchKey)?;
-    Ok(ask(&entry))
+    cx.keys.visit_shard(position.shard(), |shard| {
+        let table = shard.db_ref(db).table(position);
+        let entry = table.and_then(|table| table.get(position.hash, key)).ok_or(CommandError::NoSuchKey)?;
+        Ok(ask(&entry))
+    })
 }
 
 pub(super) fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -65,10 +66,11 @@ pub(super) fn tables(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut chains = Chains::default();
     let mut volatile = 0;
     for shard in 0..SHARD_COUNT {
-        let shard = cx.server.keyspace.lock(shard);
-        let db = shard.db_ref(db);
-        db.tables().iter().for_each(|table| table.count_chains(&mut chains));
-        volatile += db.expires().len();
+        cx.keys.visit_shard(shard, |shard| {
+            let db = shard.db_ref(db);
+            db.tables().iter().for_each(|table| table.count_chains(&mut chains));
+            volatile += db.expires().len();
+        });
     }
     let mut text = String::from("[Dictionary HT]\n");
     describe(&mut text, &chains, is_full(args));

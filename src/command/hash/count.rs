@@ -23,6 +23,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "hincrby",
         summary: "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field \
                   doesn't exist.",
+        elements: Elements::ONE,
         run: Run::OnKeys(hincrby),
         ..COUNTER
     },
@@ -31,6 +32,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         since: "2.6.0",
         summary: "Increments the floating point value of a field by a number. Uses 0 as initial value if the field \
                   doesn't exist.",
+        elements: Elements::ONE,
         run: Run::OnKeys(hincrbyfloat),
         ..COUNTER
     },

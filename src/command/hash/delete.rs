@@ -19,6 +19,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         complexity: "O(N) where N is the number of fields to be removed.",
         syntax: "key field [field ...]",
         history: &[("2.4.0", "Accepts multiple `field` arguments.")],
+        elements: Elements::ALL,
         run: Run::OnKeys(hdel),
         ..BLANK
     },

@@ -29,6 +29,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         arity: 3,
         summary: "Returns the value of a field in a hash.",
         syntax: "key field",
+        elements: Elements::ONE,
         run: Run::OnKeys(hget),
         ..ONE
     },
@@ -38,6 +39,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Returns the values of all fields in a hash.",
         complexity: "O(N) where N is the number of fields being requested.",
         syntax: "key field [field ...]",
+        elements: Elements::ALL,
         run: Run::OnKeys(hmget),
         ..ONE
     },
@@ -65,6 +67,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         since: "3.2.0",
         summary: "Returns the length of the value of a field.",
         syntax: "key field",
+        elements: Elements::ONE,
         run: Run::OnKeys(hstrlen),
         ..ONE
     },
@@ -74,6 +77,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         keys: LOOK,
         summary: "Determines whether a field exists in a hash.",
         syntax: "key field",
+        elements: Elements::ONE,
         run: Run::OnKeys(hexists),
         ..ONE
     },

@@ -24,6 +24,7 @@ pub const COMMANDS: &[CommandSpec] = &[
                      called with multiple field/value pairs.",
         syntax: "key field value [field value ...]",
         history: &[("4.0.0", "Accepts multiple `field` and `value` arguments.")],
+        elements: Elements::BEFORE_VALUES,
         run: Run::OnKeys(hset),
         ..BLANK
     },
@@ -36,6 +37,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         complexity: "O(N) where N is the number of fields being set.",
         syntax: "key field value [field value ...]",
         deprecated: Some(("4.0.0", "`HSET` with multiple field-value pairs")),
+        elements: Elements::BEFORE_VALUES,
         run: Run::OnKeys(hmset),
         ..BLANK
     },
@@ -46,6 +48,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         keys: &[KeySpec::one(1, key::RW.and(key::INSERT))],
         summary: "Sets the value of a field in a hash only when the field doesn't exist.",
         syntax: "key field value",
+        elements: Elements::ONE,
         run: Run::OnKeys(hsetnx),
         ..BLANK
     },

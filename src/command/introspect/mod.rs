@@ -237,45 +237,11 @@ fn keys_of(cx: &Context<'_>, request: Args<'_>) -> Result<Vec<KeyArg>, CommandEr
     if !command.accepts(request.len()) {
         return Err(CommandError::text("Invalid number of arguments specified for command"));
     }
-    match command.keys(request) {
-        Some(keys) if !keys.is_empty() => Ok(keys
-            .into_iter()
-            .map(|key| KeyArg { flags: actual_flags(command, request, key.flags), ..key })
-            .collect()),
+    match command.keys_and_flags(request) {
+        Some(keys) if !keys.is_empty() => Ok(keys.into_vec()),
         _ if command.flags().has(NO_MANDATORY_KEYS) => Ok(Vec::new()),
         _ => Err(CommandError::text("Invalid arguments specified for command")),
     }
-}
-
-/// What this request does to its key, where the spec says that it depends on the arguments.
-fn actual_flags(command: &Command, request: Args<'_>, flags: KeyFlags) -> KeyFlags {
-    let is_any = |index: usize, words: &[&str]| words.iter().any(|word| request.is(index, word));
-    match command.full_name {
-        _ if !flags.has(key::VARIABLE_FLAGS) => flags,
-        // What SET compares or returns, it reads.
-        "set"
-            if (3..request.len()).any(|index| is_any(index, &["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"])) =>
-        {
-            key::RW.and(key::ACCESS).and(key::UPDATE)
-        }
-        "set" => key::OW.and(key::UPDATE),
-        "bitfield" if only_reads(request) => key::RO.and(key::ACCESS),
-        "bitfield" => key::RW.and(key::ACCESS).and(key::UPDATE),
-        _ => flags,
-    }
-}
-
-/// Whether a BITFIELD has GETs only. What is no right one counts as a write.
-fn only_reads(request: Args<'_>) -> bool {
-    let mut index = 2;
-    while index < request.len() {
-        index += match () {
-            () if request.is(index, "GET") => 3,
-            () if request.is(index, "OVERFLOW") => 2,
-            () => return false,
-        };
-    }
-    index == request.len()
 }
 
 /// A command's entry in the reply of COMMAND.

@@ -32,7 +32,11 @@ fn swapdb(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::DbIndexOutOfRange);
     };
     if one != other {
-        cx.keys.shards().for_each(|(_, shard)| shard.swap(one, other));
+        let now = cx.now();
+        cx.keys.for_each_shard(|_, shard| {
+            shard.touch_swapped(one, other, now);
+            shard.swap(one, other);
+        });
         cx.keys.announce_all(Effect::Request);
     }
     cx.reply.ok();

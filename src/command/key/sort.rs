@@ -5,7 +5,7 @@
 
 use crate::command::key::{as_del, deletion};
 use crate::command::spec::*;
-use crate::command::{CommandResult, Context};
+use crate::command::{CommandResult, Context, permission};
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
@@ -86,7 +86,12 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: &mut Args<'a>, may_store: bool) -> Result<Self, CommandError> {
+    fn parse(cx: &Context<'_>, args: &mut Args<'a>, may_store: bool) -> Result<Self, CommandError> {
+        const BY_DENIED: CommandError =
+            CommandError::text("BY option of SORT denied due to insufficient ACL permissions.");
+        const GET_DENIED: CommandError =
+            CommandError::text("GET option of SORT denied due to insufficient ACL permissions.");
+        let may_read_all = permission::may_read_all_keys(cx.session, cx.command, *args);
         let mut options = Self::default();
         args.seek(2);
         while args.remaining() > 0 {
@@ -104,9 +109,15 @@ impl<'a> Options<'a> {
             } else if left >= 1 && args.accept("BY") {
                 let pattern = args.required()?;
                 options.keeps_order = !pattern.contains(&b'*');
+                if !options.keeps_order && !may_read_all {
+                    return Err(BY_DENIED);
+                }
                 options.by = Some(pattern);
             } else if left >= 1 && args.accept("GET") {
                 options.gets.push(args.required()?);
+                if !may_read_all {
+                    return Err(GET_DENIED);
+                }
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -158,12 +169,12 @@ enum Rank {
 }
 
 fn sort(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let options = Options::parse(args, true)?;
+    let options = Options::parse(cx, args, true)?;
     run(cx, args.at(1), options)
 }
 
 fn sort_ro(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let options = Options::parse(args, false)?;
+    let options = Options::parse(cx, args, false)?;
     run(cx, args.at(1), options)
 }
 

@@ -25,6 +25,7 @@ pub const COMMANDS: &[CommandSpec] = &[
                      arguments.",
         syntax: "key member [member ...]",
         history: &[("2.4.0", "Accepts multiple `member` arguments.")],
+        elements: Elements::ALL,
         run: Run::OnKeys(sadd),
         ..CommandSpec::BLANK
     },

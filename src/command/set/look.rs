@@ -20,6 +20,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Determines whether a member belongs to a set.",
         complexity: "O(1)",
         syntax: "key member",
+        elements: Elements::ONE,
         run: Run::OnKeys(sismember),
         ..CommandSpec::BLANK
     },
@@ -34,6 +35,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Determines whether multiple members belong to a set.",
         complexity: "O(N) where N is the number of elements being checked for membership",
         syntax: "key member [member ...]",
+        elements: Elements::ALL,
         run: Run::OnKeys(smismember),
         ..CommandSpec::BLANK
     },

@@ -25,6 +25,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         complexity: "O(N) where N is the number of members to be removed.",
         syntax: "key member [member ...]",
         history: &[("2.4.0", "Accepts multiple `member` arguments.")],
+        elements: Elements::ALL,
         run: Run::OnKeys(srem),
         ..CommandSpec::BLANK
     },

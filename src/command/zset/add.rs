@@ -30,6 +30,7 @@ pub const COMMANDS: &[CommandSpec] = &[
             ("3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options."),
             ("6.2.0", "Added the `GT` and `LT` options."),
         ],
+        elements: Elements::BEHIND_SCORES,
         run: Run::OnKeys(zadd),
         ..CommandSpec::BLANK
     },
@@ -44,6 +45,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Increment the score of a member in a sorted set.",
         complexity: "O(log(N)) where N is the number of elements in the sorted set.",
         syntax: "key increment member",
+        elements: Elements::LAST_OF_THREE,
         run: Run::OnKeys(zincrby),
         ..CommandSpec::BLANK
     },

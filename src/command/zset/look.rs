@@ -33,6 +33,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Get the score associated with the given member in a sorted set.",
         complexity: "O(1)",
         syntax: "key member",
+        elements: Elements::ONE,
         run: Run::OnKeys(zscore),
         ..CommandSpec::BLANK
     },
@@ -47,6 +48,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Get the score associated with the given members in a sorted set.",
         complexity: "O(N) where N is the number of members being requested.",
         syntax: "key member [member ...]",
+        elements: Elements::ALL,
         run: Run::OnKeys(zmscore),
         ..CommandSpec::BLANK
     },
@@ -62,6 +64,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         complexity: "O(log(N))",
         syntax: "key member [WITHSCORE]",
         history: &[("7.2.0", "Added the optional `WITHSCORE` argument.")],
+        elements: Elements::RANKED,
         run: Run::OnKeys(zrank),
         ..CommandSpec::BLANK
     },
@@ -77,6 +80,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         complexity: "O(log(N))",
         syntax: "key member [WITHSCORE]",
         history: &[("7.2.0", "Added the optional `WITHSCORE` argument.")],
+        elements: Elements::RANKED,
         run: Run::OnKeys(zrevrank),
         ..CommandSpec::BLANK
     },

@@ -23,6 +23,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         complexity: "O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed.",
         syntax: "key member [member ...]",
         history: &[("2.4.0", "Accepts multiple elements.")],
+        elements: Elements::ALL,
         run: Run::OnKeys(zrem),
         ..CommandSpec::BLANK
     },

@@ -115,7 +115,13 @@ fn errors_name_line_text_and_what_would_be_right() {
             Some("'rename-command' takes a command's name and its new name, or \"\" to take it away."),
         ),
         ("loadmodule /x.so", 1, "loadmodule /x.so", NO_MODULES, None),
-        ("user alice on", 1, "user alice on", NO_USERS, None),
+        (
+            "user",
+            1,
+            "user",
+            BAD,
+            Some("'user' takes a name and rules, such as: user alice on >secret ~alice:* +@all."),
+        ),
         ("sentinel monitor", 1, "sentinel monitor", "sentinel mode is not supported", None),
         ("a.b 1", 1, "a.b 1", "modules are not supported, and so neither are their settings", None),
         (

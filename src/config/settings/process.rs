@@ -1,6 +1,6 @@
 //! The process: its threads, its place in the system, what administrators may do, how it stops.
 
-use crate::config::setting::Class::{Accepted, Live, Refused};
+use crate::config::setting::Class::{Accepted, Live};
 use crate::config::setting::{Kind, Setting, TextRule, count, int};
 
 const ALLOWED: Kind = Kind::Choice(&["no", "yes", "local"]);
@@ -103,25 +103,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::flag("use-exit-on-panic", "no", Accepted, "Exit rather than abort after an assertion.").hidden(),
     Setting::new("watchdog-period", count(0), "0", Accepted, "Milliseconds of the debugging watchdog.")
         .hidden(),
-    Setting::new(
-        "acllog-max-len",
-        Kind::Int { min: 0, max: i64::MAX },
-        "128",
-        Accepted,
-        "Entries of ACL LOG.",
-    ),
+    Setting::new("acllog-max-len", Kind::Int { min: 0, max: i64::MAX }, "128", Live, "Entries of ACL LOG."),
     Setting::new(
         "acl-pubsub-default",
         Kind::Choice(&["allchannels", "resetchannels"]),
         "resetchannels",
-        Accepted,
+        Live,
         "Channels that new users may use.",
     ),
-    Setting::text(
-        "aclfile",
-        "",
-        Refused("ACL users are not supported, so the rules in it would not be obeyed"),
-        "File of users.",
-    )
-    .immutable(),
+    Setting::text("aclfile", "", Live, "File of users.").immutable(),
 ];

@@ -9,8 +9,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("replicaof", Kind::ReplicaOf, "", Refused(NO_REPLICATION), "The master to copy.")
         .alias("slaveof")
         .immutable(),
-    Setting::text("masterauth", "", Refused(NO_REPLICATION), "Password for the master.").sensitive(),
-    Setting::text("masteruser", "", Refused(NO_REPLICATION), "User for the master.").sensitive(),
+    Setting::text("masterauth", "", Accepted, "Password for the master.").sensitive(),
+    Setting::text("masteruser", "", Accepted, "User for the master.").sensitive(),
     Setting::new(
         "min-replicas-to-write",
         count(0),

@@ -81,7 +81,7 @@ impl Connection {
             batch.clear();
             let (end, error) =
                 batch.decode(&mut self.decoder, buffer, progress.at, limits, &server.commands, ahead);
-            batch.prefetch(ahead, *large_values);
+            batch.prefetch(ahead, &server.commands, buffer, *large_values);
             let output_before = output.len();
             let access_clock = Server::access_clock(now);
             let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
@@ -131,6 +131,10 @@ impl Connection {
         progress: &mut Progress,
     ) {
         let commands = unit.server.commands.all();
+        if self.session.client.is_killed() {
+            return;
+        }
+        self.session.follow_user();
         for index in requests {
             let Some(request) = batch.request(index) else { break };
             let command = request.command.map(|id| &commands[id as usize]);
@@ -173,6 +177,10 @@ impl Connection {
             client.last_command.store(progress.last_command, Relaxed);
         }
         self.publish_input();
+        if self.session.transaction.is_some() {
+            // What it queues and watches is part of what it holds.
+            worker.server.count_client(client);
+        }
     }
 
     pub(super) fn publish_input(&self) {

@@ -123,7 +123,8 @@ pub fn run(worker: &Worker) {
     let Scratch { input, output, batch, effects, large_values, wave } = scratch;
     let Wave { members, used, db, held, sender, .. } = wave;
     let (server, stats) = (&*worker.server, worker.stats());
-    batch.prefetch(Ahead { keyspace: &server.keyspace, db: *db }, *large_values);
+    let ahead = Ahead { keyspace: &server.keyspace, db: *db };
+    batch.prefetch(ahead, &server.commands, input, *large_values);
     let now = server.now();
     let access_clock = Server::access_clock(now);
     let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };

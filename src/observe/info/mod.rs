@@ -9,6 +9,8 @@ mod statistics;
 
 pub use sections::REDIS_VERSION;
 
+use crate::keyspace::router::Survey;
+use crate::observe::figures::{self, ShardTotals};
 use crate::state::Server;
 use std::fmt::{Display, Write};
 
@@ -38,13 +40,16 @@ const SECTIONS: &[Section] = &[
 ];
 
 /// The report's lines: `name:value` and CRLF.
-#[derive(Default)]
-struct Lines(String);
+struct Lines {
+    text: String,
+    /// What the shards said, once for all sections.
+    shards: ShardTotals,
+}
 
 impl Lines {
     fn add(&mut self, name: impl Display, value: impl Display) {
         // Writing to a String can't fail.
-        let _ = write!(self.0, "{name}:{value}\r\n");
+        let _ = write!(self.text, "{name}:{value}\r\n");
     }
 
     /// Constants: of what can't exist here.
@@ -60,17 +65,17 @@ impl Lines {
 
 /// The sections that were asked for, each once and in their own order; the default ones if none was named. Unknown
 /// names are left out, as in Redis. `now` in ms since 1970.
-pub fn report(server: &Server, names: &[&[u8]], now: i64) -> String {
+pub fn report(server: &Server, keyspace: &mut dyn Survey, names: &[&[u8]], now: i64) -> String {
     let is_named = |name: &str| names.iter().any(|given| given.eq_ignore_ascii_case(name.as_bytes()));
     let all = is_named("all") || is_named("everything");
     let default = names.is_empty() || is_named("default");
-    let mut lines = Lines::default();
+    let mut lines = Lines { text: String::new(), shards: figures::shards(keyspace, now) };
     for section in SECTIONS {
         if all || default && section.is_default || is_named(section.name) {
-            let gap = if lines.0.is_empty() { "" } else { "\r\n" };
-            let _ = write!(lines.0, "{gap}# {}\r\n", section.title);
+            let gap = if lines.text.is_empty() { "" } else { "\r\n" };
+            let _ = write!(lines.text, "{gap}# {}\r\n", section.title);
             (section.write)(server, now, &mut lines);
         }
     }
-    lines.0
+    lines.text
 }

@@ -61,14 +61,14 @@ pub(super) fn clients(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("client_recent_max_output_buffer", clients.output_max);
     lines.add("blocked_clients", clients.blocked);
     lines.constants(&[("tracking_clients", "0"), ("clients_in_timeout_table", "0")]);
-    lines.add("total_blocking_keys", server.keyspace.sum(|shard| shard.waiters.key_count()));
-    lines.add("total_blocking_keys_on_nokey", server.keyspace.sum(|shard| shard.waiters.missing_key_count()));
+    lines.add("total_blocking_keys", lines.shards.waited_for);
+    lines.add("total_blocking_keys_on_nokey", lines.shards.waited_for_missing);
 }
 
 pub(super) fn persistence(server: &Server, _: i64, lines: &mut Lines) {
     let changes = figures::Totals::of(server).changes;
     // Nothing was saved since the start: there are no RDB files yet.
-    lines.0 += &server.persist.info(changes, server.started_at / 1000);
+    lines.text += &server.persist.info(changes, server.started_at / 1000);
 }
 
 pub(super) fn replication(server: &Server, _: i64, lines: &mut Lines) {
@@ -108,8 +108,8 @@ pub(super) fn cluster(_: &Server, _: i64, lines: &mut Lines) {
     lines.add("cluster_enabled", 0);
 }
 
-pub(super) fn keyspace(server: &Server, now: i64, lines: &mut Lines) {
-    for (index, db) in figures::databases(server, now).iter().enumerate() {
+pub(super) fn keyspace(_: &Server, _: i64, lines: &mut Lines) {
+    for (index, db) in std::mem::take(&mut lines.shards.databases).iter().enumerate() {
         if db.keys > 0 {
             let value = format_args!("keys={},expires={},avg_ttl={}", db.keys, db.volatile, db.mean_ttl_ms);
             lines.add(format_args!("db{index}"), value);

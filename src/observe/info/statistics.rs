@@ -1,7 +1,8 @@
 //! The sections that CONFIG RESETSTAT begins anew: totals, commands, errors, latencies.
 
 use super::Lines;
-use crate::observe::figures::{self, CommandTotals, Totals};
+use crate::acl::Reason;
+use crate::observe::figures::{CommandTotals, Totals};
 use crate::state::Server;
 use crate::state::rates::Rate;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,7 +22,7 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
     lines.constants(&[("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
     lines.add("rejected_connections", shared.connections_rejected.load(Relaxed));
     lines.constants(&[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")]);
-    lines.add("expired_keys", figures::expired_keys(server));
+    lines.add("expired_keys", lines.shards.expired);
     // Nothing that is due is ever left to lie, and expiry has no cap of time.
     lines.constants(&[
         ("expired_stale_perc", "0.00"),
@@ -65,12 +66,11 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("client_output_buffer_limit_disconnections", shared.output_buffer_disconnections.load(Relaxed));
     lines.add("eventloop_cycles", totals.batches);
     lines.add("instantaneous_eventloop_cycles_per_sec", server.rates.per_second(Rate::Batches));
-    lines.constants(&[
-        ("acl_access_denied_auth", "0"),
-        ("acl_access_denied_cmd", "0"),
-        ("acl_access_denied_key", "0"),
-        ("acl_access_denied_channel", "0"),
-    ]);
+    let denied = &server.users.log;
+    lines.add("acl_access_denied_auth", denied.count(Reason::Auth));
+    lines.add("acl_access_denied_cmd", denied.count(Reason::Command));
+    lines.add("acl_access_denied_key", denied.count(Reason::Key));
+    lines.add("acl_access_denied_channel", denied.count(Reason::Channel));
 }
 
 pub(super) fn commands(server: &Server, _: i64, lines: &mut Lines) {

@@ -28,6 +28,7 @@ mod string;
 mod tests;
 mod value;
 
+pub use ahead::More;
 pub use collection::PACKED_LEN_MAX;
 pub use header::{Encoding, Kind};
 pub use object::Entry;

@@ -90,6 +90,10 @@ pub trait Payload: Any + Debug + Send + Sync {
     /// Has what most commands read first on its way into the cache. The object itself is there already.
     fn prefetch(&self) {}
 
+    /// Has what looking for these elements touches on its way into the cache; with `ranked`, also what tells their places
+    /// in the order. Nothing is promised.
+    fn prefetch_elements(&self, _elements: &[&[u8]], _ranked: bool) {}
+
     /// When the first of its elements expires, in ms since 1970, if elements of it do. O(1).
     fn next_due(&self) -> Option<i64> {
         None

@@ -1,6 +1,6 @@
 //! A large hash: a table of fields, and an exact index of those that expire.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::edit::FieldExpiry;
 use super::field::Field;
@@ -27,9 +27,65 @@ struct Hidden {
     /// What expired before this moment.
     until: i64,
     /// Their records, taken out of the index: how many there are is known at once.
-    times: BTreeSet<(i64, u64)>,
+    times: Pages,
     /// Names of those that a change has met and taken out, until somebody asks for them.
     met: Vec<Vec<u8>>,
+}
+
+/// Records in the pieces in which they became due, each before the next, so that adding a large one moves nothing.
+#[derive(Debug, Default)]
+struct Pages {
+    pages: VecDeque<BTreeSet<(i64, u64)>>,
+    len: usize,
+}
+
+/// Pieces that have no more records together than this become one. Few in tests, so that small hashes meet several.
+const PAGE_RECORDS: usize = if cfg!(test) { 3 } else { 1024 };
+
+impl Pages {
+    /// Adds records that are behind all others.
+    fn push(&mut self, records: BTreeSet<(i64, u64)>) {
+        self.len += records.len();
+        match self.pages.back_mut() {
+            Some(last) if last.len() + records.len() <= PAGE_RECORDS => last.extend(records),
+            _ => self.pages.push_back(records),
+        }
+    }
+
+    fn first(&self) -> Option<&(i64, u64)> {
+        self.pages.front()?.first()
+    }
+
+    /// The piece that a record belongs to, if it isn't behind all of them.
+    fn page_of(&self, record: (i64, u64)) -> usize {
+        self.pages.partition_point(|page| page.last().is_some_and(|last| *last < record))
+    }
+
+    fn insert(&mut self, record: (i64, u64)) -> bool {
+        let at = self.page_of(record).min(self.pages.len().saturating_sub(1));
+        let is_new = match self.pages.get_mut(at) {
+            Some(page) => page.insert(record),
+            None => {
+                self.pages.push_back(BTreeSet::from([record]));
+                true
+            }
+        };
+        self.len += usize::from(is_new);
+        is_new
+    }
+
+    fn remove(&mut self, record: (i64, u64)) {
+        let at = self.page_of(record);
+        let Some(page) = self.pages.get_mut(at) else { return };
+        self.len -= usize::from(page.remove(&record));
+        if page.is_empty() {
+            self.pages.remove(at);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(i64, u64)> + Clone {
+        self.pages.iter().flatten()
+    }
 }
 
 impl Hidden {
@@ -60,11 +116,7 @@ impl FieldTable {
         let due = std::mem::replace(&mut self.times, later);
         let hidden = self.hidden.get_or_insert_default();
         hidden.until = hidden.until.max(now);
-        if hidden.times.is_empty() {
-            hidden.times = due;
-        } else {
-            hidden.times.extend(due);
-        }
+        hidden.times.push(due);
     }
 
     /// The names of the hidden fields that changes have met since the last time.
@@ -77,7 +129,7 @@ impl FieldTable {
     }
 
     fn hidden_len(&self) -> usize {
-        self.hidden.as_ref().map_or(0, |hidden| hidden.times.len())
+        self.hidden.as_ref().map_or(0, |hidden| hidden.times.len)
     }
 
     #[inline]
@@ -210,8 +262,8 @@ impl FieldTable {
         if let Some(at) = before {
             self.times.remove(&(at, hash));
             if let Some(hidden) = self.hidden.as_mut().filter(|hidden| at < hidden.until) {
-                hidden.times.remove(&(at, hash));
-                if hidden.times.is_empty() {
+                hidden.times.remove((at, hash));
+                if hidden.times.len == 0 {
                     // Nothing is left to hide: a clock that was set back hides no more than it must.
                     hidden.until = i64::MIN;
                 }
@@ -230,7 +282,9 @@ impl FieldTable {
         self.table.check_invariants();
         let fields = || self.table.iter();
         let times = fields().filter_map(|field| Some((field.expire_at()?, field.hash())));
-        let hidden = self.hidden.iter().flat_map(|hidden| &hidden.times);
+        let hidden = self.hidden.iter().flat_map(|hidden| hidden.times.iter());
+        assert!(hidden.clone().is_sorted());
+        assert_eq!(hidden.clone().count(), self.hidden_len());
         assert!(hidden.clone().all(|(at, _)| self.hides(Some(*at))));
         assert!(!self.times.iter().any(|(at, _)| self.hides(Some(*at))));
         assert_eq!(times.collect::<BTreeSet<_>>(), hidden.chain(&self.times).copied().collect());
@@ -267,6 +321,10 @@ impl Payload for FieldTable {
 
     fn blocks(&self) -> usize {
         self.table.len()
+    }
+
+    fn prefetch_elements(&self, elements: &[&[u8]], _ranked: bool) {
+        self.table.prefetch_elements(elements.iter().map(|name| hash_key(name)));
     }
 
     fn duplicate(&self) -> Box<dyn Payload> {

@@ -15,6 +15,7 @@
 pub mod dense;
 mod estimate;
 mod pattern;
+mod skip;
 pub mod sparse;
 #[cfg(test)]
 mod tests;

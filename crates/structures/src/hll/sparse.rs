@@ -9,6 +9,7 @@
 //! What a sketch looks like after a change depends on how it looked before, and on where runs are merged. Both follow
 //! Redis: an equal history gives equal bytes.
 
+use super::skip::{self, Runs};
 use super::{Fault, HEADER_BYTES, Histogram, Pattern, REGISTERS, dense, invalidate};
 
 const SHORT_ZEROS_MAX: usize = 64;
@@ -149,20 +150,16 @@ struct Found {
 #[inline]
 fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
     let (mut at, mut before, mut first) = (HEADER_BYTES, None, 0);
-    // Runs of a byte each that were passed since one of two bytes: where some stand together there are mostly more.
-    let mut narrow = 0;
-    loop {
-        // Eight of them at once, as long as all end before the register.
-        while narrow >= 4 {
-            let eight = bytes.get(at..).and_then(|rest| rest.first_chunk()).and_then(length_of_eight);
-            let Some(length) = eight.filter(|length| first + length <= index) else {
-                narrow = 0;
-                break;
-            };
-            first += length;
-            at += 8;
-            before = Some(at - 1);
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let Runs { bytes, registers, last } = skip::runs(block);
+        if first + registers > index {
+            break;
         }
+        before = Some(at + last);
+        first += registers;
+        at += bytes;
+    }
+    loop {
         let run = Run::at(bytes, at)?;
         if index < first + run.length {
             return Ok(Found { at, before, first, run });
@@ -170,25 +167,7 @@ fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
         before = Some(at);
         first += run.length;
         at += run.bytes;
-        narrow = if run.is_wide() { 0 } else { narrow + 1 };
     }
-}
-
-/// How many registers eight runs cover, if all of them are of the forms of one byte.
-#[inline]
-fn length_of_eight(runs: &[u8; 8]) -> Option<usize> {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(*runs);
-    let values = word & HIGH;
-    let wide = word << 1 & HIGH & !values;
-    if wide != 0 {
-        return None;
-    }
-    // In a run of values the lowest two bits are the length, in one of zeros the lowest six.
-    let lengths = word & (LOW * 0x3f - (values >> 7) * 0x3c);
-    let pairs = (lengths & 0x00ff_00ff_00ff_00ff) + (lengths >> 8 & 0x00ff_00ff_00ff_00ff);
-    Some((pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize + 8)
 }
 
 /// What a run is split into: at most two runs of zeros of two bytes each, and a value between them.

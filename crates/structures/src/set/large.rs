@@ -175,6 +175,11 @@ impl Payload for LargeSet {
         1 + self.block_count + self.table.len_estimate() / 128
     }
 
+    fn prefetch_elements(&self, elements: &[&[u8]], _ranked: bool) {
+        let hash = |text: &&[u8]| hash_item(Item::of(text));
+        self.table.prefetch_elements(elements.iter().map(hash));
+    }
+
     fn duplicate(&self) -> Box<dyn Payload> {
         let mut copy = Self::with_capacity(self.len());
         self.iter().for_each(|item| {

@@ -11,6 +11,10 @@ use super::guard::{Occupied, Place, Ref, RefMut, Vacant};
 use super::leaf::{Found, Leaf, has_entry};
 use super::word::{LeafWord, Root, decode_root};
 use crate::prefetch::prefetch;
+use smallvec::SmallVec;
+
+/// How many searches are looked ahead for at once.
+const SEARCHES_MAX: usize = 64;
 
 /// A map from keys to elements that own their key, in hash order. Eight bytes when empty.
 ///
@@ -146,6 +150,17 @@ impl<E: Element> Table<E> {
             prefetch(address.wrapping_add(63));
             true
         });
+    }
+
+    /// Prefetches what searches for all these hashes touch: first the cells, a moment later the elements. At most
+    /// [`SEARCHES_MAX`] of them.
+    pub fn prefetch_elements(&self, hashes: impl Iterator<Item = u64>) {
+        let mut fetched: SmallVec<[u64; SEARCHES_MAX]> = SmallVec::new();
+        for hash in hashes.take(SEARCHES_MAX) {
+            self.prefetch_cells(hash);
+            fetched.push(hash);
+        }
+        fetched.iter().for_each(|hash| self.prefetch_entry(*hash));
     }
 
     /// The root word as it is, for [`Table::prefetch_root`].

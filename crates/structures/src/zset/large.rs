@@ -214,6 +214,15 @@ impl Payload for SortedSet {
         self.len() + self.list.leaves()
     }
 
+    fn prefetch_elements(&self, elements: &[&[u8]], ranked: bool) {
+        self.members.prefetch_elements(elements.iter().map(|text| hash_key(text)));
+        if ranked {
+            // Their scores are there by now.
+            let scores = elements.iter().filter_map(|text| self.score(text));
+            self.list.prefetch_paths(scores);
+        }
+    }
+
     fn duplicate(&self) -> Box<dyn Payload> {
         let mut copy = Self { members: Table::with_capacity(self.len()), ..Self::new() };
         for (member, score) in self.iter(0, usize::MAX, false) {

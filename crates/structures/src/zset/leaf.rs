@@ -19,9 +19,12 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 use super::member::Handle;
+use crate::prefetch::prefetch;
 
 /// Bytes of every node.
 pub(super) const NODE_BYTES: usize = 512;
+/// Bytes of a line of the cache.
+const LINE_BYTES: usize = 64;
 /// Levels of the tallest tower: enough for a million leaves, at a quarter of the towers rising from level to level.
 pub(super) const HEIGHT_MAX: usize = 10;
 
@@ -162,6 +165,19 @@ impl Node {
         debug_assert!(level < self.height());
         // SAFETY: the link lies inside the node.
         unsafe { self.link_pointer(level).write(link) }
+    }
+
+    /// Has the head and the link of a level fetched.
+    #[inline(always)]
+    pub(super) fn prefetch_links(self, level: usize) {
+        prefetch(self.0.as_ptr().cast());
+        prefetch(self.link_pointer(level).as_ptr().cast());
+    }
+
+    /// Has all words fetched.
+    pub(super) fn prefetch_words(self) {
+        let first = self.0.as_ptr().cast::<u8>();
+        (0..NODE_BYTES).step_by(LINE_BYTES).for_each(|at| prefetch(first.wrapping_add(at)));
     }
 
     /// Makes a link's span longer or shorter.

@@ -26,6 +26,10 @@ use std::marker::PhantomData;
 
 use super::leaf::{HEIGHT_MAX, Link, NODE_BYTES, Node};
 use super::member::Handle;
+use smallvec::SmallVec;
+
+/// How many searches are looked ahead for at once.
+const SEARCHES_MAX: usize = 64;
 
 /// What a search is for: the end of the members that stand before it.
 #[derive(Clone, Copy, Debug)]
@@ -173,6 +177,29 @@ impl SkipList {
     pub(super) fn find(&self, probe: &Probe<'_>) -> Spot {
         let (node, start) = self.descend(|link, next, _| probe.follows(link, next), |_, _, _| ());
         Spot { node, index: probe.partition(node), start }
+    }
+
+    /// Has what searches for these scores touch on its way into the cache: all of them go down side by side, so that they
+    /// wait for memory together. At most [`SEARCHES_MAX`] of them; ties are not looked into. O(n log members).
+    pub(super) fn prefetch_paths(&self, scores: impl Iterator<Item = f64>) {
+        let mut searches: SmallVec<[(f64, Node); SEARCHES_MAX]> =
+            scores.take(SEARCHES_MAX).map(|score| (score, self.head)).collect();
+        let mut moving: SmallVec<[usize; SEARCHES_MAX]> = SmallVec::new();
+        for level in (0..self.height).rev() {
+            moving.clear();
+            moving.extend(0..searches.len());
+            while !moving.is_empty() {
+                moving.retain(|index| {
+                    let (score, node) = &mut searches[*index];
+                    let link = node.link(level);
+                    let Some(next) = link.next.filter(|_| link.score < *score) else { return false };
+                    *node = next;
+                    next.prefetch_links(level);
+                    true
+                });
+            }
+        }
+        searches.iter().for_each(|(_, leaf)| leaf.prefetch_words());
     }
 
     /// The place before the member of this rank, in that member's leaf; the end if there is none. O(log n).

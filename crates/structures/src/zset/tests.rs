@@ -36,6 +36,8 @@ fn agree(model: &Model, entry: &Entry) {
         assert_eq!(set.rank(member), Some((rank, *score)));
         assert_eq!(set.score(member), Some(*score));
     }
+    let members: Vec<&[u8]> = sorted.iter().map(|(member, _)| &member[..]).chain([&b"nobody"[..]]).collect();
+    members.chunks(50).for_each(|chunk| entry.prefetch_elements(chunk, true));
     let back: Vec<_> = sorted.iter().rev().cloned().collect();
     assert_eq!(collected!(set.iter_back(0..sorted.len())), back);
 }

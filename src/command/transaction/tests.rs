@@ -1,0 +1,337 @@
+//! Transactions and watched keys, over clients without sockets.
+
+use crate::command::testing::{TestClient, check};
+use crate::keyspace::Position;
+
+fn check_with(client: &mut TestClient, exchanges: &[(&str, &str)]) {
+    client.check(exchanges);
+}
+
+/// What EXEC answers after the lines.
+fn exec(client: &mut TestClient, lines: &[&str]) -> String {
+    client.say("MULTI");
+    for line in lines {
+        assert_eq!(client.say(line), "+QUEUED\r\n", "{line}");
+    }
+    client.say("EXEC").trim_end().replace("\r\n", "|")
+}
+
+#[test]
+fn commands_wait_for_exec_and_then_run_together() {
+    check(&[
+        ("EXEC", "-ERR EXEC without MULTI"),
+        ("DISCARD", "-ERR DISCARD without MULTI"),
+        ("MULTI", "+OK"),
+        ("MULTI", "-ERR MULTI calls can not be nested"),
+        ("WATCH k", "-ERR WATCH inside MULTI is not allowed"),
+        ("SET k 1", "+QUEUED"),
+        ("INCR k", "+QUEUED"),
+        ("LPUSH k a", "+QUEUED"),
+        ("GET k", "+QUEUED"),
+        ("UNWATCH", "+QUEUED"),
+        ("EXEC", "*5|+OK|:2|-WRONGTYPE Operation against a key holding the wrong kind of value|$1|2|+OK"),
+        ("EXEC", "-ERR EXEC without MULTI"),
+        ("MULTI", "+OK"),
+        ("EXEC", "*0"),
+        ("MULTI", "+OK"),
+        ("SET k 9", "+QUEUED"),
+        ("DISCARD", "+OK"),
+        ("GET k", "$1|2"),
+    ]);
+}
+
+#[test]
+fn what_was_refused_aborts_the_rest() {
+    const ABORTED: &str = "-EXECABORT Transaction discarded because of previous errors.";
+    check(&[
+        ("MULTI", "+OK"),
+        ("nosuch a", "-ERR unknown command 'nosuch', with args beginning with: 'a'"),
+        ("SET k 1", "+QUEUED"),
+        ("EXEC", ABORTED),
+        ("MULTI", "+OK"),
+        ("GET", "-ERR wrong number of arguments for 'get' command"),
+        ("EXEC", ABORTED),
+        ("MULTI", "+OK"),
+        ("OBJECT nosuch k", "-ERR unknown subcommand 'nosuch'. Try OBJECT HELP."),
+        ("EXEC", ABORTED),
+        ("MULTI", "+OK"),
+        ("SHUTDOWN", "-ERR Command not allowed inside a transaction"),
+        ("EXEC", ABORTED),
+        ("MULTI", "+OK"),
+        ("SET k 1", "+QUEUED"),
+        (
+            "EXEC now",
+            "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+        ),
+        ("EXEC", "-ERR EXEC without MULTI"),
+        ("MULTI", "+OK"),
+        ("EXEC", "*0"),
+        ("GET k", "$-1"),
+    ]);
+}
+
+#[test]
+fn a_connection_goes_on_as_its_transaction_left_it() {
+    let mut client = TestClient::new();
+    check_with(
+        &mut client,
+        &[
+            ("MULTI", "+OK"),
+            ("SELECT 3", "+QUEUED"),
+            ("SET k 1", "+QUEUED"),
+            ("HELLO 3 SETNAME me", "+QUEUED"),
+            ("CLIENT GETNAME", "+QUEUED"),
+        ],
+    );
+    let reply = client.say("EXEC");
+    assert!(reply.starts_with("*4\r\n+OK\r\n+OK\r\n%7\r\n") && reply.ends_with("$2\r\nme\r\n"), "{reply}");
+    check_with(&mut client, &[("GET k", "$1|1"), ("GET nosuch", "_")]);
+    assert_eq!(client.effects(), ["3: SET k 1"]);
+    // RESET and QUIT don't wait.
+    check_with(
+        &mut client,
+        &[("MULTI", "+OK"), ("SET k 2", "+QUEUED"), ("RESET", "+RESET"), ("EXEC", "-ERR EXEC without MULTI")],
+    );
+    check_with(&mut client, &[("MULTI", "+OK"), ("QUIT", "+OK")]);
+    assert!(client.session.closing);
+}
+
+#[test]
+fn replies_are_left_out_as_asked_for() {
+    let mut client = TestClient::new();
+    assert_eq!(exec(&mut client, &["SET k 1", "CLIENT REPLY OFF", "GET k", "CLIENT REPLY ON"]), "*4|+OK|+OK");
+    assert_eq!(exec(&mut client, &["CLIENT REPLY SKIP", "GET k"]), "*2|$1|1");
+    assert_eq!(client.say("GET k"), "");
+    assert_eq!(client.say("GET k"), "$1\r\n1\r\n");
+    client.say("CLIENT REPLY OFF");
+    for line in ["MULTI", "GET k", "EXEC"] {
+        assert_eq!(client.say(line), "");
+    }
+}
+
+#[test]
+fn nobody_waits_within_a_transaction() {
+    let mut client = TestClient::new();
+    client.say("XADD s 1-1 a b");
+    let lines = [
+        "BLPOP l 0",
+        "BLMOVE l m LEFT LEFT 0",
+        "BLMPOP 0 1 l LEFT",
+        "BZPOPMIN z 0",
+        "XREAD BLOCK 0 STREAMS s $",
+    ];
+    assert_eq!(exec(&mut client, &lines), "*5|*-1|$-1|*-1|*-1|*-1");
+    assert_eq!(exec(&mut client, &["RPUSH l a", "BLPOP l 0"]), "*2|:1|*2|$1|l|$1|a");
+}
+
+#[test]
+fn those_who_wait_see_the_end_only() {
+    let mut client = TestClient::new();
+    let (mut first, mut second) = (client.beside(), client.beside());
+    first.say("BLPOP l 0");
+    assert_eq!(exec(&mut client, &["RPUSH l a", "DEL l"]), "*2|:1|:1");
+    assert_eq!(first.answer(), "(waiting)");
+    // One whose service reaches another shard.
+    second.say("BLMOVE l other LEFT RIGHT 0");
+    assert_eq!(exec(&mut client, &["RPUSH l a", "RPUSH l b", "SET k 1"]), "*3|:1|:2|+OK");
+    assert_eq!((first.answer().as_str(), second.answer().as_str()), ("*2|$1|l|$1|a", "$1|b"));
+    client.check(&[("LRANGE other 0 -1", "*1|$1|b"), ("EXISTS l", ":0")]);
+}
+
+#[test]
+fn a_watched_key_that_changed_ends_it() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    client.say("SET k 1");
+    let mut run = |before: &[&str], between: &[&str]| {
+        for line in before {
+            client.say(line);
+        }
+        for line in between {
+            other.say(line);
+        }
+        client.say("MULTI");
+        client.say("PING");
+        client.say("EXEC").trim_end().replace("\r\n", "|")
+    };
+    const RAN: &str = "*1|+PONG";
+    const ENDED: &str = "*-1";
+    assert_eq!(run(&["WATCH k"], &["GET k"]), RAN);
+    assert_eq!(run(&["WATCH k"], &["SET k 1"]), ENDED);
+    assert_eq!(run(&[], &["SET k 1"]), RAN, "it was let go");
+    assert_eq!(run(&["WATCH k", "UNWATCH"], &["SET k 1"]), RAN);
+    assert_eq!(run(&["WATCH k", "MULTI", "DISCARD"], &["SET k 1"]), RAN);
+    assert_eq!(run(&["WATCH k"], &["SELECT 1", "SET k 1", "SELECT 0"]), RAN);
+    assert_eq!(run(&["WATCH nosuch k nosuch"], &["DEL nosuch"]), RAN);
+    assert_eq!(run(&["WATCH nosuch k"], &["SET nosuch 1"]), ENDED);
+    assert_eq!(run(&["WATCH k", "SET k 2"], &[]), ENDED, "by itself");
+    for change in ["EXPIRE k 100", "PERSIST k", "RENAME k l", "RENAME l k", "COPY k c", "MOVE c 9", "DEL k"] {
+        let key =
+            if change.starts_with("COPY") || change.starts_with("MOVE") { "WATCH c" } else { "WATCH k" };
+        assert_eq!(run(&[key], &[change]), ENDED, "{change}");
+    }
+    assert_eq!(run(&["WATCH k"], &["MULTI", "SET k 1", "EXEC"]), ENDED);
+    assert_eq!(run(&["WATCH k"], &["MULTI", "SET k 1", "DISCARD"]), RAN);
+    assert_eq!(run(&["WATCH x"], &["FLUSHALL"]), RAN);
+    other.say("SET k 1");
+    assert_eq!(run_flush(&mut client, &mut other, "k", "FLUSHALL"), ENDED);
+    other.say("SET k 1");
+    assert_eq!(run_flush(&mut client, &mut other, "k", "FLUSHDB"), ENDED);
+    other.say("SET k 1");
+    assert_eq!(run_flush(&mut client, &mut other, "k", "SWAPDB 0 5"), ENDED);
+    assert_eq!(run_flush(&mut client, &mut other, "k", "SWAPDB 0 5"), ENDED);
+    assert_eq!(run_flush(&mut client, &mut other, "x", "SWAPDB 0 5"), RAN);
+    assert_eq!(run_flush(&mut client, &mut other, "x", "DEBUG RELOAD"), RAN);
+}
+
+/// What EXEC answers if that was done to a watched key.
+fn run_flush(client: &mut TestClient, other: &mut TestClient, key: &str, change: &str) -> String {
+    client.say(&format!("WATCH {key}"));
+    other.say(change);
+    exec(client, &["PING"])
+}
+
+#[test]
+fn a_watched_key_that_expires_ends_it_but_none_that_had() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    client.say("SET k 1 PX 10");
+    client.say("WATCH k");
+    client.pass(11);
+    assert_eq!(exec(&mut client, &["PING"]), "*-1", "it expired meanwhile");
+    // It is still stored, and is deleted later.
+    client.server.hot.active_expire.store(false, std::sync::atomic::Ordering::Relaxed);
+    client.say("WATCH k");
+    assert_eq!(exec(&mut client, &["PING"]), "*1|+PONG");
+    client.say("WATCH k");
+    other.now = client.now;
+    other.say("GET k");
+    assert_eq!(exec(&mut client, &["PING"]), "*1|+PONG");
+    client.say("SET k 1 PX 10");
+    client.pass(11);
+    client.say("WATCH k");
+    other.now = client.now;
+    other.say("SET k 2");
+    assert_eq!(exec(&mut client, &["PING"]), "*-1");
+    // Deleted by the clock.
+    client.say("SET k 1 PX 10");
+    client.say("WATCH k");
+    let now = client.now + 11;
+    let shard = Position::of(b"k").shard();
+    crate::command::expiring::expire_due(&client.server, &mut Default::default(), shard, now);
+    assert_eq!(exec(&mut client, &["PING"]), "*-1");
+    // What had expired stays missing when databases are exchanged or emptied.
+    for change in ["FLUSHALL", "SWAPDB 0 1"] {
+        client.say("SET k 1 PX 10");
+        client.pass(11);
+        client.say("WATCH k");
+        other.now = client.now;
+        assert_eq!(other.say(change), "+OK\r\n");
+        assert_eq!(exec(&mut client, &["PING"]), "*1|+PONG", "{change}");
+    }
+}
+
+#[test]
+fn others_see_how_far_it_is() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    let id = client.session.client.id;
+    let mut field = |name: &str| {
+        let line = other.say(&format!("CLIENT LIST ID {id}"));
+        let start = format!(" {name}=");
+        let rest = line.split(&start).nth(1).unwrap_or_default().to_owned();
+        rest.split(' ').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!((field("flags"), field("multi"), field("multi-mem")), ("N".into(), "-1".into(), "0".into()));
+    client.say("WATCH k");
+    client.say("MULTI");
+    assert_eq!((field("flags"), field("multi")), ("x".into(), "0".into()));
+    client.say("SET k 1");
+    assert_eq!(field("multi"), "1");
+    assert!(field("multi-mem").parse::<u64>().expect("a number") > 10);
+    let mut third = client.beside();
+    third.say("SET k 1");
+    assert_eq!(field("flags"), "xd");
+    client.say("EXEC");
+    assert_eq!((field("flags"), field("multi")), ("N".into(), "-1".into()));
+}
+
+#[test]
+fn a_queue_is_bounded() {
+    let mut client = TestClient::configured("client-query-buffer-limit 1mb\n");
+    client.say("MULTI");
+    let value = "x".repeat(300_000);
+    for _ in 0..3 {
+        assert_eq!(client.say(&format!("SET k {value}")), "+QUEUED\r\n");
+    }
+    client.say(&format!("SET k {value}"));
+    assert!(client.session.client.is_killed());
+}
+
+#[test]
+fn everything_can_be_done_within_one() {
+    let mut client = TestClient::configured("enable-debug-command yes\n");
+    client.say("SET k 1");
+    let lines = [
+        "RPUSH l 3 1 2",
+        "SORT l BY w_* GET #",
+        "SORT l STORE m",
+        "KEYS k",
+        "SCAN 0",
+        "DBSIZE",
+        "RANDOMKEY",
+        "INFO",
+        "INFO everything",
+        "MEMORY STATS",
+        "MEMORY DOCTOR",
+        "MEMORY USAGE k",
+        "CONFIG RESETSTAT",
+        "CONFIG SET hz 20",
+        "CONFIG SET appendfsync always",
+        "CONFIG GET hz",
+        "DEBUG DIGEST",
+        "DEBUG DIGEST-VALUE k",
+        "DEBUG OBJECT k",
+        "DEBUG HTSTATS 0",
+        "DEBUG POPULATE 10",
+        "DEBUG RELOAD",
+        "DEBUG LOADAOF",
+        "OBJECT ENCODING k",
+        "COPY k c",
+        "COPY k c DB 3 REPLACE",
+        "MOVE c 4",
+        "SWAPDB 0 1",
+        "SWAPDB 1 0",
+        "CLIENT LIST",
+        "CLIENT PAUSE 0",
+        "SLOWLOG GET",
+        "LATENCY LATEST",
+        "COMMAND COUNT",
+        "FUNCTION LIST",
+        "BGREWRITEAOF",
+        "FLUSHDB",
+        "FLUSHALL ASYNC",
+        "DBSIZE",
+    ];
+    let reply = exec(&mut client, &lines);
+    let errors: Vec<_> = reply.split('|').filter(|line| line.starts_with('-')).collect();
+    assert_eq!(errors, ["-ERR This command is not allowed in a transaction or script"], "DEBUG LOADAOF");
+    assert!(reply.starts_with(&format!("*{}|:3|*3|", lines.len())) && reply.ends_with("|+OK|+OK|:0"));
+}
+
+#[test]
+fn each_command_counts_and_exec_too() {
+    let mut client = TestClient::new();
+    exec(&mut client, &["SET k 1", "INCR k", "LPUSH k 1"]);
+    let stats = client.say("INFO commandstats");
+    for (command, calls, failed) in
+        [("set", 1, 0), ("incr", 1, 0), ("lpush", 1, 1), ("exec", 1, 0), ("multi", 1, 0)]
+    {
+        let line =
+            stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:"))).expect("a line");
+        assert!(
+            line.contains(&format!(":calls={calls},")) && line.ends_with(&format!("failed_calls={failed}")),
+            "{line}"
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! What a client has queued since MULTI, and which keys it watches.
+
+use crate::keyspace::Position;
+use crate::keyspace::door::Known;
+use crate::resp::Args;
+use crate::resp::decode::Span;
+
+/// Above this the memory of a transaction isn't kept for the client's next one.
+const KEPT_BYTES: usize = 2048;
+
+/// See the module's text. Empty for nearly every client.
+#[derive(Clone, Default)]
+pub struct Transaction {
+    /// A command could not be queued: EXEC will refuse the rest.
+    pub has_failed: bool,
+    pub queue: Queue,
+    /// Watched keys, each with its database.
+    pub watched: Vec<(u16, Box<[u8]>)>,
+}
+
+/// Commands that wait for EXEC, with arguments of their own.
+#[derive(Clone, Default)]
+pub struct Queue {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    known: Vec<Known>,
+    commands: Vec<Queued>,
+    /// The shards that they may touch, a bit for each.
+    pub shards: u64,
+    /// The flags that one of them has, and those that one of them lacks.
+    pub flags: u32,
+    pub lacking: u32,
+}
+
+/// A place in a [`Queue`].
+#[derive(Clone, Copy)]
+pub struct Queued {
+    /// The command's id.
+    pub command: usize,
+    first_span: u32,
+    span_count: u32,
+    first_known: u32,
+    known_count: u32,
+    /// Where reading its arguments begins.
+    next: u32,
+}
+
+impl Transaction {
+    /// Makes it as new; but watched keys must have been let go before.
+    pub fn clear(&mut self) {
+        self.has_failed = false;
+        self.queue.clear();
+        self.watched.clear();
+        if self.queue.capacity_bytes() > KEPT_BYTES {
+            self.queue = Queue::default();
+        }
+    }
+
+    /// What it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        let watched = self.watched.iter().map(|(_, key)| size_of::<(u16, Box<[u8]>)>() + key.len());
+        self.queue.capacity_bytes() + watched.sum::<usize>()
+    }
+
+    /// The shards of the watched keys, a bit for each.
+    pub fn watched_shards(&self) -> u64 {
+        self.watched.iter().fold(0, |set, (_, key)| set | 1 << Position::of(key).shard())
+    }
+}
+
+impl Queue {
+    pub fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// What its arguments would take of a query buffer.
+    pub fn argument_bytes(&self) -> usize {
+        self.bytes.len() + self.spans.len() * size_of::<Span>()
+    }
+
+    fn capacity_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.known.capacity() * size_of::<Known>()
+            + self.commands.capacity() * size_of::<Queued>()
+    }
+
+    /// Adds a request, whose arguments are copied; `known` are its keys' positions as far as they are known. `false`: there
+    /// is no room for so much.
+    pub fn push(&mut self, command: usize, args: Args<'_>, known: &[Known]) -> bool {
+        let bytes: usize = args.from(0).map(<[u8]>::len).sum();
+        let counts = self.spans.len() + args.len() + self.known.len() + known.len();
+        if u32::try_from(self.bytes.len() + bytes).is_err() || u32::try_from(counts).is_err() {
+            return false;
+        }
+        self.commands.push(Queued {
+            command,
+            first_span: self.spans.len() as u32,
+            span_count: args.len() as u32,
+            first_known: self.known.len() as u32,
+            known_count: known.len() as u32,
+            next: args.position() as u32,
+        });
+        let mut known = known.iter().peekable();
+        for index in 0..args.len() {
+            let span = Span { start: self.bytes.len() as u32, len: args.at(index).len() as u32 };
+            self.bytes.extend_from_slice(args.at(index));
+            self.spans.push(span);
+            if let Some(next) = known.next_if(|known| args.span(index) == Some(known.key)) {
+                self.known.push(Known { key: span, position: next.position });
+            }
+        }
+        true
+    }
+
+    pub fn get(&self, index: usize) -> Option<Queued> {
+        self.commands.get(index).copied()
+    }
+
+    pub fn args(&self, queued: Queued) -> Args<'_> {
+        let first = queued.first_span as usize;
+        let mut args = Args::new(&self.bytes, &self.spans[first..first + queued.span_count as usize]);
+        args.seek(queued.next as usize);
+        args
+    }
+
+    pub fn known(&self, queued: Queued) -> &[Known] {
+        let first = queued.first_known as usize;
+        self.known.get(first..first + queued.known_count as usize).unwrap_or(&[])
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.known.clear();
+        self.commands.clear();
+        (self.shards, self.flags, self.lacking) = (0, 0, 0);
+    }
+}
