@@ -73,9 +73,6 @@ UNITS = [
     "integration/redis-cli",
 ]
 SPAWNED_UNITS = [
-    "unit/acl",
-    "unit/acl-v2",
-    "unit/auth",
     "unit/type/string",
     "unit/type/stream-cgroups",
     "unit/dump",

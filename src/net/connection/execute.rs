@@ -177,6 +177,10 @@ impl Connection {
             client.last_command.store(progress.last_command, Relaxed);
         }
         self.publish_input();
+        if self.session.transaction.is_some() {
+            // What it queues and watches is part of what it holds.
+            worker.server.count_client(client);
+        }
     }
 
     pub(super) fn publish_input(&self) {

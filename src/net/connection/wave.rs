@@ -267,9 +267,8 @@ impl Connection {
     fn answer(&mut self, worker: &Worker, replies: &[u8], is_read_on: bool, sender: Option<&Waker>) -> bool {
         let commit = &worker.server.commit;
         let mut waits_for_log = false;
-        if !replies.is_empty()
-            && !(replies.len() > UNCOUNTED_REPLIES && self.refuses_flood(worker, replies.len()))
-        {
+        let is_flood = replies.len() > UNCOUNTED_REPLIES && self.refuses_flood(worker, replies.len());
+        if !replies.is_empty() && !is_flood {
             let at_once = self.output.is_empty() && commit.may_leave(self.gate);
             let sent = if at_once { self.stream.try_write(replies) } else { 0 };
             if sent > 0 {
