@@ -43,6 +43,7 @@ UNITS = [
     "unit/type/stream-cgroups",
     "unit/type/hash",
     "unit/keyspace",
+    "unit/multi",
     "unit/expire",
     "unit/scan",
     "unit/bitops",
@@ -62,6 +63,7 @@ UNITS = [
 SPAWNED_UNITS = [
     "unit/type/string",
     "unit/keyspace",
+    "unit/multi",
     "unit/expire",
     "unit/bitfield",
     "unit/info",

@@ -14,6 +14,7 @@ use crate::command::table::Command;
 use crate::keyspace::door::Access;
 use crate::keyspace::wait::{ReadyKey, Waiter};
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
+use crate::observe;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{Session, gate};
@@ -334,7 +335,13 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     if cx.parked.is_some() {
         return false;
     }
-    count_call(cx.stats, command.id, cycles::now().wrapping_sub(began), result.is_err());
+    let took = cycles::now().wrapping_sub(began);
+    count_call(cx.stats, command.id, took, result.is_err());
+    let ns = cycles::to_ns(took);
+    if ns >= observe::attention_ns(server) {
+        let args = Args::new(&blocked.request, &blocked.spans);
+        observe::slow_command(server, &blocked.session, command, args, ns, cx.keys.now);
+    }
     if let Err(error) = &result {
         output = Output::default();
         let line = error.line();

@@ -11,5 +11,7 @@ mod handshakes;
 mod network;
 mod observability_port;
 mod protocol;
+mod serializable;
 mod start_and_stop;
+mod transactions;
 mod waves;
