@@ -814,7 +814,34 @@ def forms(rng):
     }[name]())
 
 
+def transactions(rng):
+    """MULTI, EXEC, DISCARD and WATCH around commands of all kinds, right and wrong ones."""
+    name = rng.choice("""MULTI MULTI MULTI EXEC EXEC EXEC DISCARD WATCH WATCH UNWATCH SELECT SWAPDB FLUSH SET SET GET INCR INCR APPEND
+        DEL RPUSH RPUSH LPOP LMOVE LRANGE EXISTS TYPE DBSIZE COPY RENAME MOVE SORT ENCODING MGET MSET ZADD ZRANGE HSET HGET
+        EXPIRE PERSIST BAD""".split())
+    of = lambda: rng.choice("abcdef")
+    return to_bytes({
+        "MULTI": lambda: [case(rng, name)], "EXEC": lambda: [case(rng, name)], "DISCARD": lambda: [name],
+        "WATCH": lambda: [name, *[of() for _ in range(rng.randint(1, 3))]], "UNWATCH": lambda: [name],
+        "SELECT": lambda: [name, rng.choice("00012")], "SWAPDB": lambda: [name, rng.choice("01"), rng.choice("01")],
+        "FLUSH": lambda: [rng.choice(["FLUSHDB", "FLUSHALL"])], "SET": lambda: [name, of(), rng.choice(VALUES)],
+        "GET": lambda: [name, of()], "INCR": lambda: [name, of()], "APPEND": lambda: [name, of(), rng.choice(VALUES)],
+        "DEL": lambda: [name, of(), of()], "RPUSH": lambda: [name, of(), "1", "2", "3"], "LPOP": lambda: [name, of()],
+        "LMOVE": lambda: [name, of(), of(), "LEFT", "RIGHT"], "LRANGE": lambda: [name, of(), "0", "-1"],
+        "EXISTS": lambda: [name, of(), of()], "TYPE": lambda: [name, of()], "DBSIZE": lambda: [name],
+        "COPY": lambda: [name, of(), of(), *rng.choice([[], ["REPLACE"], ["DB", "1"]])], "RENAME": lambda: [name, of(), of()],
+        "MOVE": lambda: [name, of(), "1"], "SORT": lambda: [name, of(), "DESC", *rng.choice([[], ["BY", "b*"], ["STORE", "f"]])],
+        "ENCODING": lambda: ["STRLEN", of()], "MGET": lambda: [name, of(), of()], "MSET": lambda: [name, of(), "1", of(), "x"],
+        "ZADD": lambda: [name, of(), "1", "m", "2", "n"], "ZRANGE": lambda: [name, of(), "0", "-1", "WITHSCORES"],
+        "HSET": lambda: [name, of(), "f", "1"], "HGET": lambda: [name, of(), "f"],
+        "EXPIRE": lambda: [name, of(), rng.choice(["1000", "-1"])], "PERSIST": lambda: [name, of()],
+        "BAD": lambda: rng.choice([["GET"], ["NOSUCH", "a"], ["EXEC", "x"], ["MULTI", "x"], ["OBJECT", "NOSUCH", "a"],
+                                   ["SET", "a", "b", "c"], ["INCRBY", "a", "x"], ["WATCH"]]) if rng.random() < 0.4 else ["PING"],
+    }[name]())
+
+
 FAMILIES = {
+    "transactions": transactions,
     "sorting": sorting,
     "forms": forms,
     "strings": strings,

@@ -157,6 +157,9 @@ fn change_afterwards(server: &Server, pairs: &[(&[u8], &[u8])], may: bool) -> Co
             tracing::warn!("CONFIG SET in a transaction: {error}");
         }
     };
+    if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"appendonly")) {
+        tracing::warn!("CONFIG SET in a transaction: AOF background was scheduled");
+    }
     let started = std::thread::Builder::new().name("config".into()).spawn(change);
     started.map(drop).map_err(|error| CommandError::formatted(format!("Can't start a thread: {error}")))
 }

@@ -63,7 +63,9 @@ fn bgrewriteaof(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     if let Some(server) = cx.server.this.upgrade() {
         server.persist.rewrite_in_background(&server).map_err(CommandError::formatted)?;
     }
-    cx.reply.simple("Background append only file rewriting started");
+    // It begins with holding all shards, so not before a transaction lets its own go.
+    let begins = if cx.keys.lent().is_some() { "scheduled" } else { "started" };
+    cx.reply.simple(&format!("Background append only file rewriting {begins}"));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Starts with a log that is torn, damaged or somebody else's.
 
-use crate::server::Server;
+use crate::server::{Server, encode};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -47,6 +47,51 @@ fn a_log_cut_anywhere_in_its_last_records_starts_with_those_before() {
         assert_eq!(server.said().contains("The log ended torn"), !whole, "cut at {cut}: {}", server.said());
         let expected = ends.iter().filter(|end| **end <= cut).count();
         assert_eq!(server.connect().call(&["DBSIZE"]), format!(":{expected}"), "cut at {cut}");
+    }
+}
+
+/// Also in a log that Redis wrote, whose transactions stand there without anything around them.
+#[test]
+fn a_transaction_is_there_whole_or_not_at_all() {
+    for is_redis in [false, true] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+        let lines = [
+            &["SET", "before", "1"][..],
+            &["MULTI"],
+            &["SET", "one", "1"],
+            &["RPUSH", "two", "a", "b"],
+            &["INCR", "three"],
+            &["EXEC"],
+        ];
+        let begins = if is_redis {
+            let mut bytes = encode(&["SELECT", "0"]);
+            bytes.extend(encode(lines[0]));
+            let begins = bytes.len();
+            lines[1..].iter().for_each(|line| bytes.extend(encode(line)));
+            std::fs::create_dir(dir.path().join("appendonlydir")).expect("a directory");
+            std::fs::write(&file, bytes).expect("written");
+            begins
+        } else {
+            let server = Server::start(dir.path(), &["--appendfsync", "always"]).expect("it starts");
+            let mut client = server.connect();
+            lines.iter().for_each(|line| drop(client.call(line)));
+            server.kill();
+            let bytes = std::fs::read(&file).expect("the log");
+            bytes.windows(9).rposition(|bytes| bytes == b"#DL block").expect("there are blocks")
+        };
+        let bytes = std::fs::read(&file).expect("the log");
+        for cut in begins..=bytes.len() {
+            let _emptied = std::fs::remove_dir_all(dir.path().join("appendonlydir"));
+            std::fs::create_dir(dir.path().join("appendonlydir")).expect("a directory");
+            std::fs::write(&file, &bytes[..cut]).expect("written");
+            let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
+            std::fs::write(dir.path().join("appendonlydir/appendonly.aof.manifest"), manifest)
+                .expect("written");
+            let server = Server::start(dir.path(), &[]).expect("a torn end is cut");
+            let expected = if cut == bytes.len() { ":4" } else { ":1" };
+            assert_eq!(server.connect().call(&["DBSIZE"]), expected, "cut at {cut} of {}", bytes.len());
+        }
     }
 }
 

@@ -102,7 +102,8 @@ pub fn queue(server: &Server, session: &mut Session, command: &Command, args: Ar
         session.closing = true;
         session.client.kill();
     }
-    publish(session);
+    session.client.queued.store(transaction.queue.len() as i64, Relaxed);
+    session.client.queued_bytes.store(transaction.memory() as u64, Relaxed);
 }
 
 /// A request was refused: it is missing in the transaction, which must not run then. Refused EXEC itself, that is over. Returns
@@ -163,6 +164,9 @@ fn end(session: &mut Session) {
 fn publish(session: &Session) {
     let client = &session.client;
     let is_open = session.gates & gate::IN_MULTI != 0;
+    if !is_open && !client.has_flag(flag::MULTI) && session.transaction.is_none() {
+        return;
+    }
     let (len, bytes) = match &session.transaction {
         Some(transaction) => (transaction.queue.len(), transaction.memory()),
         None => (0, 0),

@@ -2,6 +2,7 @@
 
 use crate::command::testing::{TestClient, check};
 use crate::keyspace::Position;
+use crate::state::gates;
 
 fn check_with(client: &mut TestClient, exchanges: &[(&str, &str)]) {
     client.check(exchanges);
@@ -334,4 +335,107 @@ fn each_command_counts_and_exec_too() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn each_can_be_done_alone() {
+    let mut client = TestClient::configured("enable-debug-command yes\n");
+    client.say("SET k 1");
+    for line in [
+        "PING",
+        "KEYS *",
+        "SCAN 0",
+        "DBSIZE",
+        "RANDOMKEY",
+        "INFO",
+        "MEMORY STATS",
+        "MEMORY DOCTOR",
+        "CONFIG RESETSTAT",
+        "CONFIG GET hz",
+        "CONFIG SET hz 20",
+        "DEBUG DIGEST",
+        "DEBUG OBJECT k",
+        "DEBUG RELOAD",
+        "CLIENT LIST",
+        "CLIENT ID",
+        "COMMAND COUNT",
+        "SLOWLOG GET",
+        "LATENCY DOCTOR",
+        "LASTSAVE",
+        "TIME",
+        "LOLWUT",
+        "FUNCTION LIST",
+        "FUNCTION FLUSH",
+        "SORT nosuch BY nosuch",
+        "GET k",
+        "SWAPDB 0 1",
+        "FLUSHALL",
+        "AUTH x",
+        "HELLO 3",
+        "SELECT 1",
+    ] {
+        let reply = exec(&mut client, &[line]);
+        assert!(reply.starts_with("*1|"), "{line}: {reply}");
+    }
+}
+
+#[test]
+fn a_gate_that_closed_refuses_what_was_queued_before() {
+    let mut client = TestClient::configured("maxmemory 1gb\n");
+    let server = std::sync::Arc::clone(&client.server);
+    let memory = |bytes: i64| server.shared.other_memory.store(bytes, std::sync::atomic::Ordering::Relaxed);
+    const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
+    const ABORTED: &str = "-EXECABORT Transaction discarded because of previous errors.";
+    const REFUSED: &str = "-EXECABORT Transaction discarded because of: ";
+    // Memory: whatever is queued takes some.
+    client.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED")]);
+    memory(2 << 30);
+    client.check(&[("EXEC", &format!("{REFUSED}{}", &OOM[1..])), ("MULTI", "+OK"), ("GET k", OOM)]);
+    client.check(&[("EXEC", ABORTED), ("MULTI", "+OK"), ("DISCARD", "+OK")]);
+    memory(0);
+    client.check(&[("MULTI", "+OK"), ("GET k", "+QUEUED")]);
+    memory(2 << 30);
+    client.check(&[("EXEC", "*1|$-1")]);
+    memory(0);
+    // Loading.
+    client.check(&[("MULTI", "+OK"), ("GET k", "+QUEUED")]);
+    server.gates.close(gates::LOADING);
+    client.check(&[
+        ("EXEC", &format!("{REFUSED}LOADING Redis is loading the dataset in memory")),
+        ("MULTI", "+OK"),
+        ("GET k", "-LOADING Redis is loading the dataset in memory"),
+        ("EXEC", ABORTED),
+        ("MULTI", "+OK"),
+        ("TIME", "+QUEUED"),
+    ]);
+    assert!(client.say("EXEC").starts_with("*1\r\n*2\r\n"));
+    server.gates.open(gates::LOADING);
+    // The log.
+    client.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED")]);
+    server.commit.set_failure("no space".to_owned());
+    server.gates.close(gates::LOG_FAILED);
+    client.check(&[
+        ("EXEC", &format!("{REFUSED}MISCONF Errors writing to the AOF file: no space")),
+        ("MULTI", "+OK"),
+        ("GET k", "+QUEUED"),
+        ("EXEC", "*1|$-1"),
+        ("MULTI", "+OK"),
+        ("SET k 1", "-MISCONF Errors writing to the AOF file: no space"),
+        ("EXEC", ABORTED),
+    ]);
+    server.gates.open(gates::LOG_FAILED);
+    // Waiting: EXEC runs when it may.
+    client.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED")]);
+    server.gates.close(gates::LOG_FULL);
+    client.check(&[("SET k 2", "+QUEUED"), ("EXEC", "(parked)")]);
+    server.gates.open(gates::LOG_FULL);
+    client.check(&[("EXEC", "*2|+OK|+OK"), ("MULTI", "+OK"), ("GET k", "+QUEUED")]);
+    server.gates.pause(i64::MAX, false);
+    client.check(&[("EXEC", "*1|$1|2"), ("MULTI", "+OK"), ("SET k 3", "(parked)")]);
+    server.gates.unpause();
+    client.check(&[("SET k 3", "+QUEUED")]);
+    server.gates.pause(i64::MAX, false);
+    client.check(&[("EXEC", "(parked)")]);
+    server.gates.unpause();
+    client.check(&[("EXEC", "*1|+OK")]);
 }

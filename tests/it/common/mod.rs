@@ -42,6 +42,13 @@ impl Server {
         Server::launch(directory, command)
     }
 
+    /// As [`Server::start`], with so many threads that execute.
+    pub(crate) fn start_with_workers(directory: &TempDir, workers: usize) -> Server {
+        let mut command = command(directory);
+        command.args(QUIET).args(["--io-threads", &workers.to_string()]);
+        Server::launch(directory, command)
+    }
+
     /// Starts what was prepared.
     pub(crate) fn launch(directory: &TempDir, mut command: Command) -> Server {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary can be started");
