@@ -326,6 +326,8 @@ fn run_random_commands(served: &Served) {
                 batch.extend(command(&mut random, &names));
                 requests += 1;
             }
+            // In a transaction these would only be queued.
+            batch.extend(request(&[b"DISCARD"]));
             batch.extend(request(&[b"CLIENT", b"REPLY", b"ON"]));
             batch.extend(request(&[b"ECHO", &marker]));
             peer.try_send(&batch); // QUIT or CLIENT KILL may have come first.
