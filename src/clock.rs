@@ -35,8 +35,9 @@ pub fn run(server: Arc<Server>) {
     while !server.alarm.is_stopped() {
         let now = server.now();
         server.gates.tick(now);
-        let active =
-            server.hot.active_expire.load(Relaxed) && server.gates.closed() & gates::KEEPS_EXPIRED == 0;
+        let active = server.hot.active_expire.load(Relaxed)
+            && !server.hot.cron_paused.load(Relaxed)
+            && server.gates.closed() & gates::KEEPS_EXPIRED == 0;
         if active {
             let began = cycles::now();
             for shard in 0..SHARD_COUNT {
@@ -61,6 +62,7 @@ pub fn run(server: Arc<Server>) {
             idle::look_after(&server, now);
             server.peers.tick(now);
             server.count_clients();
+            crate::hub::tracking::keep_to_limit(&server);
         }
 
         let next = |server: &Server| {

@@ -7,6 +7,7 @@
 //! * [`session`]: what one client is; [`acl`]: who may do what.
 //! * [`command`]: the table of commands, dispatch, and the handlers by family.
 //! * [`keyspace`]: shards, doors, effects, expiry.
+//! * [`hub`]: what clients are sent that is no reply: channels, messages, and their way out.
 //! * [`commit`]: where effects leave and replies wait.
 //! * [`persist`]: the log on disk: its threads, replay, rewrites.
 //! * [`state`]: what all workers share.
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod command;
 pub mod commit;
 pub mod config;
+pub mod hub;
 pub mod keyspace;
 pub mod net;
 pub mod observe;

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::config::{Config, LoadError, load};
-use crate::keyspace::event::{EventListener, Silence};
+use crate::keyspace::event::EventListener;
 use crate::keyspace::{Keyspace, Shard};
 use crate::net::listener::Acceptor;
 use crate::net::worker::{self, WorkerHandle};
@@ -30,14 +30,17 @@ use std::thread::JoinHandle;
 /// # Errors
 /// When `rename-command` or `user` lines, or the file of users, make no sense.
 pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
-    build_with(config, Box::new(Silence))
+    build_with(config, None)
 }
 
-/// As [`build`], with who hears of what happens to keys.
+/// As [`build`], with somebody else who hears of what happens to keys.
 ///
 /// # Errors
 /// When `rename-command` or `user` lines, or the file of users, make no sense.
-pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Arc<Server>, LoadError> {
+pub fn build_with(
+    config: Config,
+    listener: Option<Box<dyn EventListener>>,
+) -> Result<Arc<Server>, LoadError> {
     let commands = Commands::new(&renaming::resolve(&config)?);
     let stats = || WorkerStats::new(commands.all().len());
     let catalogue = users::catalogue(&commands);
@@ -49,9 +52,9 @@ pub fn build_with(config: Config, listener: Box<dyn EventListener>) -> Result<Ar
         keyspace: Arc::new(Keyspace::new(databases)),
         commit: Arc::new(Commit::new(config.io_threads())),
         persist: crate::persist::Persistence::default(),
-        listener,
         clients: state::clients::Registry::default(),
         users: state::users::Users::new(catalogue),
+        hub: crate::hub::Hub::new(config.io_threads(), listener),
         gates: state::gates::Gates::default(),
         backlog: state::backlog::Backlog::new(crate::observe::process::total_memory_bytes()),
         hot: state::hot::HotSettings::default(),

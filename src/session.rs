@@ -5,7 +5,9 @@
 pub mod transaction;
 
 use crate::acl::User;
-use crate::resp::Protocol;
+use crate::keyspace::Lsn;
+use crate::resp::{Output, Protocol};
+use crate::state::backlog::Backlog;
 use crate::state::clients::Client;
 use crate::state::errand::Errand;
 use std::sync::Arc;
@@ -23,6 +25,14 @@ pub mod gate {
     pub const IN_MULTI: u32 = 1 << 3;
     /// Its user may not do everything: each request is checked.
     pub const RESTRICTED: u32 = 1 << 4;
+    /// It has subscribed to something.
+    pub const SUBSCRIBED: u32 = 1 << 5;
+    /// It keeps what it reads, and wants to hear when that changes.
+    pub const TRACKING: u32 = 1 << 6;
+    /// It sees all requests.
+    pub const MONITORS: u32 = 1 << 10;
+    /// It may be told of what its own requests do, beside their replies.
+    pub const LISTENS: u32 = SUBSCRIBED | TRACKING | MONITORS;
 }
 
 /// CLIENT REPLY.
@@ -49,12 +59,16 @@ pub struct Session {
     pub gates: u32,
     pub reply_mode: ReplyMode,
     pub no_touch: bool,
+    /// It has said CLIENT CACHING, which is about the request that follows.
+    pub caching: bool,
     /// What the parked request waits for, if it is an errand.
     pub errand: Option<Arc<Errand>>,
     /// What was queued since MULTI, and is watched; none if there never was anything.
     pub transaction: Option<Box<Transaction>>,
     /// Close once everything has been sent (QUIT).
     pub closing: bool,
+    /// What it has been told of, in replies or otherwise: nothing may leave before this is durable.
+    pub told: Lsn,
 }
 
 impl Session {
@@ -68,9 +82,11 @@ impl Session {
             gates: if needs_auth { gate::NEEDS_AUTH } else { 0 },
             reply_mode: ReplyMode::On,
             no_touch: false,
+            caching: false,
             errand: None,
             transaction: None,
             closing: false,
+            told: Lsn::default(),
         };
         session.become_user(user);
         session
@@ -94,6 +110,19 @@ impl Session {
 
     pub fn needs_auth(&self) -> bool {
         self.gates & gate::NEEDS_AUTH != 0
+    }
+
+    /// Moves what waits in the client's outbox behind what is in `out`.
+    #[cold]
+    pub fn take_pushes(&mut self, backlog: &Backlog, out: &mut Output) {
+        self.client.forget_pushes();
+        let (mut pushes, lsn) = self.client.outbox.take(backlog);
+        if out.is_empty() && out.bytes.capacity() < pushes.bytes.capacity() {
+            *out = pushes;
+        } else {
+            out.append(&mut pushes);
+        }
+        self.told = self.told.max(lsn);
     }
 
     pub fn set_reply_mode(&mut self, mode: ReplyMode) {

@@ -14,23 +14,28 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("acl", &["resp"]),
     ("cli", &["config"]),
-    ("clock", &["command", "keyspace", "observe", "state"]),
-    ("command", &["acl", "config", "keyspace", "observe", "resp", "session", "state"]),
+    ("clock", &["command", "hub", "keyspace", "observe", "state"]),
+    ("command", &["acl", "config", "hub", "keyspace", "observe", "resp", "session", "state"]),
     ("commit", &["keyspace"]),
     ("config", &[]),
+    // What clients are told beside their replies: by whoever has something to say.
+    ("hub", &["config", "keyspace", "resp", "state"]),
     ("keyspace", &["resp"]),
-    ("net", &["command", "config", "keyspace", "resp", "session", "state"]),
-    ("observe", &["acl", "command", "config", "keyspace", "resp", "session", "state"]),
+    ("net", &["command", "config", "hub", "keyspace", "resp", "session", "state"]),
+    ("observe", &["acl", "command", "config", "hub", "keyspace", "resp", "session", "state"]),
     // Recovery runs what it reads through dispatch, like any client.
     ("persist", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
     ("process", &["config"]),
     ("resp", &[]),
     (
         "server",
-        &["acl", "clock", "command", "commit", "config", "keyspace", "net", "observe", "persist", "state"],
+        &[
+            "acl", "clock", "command", "commit", "config", "hub", "keyspace", "net", "observe", "persist",
+            "state",
+        ],
     ),
     ("session", &["acl", "keyspace", "resp", "state"]),
-    ("state", &["acl", "command", "commit", "config", "keyspace", "persist", "resp"]),
+    ("state", &["acl", "command", "commit", "config", "hub", "keyspace", "persist", "resp"]),
 ];
 
 /// Crates that a folder's manifest must not name, with the reason why the folder is a crate at all.

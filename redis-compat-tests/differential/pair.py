@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from compat.resp import Closed, Connection, Garbled, Reply, encode
 
 from . import declared_differences as declared
-from . import rules
+from . import events, rules
 
 TIMEOUT_SECONDS = 5.0
 
@@ -128,11 +128,17 @@ class Pair:
     def __init__(self, redis, ours):
         self.redis, self.ours = Side(redis), Side(ours)
         self.current = "first"
+        self.ears = []
 
     def begin(self, protocol):
         self.current = "first"
+        for ear in self.ears:
+            ear.close()
         self.redis.begin(protocol)
         self.ours.begin(protocol)
+        # Events are the same in both protocols.
+        listens = protocol == 2
+        self.ears = [events.Ear(side.server, TIMEOUT_SECONDS) for side in (self.redis, self.ours) if listens]
 
     def end(self):
         self.redis.end()
@@ -142,7 +148,19 @@ class Pair:
         """Sends one request to both: the finding, or None when the replies agree or the difference is declared."""
         data = encode(*words)
         theirs, mine = self.redis.ask(self.current, data), self.ours.ask(self.current, data)
-        return self.judge(words, theirs, mine, rules.rule_for(words, rule))
+        return self.judge(words, theirs, mine, rules.rule_for(words, rule)) or self.overhear(words)
+
+    def overhear(self, words):
+        """Compares what both servers have told of keys since the last request."""
+        if not self.ears:
+            return None
+        theirs, mine = (ear.heard() for ear in self.ears)
+        if theirs is None or mine is None or events.agree(words, theirs, mine):
+            return None
+        shown = [b"; ".join(said) for said in (theirs, mine)]
+        if declared.excused(words, *shown):
+            return None
+        return Finding(list(words), *shown, "other keyspace notifications")
 
     def judge(self, words, theirs, mine, compare):
         if theirs.raw == mine.raw:

@@ -30,7 +30,7 @@ pub(super) fn look_after(server: &Server, now: i64) {
         }
         // Nothing else wakes the connection of a client that neither sends nor reads: it looks at its limit then. Nor
         // is one told that others have let go of what it would like to have.
-        let output = client.output_bytes.load(Relaxed);
+        let output = client.output_bytes.load(Relaxed) + client.outbox.bytes();
         let waiting = output + client.input_bytes.load(Relaxed);
         if soft_limit > 0 && output > soft_limit || held_back && waiting > FREE_BYTES as u64 {
             client.wake();

@@ -99,6 +99,11 @@ fn hello(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.session.client.naming.lock().name = name.to_vec();
     }
     if let Some(protocol) = greeting.protocol {
+        // What is on its way in the old protocol comes first; nothing else may follow it.
+        if cx.session.gates & gate::LISTENS != 0 && protocol != cx.session.protocol {
+            cx.session.client.protocol.store(version_of(protocol), Relaxed);
+            cx.session.take_pushes(&cx.server.backlog, cx.reply.output());
+        }
         cx.session.protocol = protocol;
         cx.reply.set_protocol(protocol);
         cx.session.client.protocol.store(version_of(protocol), Relaxed);

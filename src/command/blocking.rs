@@ -10,6 +10,7 @@
 use crate::command::CommandResult;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::dispatch::{append_effects, count_keys};
+use crate::command::listening;
 use crate::command::permission;
 use crate::command::table::Command;
 use crate::keyspace::door::Access;
@@ -104,6 +105,8 @@ enum State {
 
 /// What a waiter got.
 pub struct Answer {
+    /// What the client was to be sent before it was answered, beside replies.
+    pub before: Output,
     pub output: Output,
     /// The reply may leave once this is durable.
     pub lsn: Lsn,
@@ -199,6 +202,21 @@ impl Blocked {
         self.on_disk.store(true, Relaxed);
     }
 
+    /// Whether there is an answer: what the client is told after it must not overtake it.
+    pub fn is_answered(&self) -> bool {
+        matches!(*self.state.lock(), State::Answered(_))
+    }
+
+    /// What was queued for the client until now comes before its answer.
+    fn answer(&self, server: &Server, output: Output, lsn: Lsn) -> Answer {
+        let client = &self.session.client;
+        if !client.has_pushes() {
+            return Answer { before: Output::default(), output, lsn };
+        }
+        let (before, told) = client.outbox.take(&server.backlog);
+        Answer { before, output, lsn: lsn.max(told) }
+    }
+
     /// The answer, if there is one. The caller then calls [`Blocked::leave`].
     pub fn take_answer(&self) -> Option<Answer> {
         let mut state = self.state.lock();
@@ -231,7 +249,7 @@ impl Blocked {
                 reply.error_line(&line);
             }
         }
-        *state = State::Answered(Answer { output, lsn: Lsn::default() });
+        *state = State::Answered(self.answer(server, output, Lsn::default()));
         true
     }
 
@@ -326,9 +344,9 @@ pub fn serve(
     let mut ready = VecDeque::from(ready);
     let Some(mut session) = first_session(&locked, &ready) else { return };
     let no_request = Args::new(&[], &[]);
-    let listener = &*server.listener;
+    let wanted = server.hub.wanted();
     let lent = Locked::Lent(&mut locked);
-    let keys = Keys::new(&server.keyspace, lent, &[], 0, now, access, no_request, &mut effects, listener);
+    let keys = Keys::new(&server.keyspace, lent, &[], 0, now, access, no_request, &mut effects, wanted);
     // One context for all of them: it holds the shards from the first to the last.
     let mut cx = Context {
         server,
@@ -387,15 +405,17 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     cx.command = command;
     cx.parked = None;
     let began = cycles::now();
+    let args = Args::new(&blocked.request, &blocked.spans);
+    listening::remember(server, &blocked.session, command, args);
     cx.keys.begin_again(blocked.session.db);
-    let result = run(cx, command, &mut Args::new(&blocked.request, &blocked.spans));
+    let result = run(cx, command, &mut args.clone());
+    let mut output = std::mem::take(cx.reply.output());
+    // Before others, and perhaps the client itself, are told of what it does.
+    let before = cx.parked.is_none().then(|| blocked.answer(server, Output::default(), Lsn::default()));
     let finished = cx.keys.finish();
     count_keys(cx.stats, &finished);
     let lsn = append_effects(server, finished);
-    let mut output = std::mem::take(cx.reply.output());
-    if cx.parked.is_some() {
-        return false;
-    }
+    let Some(mut answer) = before else { return false };
     let took = cycles::now().wrapping_sub(began);
     count_call(cx.stats, command.id, took, result.is_err());
     let ns = cycles::to_ns(took);
@@ -407,7 +427,9 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
         server.shared.count_error(&line);
         Reply::new(&mut output, blocked.session.protocol).error_line(&line);
     }
-    *state = State::Answered(Answer { output, lsn });
+    answer.output = output;
+    answer.lsn = answer.lsn.max(lsn);
+    *state = State::Answered(answer);
     true
 }
 

@@ -2,16 +2,21 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context, transaction};
+use crate::hub;
 use crate::resp::{Args, CommandError, Protocol};
 use crate::session::{ReplyMode, gate};
 use crate::state::clients::flag;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// Whatever a client is in the middle of, it may end it.
+const SESSION_END: Flags =
+    ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(NO_AUTH).and(NOT_QUEUED).and(WHILE_SUBSCRIBED);
+
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "ping",
         arity: -1,
-        flags: FAST,
+        flags: FAST.and(WHILE_SUBSCRIBED),
         acl: acl::CONNECTION,
         group: "connection",
         since: "1.0.0",
@@ -51,7 +56,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "quit",
         arity: -1,
-        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH).and(NOT_QUEUED),
+        flags: SESSION_END.and(FAST),
         acl: acl::CONNECTION,
         group: "connection",
         since: "1.0.0",
@@ -64,7 +69,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "reset",
         arity: 1,
-        flags: ALLOW_BUSY.and(NOSCRIPT).and(LOADING).and(STALE).and(FAST).and(NO_AUTH).and(NOT_QUEUED),
+        flags: SESSION_END.and(FAST),
         acl: acl::CONNECTION,
         group: "connection",
         since: "6.2.0",
@@ -78,6 +83,12 @@ pub const COMMANDS: &[CommandSpec] = &[
 fn ping(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if args.len() > 2 {
         return Err(CommandError::WrongArity("ping"));
+    }
+    if cx.session.gates & gate::SUBSCRIBED != 0 && !cx.reply.is_resp3() {
+        cx.reply.array(2);
+        cx.reply.bulk(b"pong");
+        cx.reply.bulk(args.next().unwrap_or_default());
+        return Ok(());
     }
     match args.next() {
         Some(message) => cx.reply.bulk(message),
@@ -106,7 +117,15 @@ fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     session.no_touch = false;
     session.protocol = Protocol::Resp2;
     session.set_reply_mode(ReplyMode::On);
-    session.gates &= !gate::NEEDS_AUTH;
+    hub::channels::unsubscribe_all(cx.server, &session.client);
+    hub::tracking::disable(cx.server, &session.client);
+    hub::monitors::remove(cx.server, &session.client);
+    if session.gates & gate::LISTENS != 0 {
+        // What it was told as somebody who listens comes before the reply, and nothing after it.
+        session.take_pushes(&cx.server.backlog, cx.reply.output());
+    }
+    session.gates &= !(gate::NEEDS_AUTH | gate::LISTENS);
+    session.caching = false;
     cx.server.log_out(&session.client);
     session.follow_user();
     if cx.server.hot.password_needed.load(Relaxed) {
@@ -115,7 +134,7 @@ fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let client = &session.client;
     client.db.store(0, Relaxed);
     client.protocol.store(2, Relaxed);
-    client.set_flag(flag::NO_EVICT | flag::NO_TOUCH, false);
+    client.set_flag(flag::NO_EVICT | flag::NO_TOUCH | flag::PUBSUB, false);
     client.naming.lock().name.clear();
     cx.reply.set_protocol(Protocol::Resp2);
     cx.reply.simple("RESET");

@@ -5,15 +5,18 @@
 
 use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
+use crate::command::listening;
 use crate::command::permission;
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
 use crate::command::transaction;
+use crate::hub;
 use crate::keyspace::door::{Access, Finished, Known};
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
 use crate::observe;
 use crate::resp::error::unknown_command;
-use crate::resp::{Args, CommandError, Output, Reply};
+use crate::resp::output::Mark;
+use crate::resp::{Args, CommandError, Output, Protocol, Reply};
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
@@ -125,6 +128,10 @@ impl Unit<'_> {
         }
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
+        let wanted_events = server.hub.wanted();
+        if wanted_events != 0 {
+            listening::note(server, session, command, args, &mut self.effects.notices);
+        }
         let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
         let (result, parked, lsn) = {
             // Made in its place: what is made before has to be copied there.
@@ -138,7 +145,7 @@ impl Unit<'_> {
                     access,
                     args,
                     self.effects,
-                    &*server.listener,
+                    wanted_events,
                 ),
                 reply: Reply::new(out, session.protocol),
                 blocking: blocking::allowed(session),
@@ -168,8 +175,8 @@ impl Unit<'_> {
             self.write_error(session, error, out);
             stats.failed.add(1);
         }
-        if session.gates & gate::REPLY_MODE != 0 {
-            apply_reply_mode(session, || out.cut_back(mark));
+        if session.gates & (gate::REPLY_MODE | gate::LISTENS) != 0 {
+            after_reply(server, session, command, out, mark);
         }
         let lap = self.stopwatch.lap();
         stats.calls.add(1);
@@ -205,6 +212,11 @@ impl Unit<'_> {
             }
             Lsn::default()
         });
+        // Behind what it ran.
+        listening::monitor(self.server, session, command, args);
+        if session.gates & gate::LISTENS != 0 {
+            after_push(self.server, session, command, out);
+        }
         let lap = self.stopwatch.lap();
         stats.calls.add(1);
         stats.cycles.add(lap.cycles);
@@ -281,6 +293,34 @@ impl Unit<'_> {
 #[cold]
 fn is_http(args: Args<'_>) -> bool {
     args.is(0, "post") || args.is(0, "host:")
+}
+
+/// What comes of a reply that was written: it is left out where the client wants none, and what the client is told of its
+/// own request beside its reply comes behind it.
+#[cold]
+fn after_reply(server: &Server, session: &mut Session, command: &Command, out: &mut Output, mark: Mark) {
+    if session.gates & gate::REPLY_MODE != 0 {
+        let is_push = command.flags().has(spec::PUSHES);
+        apply_reply_mode(session, || {
+            if !is_push {
+                out.cut_back(mark);
+            }
+        });
+    }
+    after_push(server, session, command, out);
+}
+
+/// What the client is told of its own request beside its reply.
+#[cold]
+fn after_push(server: &Server, session: &mut Session, command: &Command, out: &mut Output) {
+    let is_caching = session.gates & (gate::TRACKING | gate::IN_MULTI) == gate::TRACKING;
+    if is_caching && !command.full_name.starts_with("client|") {
+        // CLIENT CACHING is about the request behind it, or the transaction.
+        session.caching = false;
+    }
+    if session.gates & gate::LISTENS != 0 && session.client.has_pushes() {
+        session.take_pushes(&server.backlog, out);
+    }
 }
 
 /// CLIENT REPLY OFF and SKIP: leaves the reply out and moves on to the next mode.
@@ -368,6 +408,15 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     if closed & gates::LOG_FAILED != 0 && (is_write || command.full_name == "ping") {
         return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
     }
+    if session.gates & gate::SUBSCRIBED != 0
+        && session.protocol == Protocol::Resp2
+        && !command.flags().has(spec::WHILE_SUBSCRIBED)
+    {
+        return Gate::Refused(CommandError::formatted(format!(
+            "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            command.full_name
+        )));
+    }
     if closed & gates::LOADING != 0 && lacking.has(spec::LOADING) {
         return Gate::Refused(CommandError::Loading);
     }
@@ -381,6 +430,9 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     }
     if closed & gates::LOG_FULL != 0 && is_write {
         return Gate::Parked(ParkedOn::Gate { opened });
+    }
+    if !matches!(command.spec.run, Run::Whole(_)) {
+        listening::monitor(server, session, command, args);
     }
     Gate::Open
 }
@@ -450,9 +502,23 @@ pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
     stats.dirty.add(finished.changes);
 }
 
-/// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for.
+/// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for. Whoever is to hear of
+/// it is told under those locks, too: so all hear of a key's changes in the order in which they were made.
 #[inline]
 pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
+    let has_notices = !finished.effects.notices.is_empty();
+    if !has_notices {
+        return append(server, finished);
+    }
+    let mut notices = std::mem::take(&mut finished.effects.notices);
+    let lsn = append(server, finished);
+    hub::notices::tell(server, &notices, lsn);
+    notices.clear();
+    lsn
+}
+
+#[inline(always)]
+fn append(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
     if finished.soonest != i64::MAX {
         finished.locked.for_each(|index, _| server.keyspace.expires_at(index, finished.soonest));

@@ -22,7 +22,7 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
     let request = Args::new(&[], &[]);
     let mut keys =
-        Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, &*server.listener);
+        Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, server.hub.wanted());
     let count = keys.expire_due(shard, KEYS_PER_VISIT);
     let finished = keys.finish();
     finished.locked.for_each(|index, shard| server.keyspace.set_next_expiry(index, shard.next_expiry()));

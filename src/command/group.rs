@@ -8,6 +8,7 @@ use crate::command::CommandResult;
 use crate::command::blocking::{self, Blocking};
 use crate::command::context::Context;
 use crate::command::dispatch::{append_effects, count_keys};
+use crate::command::listening;
 use crate::command::spec::Run;
 use crate::command::table::Command;
 use crate::keyspace::door::{Access, Finished, Known};
@@ -101,6 +102,11 @@ impl<'g> Group<'g> {
         let mark = out.mark();
         let access = self.access(session.no_touch);
         let request = args;
+        listening::monitor(server, session, command, request);
+        let wanted = server.hub.wanted();
+        if wanted != 0 {
+            listening::note(server, session, command, request, &mut self.effects.notices);
+        }
         let result = {
             let mut cx = Context {
                 keys: Keys::new(
@@ -112,7 +118,7 @@ impl<'g> Group<'g> {
                     access,
                     request,
                     self.effects,
-                    &*server.listener,
+                    wanted,
                 ),
                 reply: Reply::new(out, session.protocol),
                 blocking: Blocking::Denied,

@@ -36,10 +36,13 @@ pub mod key;
 pub mod keys;
 pub mod latency;
 pub mod list;
+pub mod listening;
 pub mod memory;
 pub mod module;
+pub mod monitor;
 pub mod permission;
 pub mod persistence;
+pub mod pubsub;
 pub mod replication;
 pub mod room;
 pub mod scanning;
@@ -135,6 +138,11 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     module::COMMANDS,
     persistence::COMMANDS,
     replication::COMMANDS,
+    monitor::COMMANDS,
+    persistence::COMMANDS,
+    pubsub::look::COMMANDS,
+    pubsub::publish::COMMANDS,
+    pubsub::subscribe::COMMANDS,
     server::COMMANDS,
     set::add::COMMANDS,
     set::choose::COMMANDS,

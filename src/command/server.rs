@@ -96,7 +96,7 @@ fn flushall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (0..databases).for_each(|db| shard.touch_flushed(db));
         taken.extend((0..databases).map(|db| shard.db(db).take()));
     });
-    cx.keys.announce_all(Effect::Request);
+    cx.keys.announce_flush(Effect::Request);
     drop_tables(taken, in_background);
     cx.reply.ok();
     Ok(())
@@ -110,7 +110,7 @@ fn flushdb(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         shard.touch_flushed(db);
         taken.push(shard.db(db).take());
     });
-    cx.keys.announce_all(Effect::Request);
+    cx.keys.announce_flush(Effect::Request);
     drop_tables(taken, in_background);
     cx.reply.ok();
     Ok(())

@@ -147,6 +147,10 @@ pub const ALLOW_BUSY: Flags = Flags(1 << 19);
 pub const MOVABLE_KEYS: Flags = Flags(1 << 20);
 /// Not shown: runs at once inside of MULTI, too.
 pub const NOT_QUEUED: Flags = Flags(1 << 27);
+/// Not shown: may run in RESP2 while the client has subscribed to something.
+pub const WHILE_SUBSCRIBED: Flags = Flags(1 << 26);
+/// Not shown: what it answers are pushes, which CLIENT REPLY does not keep back.
+pub const PUSHES: Flags = Flags(1 << 25);
 /// Not shown: reads the whole dataset (KEYS, SCAN, DBSIZE): a unit of several commands that holds shards holds them all.
 pub const READS_ALL: Flags = Flags(1 << 28);
 /// Not shown: CLIENT PAUSE does not hold it (Redis: its ALLOW_BUSY commands and those of an operator).

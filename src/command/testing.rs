@@ -64,7 +64,7 @@ impl EventListener for RecordingListener {
         !(EventClass::KeyMiss as u32)
     }
 
-    fn heard(&self, _: EventClass, event: &'static str, db: u16, key: &[u8]) {
+    fn heard(&self, event: &'static str, db: u16, key: &[u8]) {
         self.0.lock().push(format!("{db}: {event} {}", String::from_utf8_lossy(key)));
     }
 }
@@ -108,7 +108,7 @@ impl TestClient {
         let config = loader.finish();
         let events = Arc::new(Mutex::new(Vec::new()));
         let listener = Box::new(RecordingListener(Arc::clone(&events)));
-        let server = build_with(config, listener).expect("nothing is renamed");
+        let server = build_with(config, Some(listener)).expect("nothing is renamed");
         let log = Arc::new(Mutex::new(Vec::new()));
         let logged = Arc::new(Mutex::new(Vec::new()));
         let recording = RecordingLog { shown: Arc::clone(&log), logged: Arc::clone(&logged) };
@@ -196,6 +196,13 @@ impl TestClient {
         let Some(answer) = blocked.take_answer() else { return "(waiting)".into() };
         blocked.leave(&self.server);
         String::from_utf8_lossy(&bytes_of(&answer.output)).trim_end().replace("\r\n", "|")
+    }
+
+    /// What this client was sent beside replies since the last call, with `|` for CRLF.
+    pub fn pushes(&mut self) -> String {
+        let mut output = Output::default();
+        self.session.take_pushes(&self.server.backlog, &mut output);
+        String::from_utf8_lossy(&bytes_of(&output)).trim_end().replace("\r\n", "|")
     }
 
     /// The events since the last call, as `db: event key`.

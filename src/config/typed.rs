@@ -252,6 +252,18 @@ impl Config {
         }
     }
 
+    pub fn tracking_table_max_keys(&self) -> u64 {
+        u64::try_from(self.int("tracking-table-max-keys")).unwrap_or(0)
+    }
+
+    /// `notify-keyspace-events`, as the bits of its letters.
+    pub fn notify_keyspace_events(&self) -> u32 {
+        match self.named("notify-keyspace-events") {
+            Value::Events(bits) => *bits,
+            other => unreachable_kind("notify-keyspace-events", other),
+        }
+    }
+
     pub fn proto_max_bulk_len_bytes(&self) -> u64 {
         self.bytes("proto-max-bulk-len")
     }

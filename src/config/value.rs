@@ -5,6 +5,7 @@
 
 mod parse;
 
+use super::events;
 use super::quote::quote;
 use super::setting::Kind;
 
@@ -60,6 +61,8 @@ pub enum Value {
     /// Bit n stands for word n + 1 of the list.
     Flags(u32),
     Text(Vec<u8>),
+    /// Classes of keyspace events.
+    Events(u32),
     Words(Vec<Vec<u8>>),
     Save(Vec<SavePoint>),
     BufferLimits(BufferLimits),
@@ -79,6 +82,7 @@ impl Value {
             Value::Choice(index) => words_of(kind).get(*index).copied().unwrap_or("").into(),
             Value::Flags(bits) => show_flags(words_of(kind), *bits).into(),
             Value::Text(text) => text.clone(),
+            Value::Events(bits) => events::shown(*bits),
             Value::Words(words) => words.join(&b' '),
             Value::Save(points) => joined(points, |point| format!("{} {}", point.seconds, point.changes)),
             Value::BufferLimits(limits) => joined(&limits.classes(), |(class, limit)| {
@@ -95,6 +99,7 @@ impl Value {
             Value::Bytes(bytes) | Value::Limit(MemoryLimit::Bytes(bytes)) => vec![with_unit(*bytes).into()],
             Value::Text(text) if kind == Kind::ReplicaOf => vec![text.clone()],
             Value::Text(text) => vec![quote(text)],
+            Value::Events(bits) => vec![quote(&events::written(*bits))],
             Value::BufferLimits(limits) => limits.classes().iter().map(buffer_limit_to_file).collect(),
             Value::Words(words) if !words.is_empty() => {
                 vec![words.iter().map(|word| quote_if_needed(word)).collect::<Vec<_>>().join(&b' ')]

@@ -14,7 +14,7 @@ pub use slot::{Announcer, KeySlot};
 use slot::{Indexes, reindex};
 
 use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
-use crate::keyspace::event::{EventClass, EventListener};
+use crate::keyspace::event::{CHANGES, EventClass, Notice};
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position, Survey};
@@ -76,7 +76,7 @@ struct Outbox<'a> {
     /// Where entries go that are no longer stored.
     reclaimer: &'a Reclaimer,
     effects: &'a mut EffectBuffer,
-    listener: &'a dyn EventListener,
+    /// The classes of events that somebody listens to.
     wanted_events: u32,
     request: Args<'a>,
     /// A bit for each shard that was written.
@@ -123,14 +123,12 @@ impl<'a> Keys<'a> {
         access: Access,
         request: Args<'a>,
         effects: &'a mut EffectBuffer,
-        listener: &'a dyn EventListener,
+        wanted_events: u32,
     ) -> Self {
-        let wanted_events = listener.wanted();
         let out = Outbox {
             db,
             reclaimer: &keyspace.reclaimer,
             effects,
-            listener,
             wanted_events,
             request,
             written: 0,
@@ -446,6 +444,19 @@ impl<'a> Keys<'a> {
         self.locked.for_each(visit);
     }
 
+    /// Announces that everything in the locked shards is gone, of one database or of all.
+    pub fn announce_flush(&mut self, effect: Effect<'_>) {
+        self.announce_all(effect);
+        if self.out.wanted_events & CHANGES != 0 {
+            self.out.effects.notices.add(Notice::Flushed);
+        }
+    }
+
+    /// Has a message sent to those who have subscribed to a channel when this unit is over.
+    pub fn publish(&mut self, shard: bool, channel: &[u8], payload: &[u8]) {
+        self.out.effects.notices.add(Notice::Message { shard, channel, payload });
+    }
+
     /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
     pub fn announce_all(&mut self, effect: Effect<'_>) {
         let Self { locked, out, .. } = self;
@@ -529,6 +540,7 @@ fn expire<'k>(
     out.reclaimer.discard(entry);
     out.written |= 1 << position.shard();
     out.effects.push(out.db, &[b"DEL", key]);
+    out.note_change(key);
     out.event(EventClass::Expired, "expired", key);
     if !waiters.is_empty() {
         waiters.watched().expired(out.db, key);
@@ -580,6 +592,7 @@ fn expire_elements(
 /// Says that elements of a key's value have expired, and deletes the key if nothing is left in it.
 fn expired_elements(shard: &mut Shard, position: Position, key: &[u8], is_empty: bool, out: &mut Outbox<'_>) {
     out.written |= 1 << position.shard();
+    out.note_change(key);
     out.event(EventClass::Hash, "hexpired", key);
     match is_empty {
         true => shard.waiters.watched().expired(out.db, key),
@@ -595,7 +608,7 @@ impl Outbox<'_> {
     #[inline]
     fn event(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
         if self.wanted_events & class as u32 != 0 {
-            self.listener.heard(class, event, self.db, key);
+            self.effects.notices.add(Notice::Event { class, event, db: self.db, key });
         }
     }
 
@@ -632,6 +645,7 @@ impl Outbox<'_> {
     #[inline(never)]
     fn tell(&mut self, waiters: &Waiters, key: &[u8], change: Change<'_>) {
         self.effect(change.effect);
+        self.note_change(key);
         if !change.event.is_empty() {
             self.event(change.class, change.event, key);
         }
@@ -641,6 +655,15 @@ impl Outbox<'_> {
         }
     }
 
+    /// Whoever may have read the key is to know that it is another one now.
+    #[inline]
+    fn note_change(&mut self, key: &[u8]) {
+        if self.wanted_events & CHANGES != 0 {
+            self.effects.notices.add(Notice::Changed { key });
+        }
+    }
+
+    #[inline]
     fn note_ready(&mut self, waiters: &Waiters, key: &[u8]) {
         if waiters.await_key(key) {
             self.ready.push(ReadyKey { db: self.db, key: key.into() });

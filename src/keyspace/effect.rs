@@ -4,7 +4,7 @@
 //! one group while the shards that were written are still locked, so that the log's order is the order of execution.
 //! When nobody reads effects, none is built.
 
-use crate::keyspace::event::EventClass;
+use crate::keyspace::event::{EventClass, Notices};
 use crate::keyspace::recreate;
 use crate::resp::Args;
 use crate::resp::reply::{encode_command, push_header};
@@ -90,6 +90,8 @@ pub struct EffectBuffer {
     pub wanted: bool,
     bytes: Vec<u8>,
     parts: Vec<(u16, usize)>,
+    /// What others are told of it.
+    pub notices: Notices,
 }
 
 impl EffectBuffer {

@@ -5,13 +5,14 @@
 //! connection holds no buffers.
 
 mod execute;
+pub mod pushes;
 pub mod wave;
 
 use crate::command::blocking::Blocked;
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::apply_reply_mode;
 use crate::command::transaction;
-use crate::keyspace::Lsn;
+use crate::hub;
 use crate::net::stream::Stream;
 use crate::net::worker::{READ_BYTES, Worker};
 use crate::resp::decode::Decoder;
@@ -83,8 +84,6 @@ pub struct Connection {
     executed: usize,
     /// Replies that wait: for the client to read, or for the log.
     output: Output,
-    /// The output may leave once this is durable.
-    gate: Lsn,
     parked: Option<ParkedOn>,
     /// Rings when a client that waits for a key has waited long enough.
     timer: Option<Pin<Box<Sleep>>>,
@@ -134,6 +133,8 @@ pub async fn run(connection: SharedConnection, worker: &Worker) {
     if connection.borrow().held {
         wave::forget(worker, &connection);
     }
+    let id = connection.borrow().session.client.id;
+    worker.listeners.borrow_mut().remove(&id);
     std::future::poll_fn(|cx| {
         connection.borrow_mut().leave(cx, worker, &end);
         Poll::Ready(())
@@ -150,7 +151,6 @@ impl Connection {
             input: Vec::new(),
             executed: 0,
             output: Output::default(),
-            gate: Lsn::default(),
             parked: None,
             timer: None,
             unflushed: false,
@@ -172,6 +172,7 @@ impl Connection {
         }
         transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
+        hub::forget(&worker.server, &self.session.client);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
             let _ = self.stream.poll_shutdown(cx);
@@ -184,6 +185,9 @@ impl Connection {
             if self.session.client.is_killed() {
                 return Poll::Ready(Turn::Over(End::Closed));
             }
+            if self.session.client.has_pushes() {
+                self.fetch_pushes(worker, me);
+            }
             // Out first: room for replies decides whether more may be executed.
             if !self.output.is_empty() {
                 match self.poll_flush(cx, worker) {
@@ -193,6 +197,10 @@ impl Connection {
                 }
                 if let Some(end) = self.check_output_limit(worker) {
                     return Poll::Ready(Turn::Over(end));
+                }
+                if self.output.is_empty() && self.session.client.has_pushes() && !self.finishing {
+                    // They came while what was before them was on its way.
+                    continue;
                 }
                 // Behind that: who is cut off by his own limit costs nobody else his connection.
                 worker.server.count_client(&self.session.client);
@@ -291,12 +299,13 @@ impl Connection {
         self.parked.is_some()
             || !self.output.is_empty()
                 && (self.output.len() >= Self::output_max(worker)
-                    || !worker.server.commit.may_leave(self.gate))
+                    || !worker.server.commit.may_leave(self.session.told))
     }
 
     fn may_execute(&self, worker: &Worker) -> bool {
         // However little a client reads: if its replies are shorter than its requests, they are what is kept.
-        let may_shrink = self.shrinks && self.parked.is_none() && worker.server.commit.may_leave(self.gate);
+        let may_shrink =
+            self.shrinks && self.parked.is_none() && worker.server.commit.may_leave(self.session.told);
         !self.finishing && (may_shrink || !self.is_blocked(worker))
     }
 
@@ -417,14 +426,14 @@ impl Connection {
     /// Whether the output may leave; if not, this task is called when it may.
     fn poll_gate(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), End>> {
         let commit = &worker.server.commit;
-        if commit.may_leave(self.gate) {
+        if commit.may_leave(self.session.told) {
             return Poll::Ready(Ok(()));
         }
-        if commit.is_lost(self.gate) {
+        if commit.is_lost(self.session.told) {
             // It can be told neither that the write will last nor that it won't; Redis ends itself then.
             return Poll::Ready(Err(End::Closed));
         }
-        match commit.wait(worker.index, self.session.client.id, self.gate, cx.waker()) {
+        match commit.wait(worker.index, self.session.client.id, self.session.told, cx.waker()) {
             true => Poll::Ready(Ok(())),
             false => Poll::Pending,
         }
@@ -460,7 +469,8 @@ impl Connection {
     /// The hard limit of client-output-buffer-limit holds before anything is sent, too, as in Redis: who asks for so much at
     /// once gets nothing. Returns whether `more` bytes of replies are so many.
     fn refuses_flood(&mut self, worker: &Worker, more: usize) -> bool {
-        let hard = worker.server.hot.output_hard_limit.load(Relaxed);
+        let subscribes = self.session.client.has_flag(flag::PUBSUB);
+        let hard = worker.server.hot.output_limit(subscribes).hard_bytes;
         if more <= UNCOUNTED_REPLIES || hard == 0 || (self.output.len() + more) as u64 <= hard {
             return false;
         }
@@ -473,16 +483,19 @@ impl Connection {
     /// client-output-buffer-limit: a client that doesn't read is cut off at the hard limit, or after it was above the
     /// soft limit for too long.
     fn check_output_limit(&mut self, worker: &Worker) -> Option<End> {
+        let client = &self.session.client;
+        let waiting = self.output.len() as u64 + client.outbox.bytes();
         let hot = &worker.server.hot;
-        let waiting = self.output.len() as u64;
-        let hard = hot.output_hard_limit.load(Relaxed);
-        let soft = hot.output_soft_limit.load(Relaxed);
+        let limit = hot.output_limit(client.has_flag(flag::PUBSUB));
         let is_stranger = self.session.needs_auth() && hot.password_needed.load(Relaxed);
-        let mut over = hard > 0 && waiting > hard || is_stranger && waiting > STRANGERS_OUTPUT_MAX;
-        if soft > 0 && waiting > soft {
+        let mut over = limit.hard_bytes > 0 && waiting > limit.hard_bytes
+            || is_stranger && waiting > STRANGERS_OUTPUT_MAX;
+        if limit.soft_bytes > 0 && waiting > limit.soft_bytes {
             let now = worker.server.now();
             let since = *self.soft_limit_since.get_or_insert(now);
-            over |= now - since > hot.output_soft_seconds.load(Relaxed) as i64 * 1000;
+            over |= now - since > limit.soft_seconds as i64 * 1000;
+            // So that it looks again in a second.
+            worker.server.backlog.hold_back();
         } else {
             self.soft_limit_since = None;
         }
@@ -525,8 +538,9 @@ impl Connection {
                 if self.session.gates & gate::REPLY_MODE != 0 {
                     apply_reply_mode(&mut self.session, || answer.output.clear());
                 }
+                self.output.append(&mut answer.before);
                 self.output.append(&mut answer.output);
-                self.gate = self.gate.max(answer.lsn);
+                self.session.told = self.session.told.max(answer.lsn);
                 return Poll::Ready(());
             }
             if let Some(wait) = blocked.disk_wait() {
@@ -536,7 +550,7 @@ impl Connection {
                     blocked.give_up(server, worker.stats(), Some(&CommandError::NoLogToWaitFor));
                     continue;
                 }
-                let is_there = is_logging && server.commit.wait_for_disk(self.gate, cx.waker());
+                let is_there = is_logging && server.commit.wait_for_disk(self.session.told, cx.waker());
                 if is_there {
                     blocked.note_on_disk();
                 }

@@ -4,7 +4,8 @@
 
 use crate::keyspace::EffectBuffer;
 use crate::net::batch::Batch;
-use crate::net::connection::wave::{self, Wave};
+use crate::net::connection::pushes;
+use crate::net::connection::wave::{self, SharedConnection, Wave};
 use crate::net::connection::{self, Connection};
 use crate::net::stream::Stream;
 use crate::resp::Output;
@@ -13,6 +14,7 @@ use crate::state::Server;
 use crate::state::clients::{Address, Client, flag};
 use crate::state::stats::WorkerStats;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -71,6 +73,8 @@ pub struct Worker {
     /// What the task of a connection takes.
     task_bytes: Cell<i64>,
     pub scratch: RefCell<Scratch>,
+    /// The connections of clients that were sent something without asking, by id.
+    pub listeners: RefCell<HashMap<u64, SharedConnection>>,
 }
 
 impl Worker {
@@ -129,6 +133,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
             large_values: false,
             wave: Wave::default(),
         }),
+        listeners: RefCell::default(),
     });
     runtime.block_on(async {
         let gate = Arc::clone(&worker.server);
@@ -137,6 +142,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         tokio::task::spawn_local(async move { rounds.rounds.take_part(index).await });
         tokio::task::spawn_local(wave::run_waves(Rc::clone(&worker)));
         tokio::task::spawn_local(wave::send_held(Rc::clone(&worker)));
+        tokio::task::spawn_local(pushes::send_pushes(Rc::clone(&worker)));
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             let before = held_bytes();

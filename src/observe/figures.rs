@@ -180,6 +180,7 @@ pub fn shards(keyspace: &mut dyn Survey, now: i64) -> ShardTotals {
 pub struct ClientTotals {
     pub connected: usize,
     pub blocked: usize,
+    pub subscribers: usize,
     /// The largest buffers now, in bytes.
     pub input_max: u64,
     pub output_max: u64,
@@ -193,6 +194,7 @@ pub fn clients(server: &Server) -> ClientTotals {
         let (input, output) = (client.input_capacity.load(Relaxed), client.output_bytes.load(Relaxed));
         totals.connected += 1;
         totals.blocked += usize::from(client.has_flag(flag::BLOCKED));
+        totals.subscribers += usize::from(client.has_flag(flag::PUBSUB));
         totals.input_max = totals.input_max.max(input);
         totals.output_max = totals.output_max.max(output);
         totals.memory += client.held_bytes();

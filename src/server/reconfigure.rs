@@ -25,6 +25,10 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.output_hard_limit.store(limits.hard_bytes, Relaxed);
     hot.output_soft_limit.store(limits.soft_bytes, Relaxed);
     hot.output_soft_seconds.store(limits.soft_seconds, Relaxed);
+    let limits = config.client_output_buffer_limits().pubsub;
+    hot.pubsub_hard_limit.store(limits.hard_bytes, Relaxed);
+    hot.pubsub_soft_limit.store(limits.soft_bytes, Relaxed);
+    hot.pubsub_soft_seconds.store(limits.soft_seconds, Relaxed);
     hot.maxclients.store(u64::from(config.max_clients()), Relaxed);
     hot.timeout.store(config.timeout().map_or(0, |timeout| timeout.as_secs()), Relaxed);
     hot.tcp_keepalive.store(config.tcp_keepalive().map_or(0, |interval| interval.as_secs()), Relaxed);
@@ -35,6 +39,8 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.latency_tracking.store(config.latency_tracking(), Relaxed);
     hot.lazy_user_flush.store(config.lazy_user_flush(), Relaxed);
     hot.protected_mode.store(config.protected_mode(), Relaxed);
+    hot.tracking_table_max_keys.store(config.tracking_table_max_keys(), Relaxed);
+    server.hub.notify(config.notify_keyspace_events());
     hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
     let limit = config.max_memory_clients_bytes();
     if hot.maxmemory_clients.swap(limit, Relaxed) != limit {

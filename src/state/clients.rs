@@ -4,7 +4,11 @@
 
 use crate::acl::User;
 use crate::command::blocking::Blocked;
+use crate::hub::channels::Subscriptions;
+use crate::hub::outbox::Outbox;
+use crate::hub::tracking::Tracking;
 use crate::keyspace::watch::Watch;
+use crate::resp::Protocol;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -55,6 +59,16 @@ pub mod flag {
     pub const TLS: u32 = 1 << 8;
     /// Of its letter only: [`super::Client::watch`] says whether it is so.
     pub const TOUCHED: u32 = 1 << 9;
+    pub const TRACKING: u32 = 1 << 10;
+    pub const BROADCAST: u32 = 1 << 11;
+    pub const BROKEN_REDIRECT: u32 = 1 << 12;
+}
+
+/// Bits of [`Client::signals`]: what its connection finds out before anything else.
+mod signal {
+    pub(super) const KILLED: u32 = 1 << 0;
+    /// Its outbox may have something in it.
+    pub(super) const PUSHES: u32 = 1 << 1;
 }
 
 /// What a client calls itself.
@@ -106,7 +120,13 @@ pub struct Client {
     user_changed: AtomicBool,
     /// What it waits with, while it waits for a key.
     pub blocked: Mutex<Option<Arc<Blocked>>>,
-    killed: AtomicBool,
+    /// What it is to be sent that is no reply.
+    pub outbox: Outbox,
+    /// None until it subscribes to something.
+    pub subscriptions: Mutex<Option<Box<Subscriptions>>>,
+    /// How it wants to hear of changes of keys; none: not at all.
+    pub tracking: Mutex<Option<Box<Tracking>>>,
+    signals: AtomicU32,
     /// Wakes the connection's task, from its first poll on.
     waker: Mutex<Option<Waker>>,
 }
@@ -150,7 +170,10 @@ impl Client {
             user: Mutex::new(user),
             user_changed: AtomicBool::new(false),
             blocked: Mutex::default(),
-            killed: AtomicBool::new(false),
+            outbox: Outbox::default(),
+            subscriptions: Mutex::default(),
+            tracking: Mutex::default(),
+            signals: AtomicU32::new(0),
             waker: Mutex::new(None),
         }
     }
@@ -184,7 +207,7 @@ impl Client {
 
     /// What it takes now, in bytes, as far as others can see it.
     pub fn held_bytes(&self) -> u64 {
-        [
+        let queued: u64 = [
             &self.connection_bytes,
             &self.input_capacity,
             &self.output_bytes,
@@ -193,18 +216,46 @@ impl Client {
         ]
         .iter()
         .map(|bytes| bytes.load(Ordering::Relaxed))
-        .sum()
+        .sum();
+        queued + self.outbox.bytes()
     }
 
     /// Has the connection closed as soon as its worker comes to it.
     pub fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
+        self.signals.fetch_or(signal::KILLED, Ordering::Release);
         self.wake();
     }
 
     #[inline]
     pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.signals.load(Ordering::Acquire) & signal::KILLED != 0
+    }
+
+    /// Whether there is anything at all that its connection must look at before it goes on.
+    #[inline]
+    pub fn is_signalled(&self) -> bool {
+        self.signals.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether something may be waiting in its outbox.
+    #[inline]
+    pub fn has_pushes(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & signal::PUSHES != 0
+    }
+
+    /// Something was put into the outbox. Returns whether nothing was there before.
+    pub fn note_push(&self) -> bool {
+        self.signals.fetch_or(signal::PUSHES, Ordering::AcqRel) & signal::PUSHES == 0
+    }
+
+    /// The outbox is about to be emptied.
+    pub fn forget_pushes(&self) {
+        self.signals.fetch_and(!signal::PUSHES, Ordering::AcqRel);
+    }
+
+    /// What it is spoken to in.
+    pub fn speaks(&self) -> Protocol {
+        if self.protocol.load(Ordering::Relaxed) == 3 { Protocol::Resp3 } else { Protocol::Resp2 }
     }
 
     /// Has the connection's task look around.

@@ -23,6 +23,9 @@ pub const SHUTTING_DOWN: u32 = 1 << 6;
 /// A `maxmemory` is set: memory is checked before a command that may need more.
 pub const MEMORY_LIMITED: u32 = 1 << 7;
 
+/// Somebody sees all requests (MONITOR).
+pub const MONITORED: u32 = 1 << 8;
+
 /// A pause of writes, or of everything.
 const PAUSED: u32 = PAUSED_WRITES | PAUSED_ALL;
 /// While one of these is closed no key is deleted because its time has come: a load must meet the state that was

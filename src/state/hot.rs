@@ -1,6 +1,7 @@
 //! Settings that the request path reads: copied out of the configuration into atomics when it changes.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use crate::config::value::BufferLimit;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 macro_rules! hot_settings {
     ($($(#[$doc:meta])* $name:ident: $kind:ty = $default:expr,)*) => {
@@ -26,10 +27,16 @@ hot_settings! {
     output_soft_limit: AtomicU64 = 0,
     /// ... for how many seconds the soft limit may be passed.
     output_soft_seconds: AtomicU64 = 0,
+    /// `client-output-buffer-limit pubsub`: as those above.
+    pubsub_hard_limit: AtomicU64 = 32 << 20,
+    pubsub_soft_limit: AtomicU64 = 8 << 20,
+    pubsub_soft_seconds: AtomicU64 = 60,
     /// `maxmemory`, in bytes; 0: none.
     maxmemory: AtomicU64 = 0,
     /// `maxmemory-clients`, in bytes; 0: none.
     maxmemory_clients: AtomicU64 = 0,
+    /// `tracking-table-max-keys`; 0: no limit.
+    tracking_table_max_keys: AtomicU64 = 1_000_000,
     /// `maxclients`.
     maxclients: AtomicU64 = 10_000,
     /// `timeout`: seconds of idleness after which a client is disconnected; 0: never.
@@ -50,6 +57,8 @@ hot_settings! {
     skip_checksums: AtomicBool = false,
     /// Whether expired keys are removed without being asked for (DEBUG SET-ACTIVE-EXPIRE).
     active_expire: AtomicBool = true,
+    /// Whether nothing at all is done just because time passes (DEBUG PAUSE-CRON).
+    cron_paused: AtomicBool = false,
     /// `lazyfree-lazy-user-flush`.
     lazy_user_flush: AtomicBool = false,
     /// `protected-mode`.
@@ -58,4 +67,20 @@ hot_settings! {
     password_needed: AtomicBool = false,
     /// `maxmemory-policy` is one of the LFU kind, so that the access clock counts.
     lfu: AtomicBool = false,
+}
+
+impl HotSettings {
+    /// How much may wait for a client: for one that has subscribed to something, or any other.
+    pub fn output_limit(&self, subscribes: bool) -> BufferLimit {
+        let (hard, soft, seconds) = if subscribes {
+            (&self.pubsub_hard_limit, &self.pubsub_soft_limit, &self.pubsub_soft_seconds)
+        } else {
+            (&self.output_hard_limit, &self.output_soft_limit, &self.output_soft_seconds)
+        };
+        BufferLimit {
+            hard_bytes: hard.load(Relaxed),
+            soft_bytes: soft.load(Relaxed),
+            soft_seconds: seconds.load(Relaxed),
+        }
+    }
 }

@@ -21,8 +21,8 @@ pub mod users;
 
 use crate::command::table::Commands;
 use crate::commit::Commit;
+use crate::hub::Hub;
 use crate::keyspace::Keyspace;
-use crate::keyspace::event::EventListener;
 use crate::keyspace::router::Survey;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
@@ -33,10 +33,11 @@ pub struct Server {
     pub commands: Commands,
     pub commit: Arc<Commit>,
     pub persist: crate::persist::Persistence,
-    pub listener: Box<dyn EventListener>,
     pub clients: clients::Registry,
     /// Who there is, and who may do what.
     pub users: users::Users,
+    /// Who wants to hear of what.
+    pub hub: Hub,
     pub gates: gates::Gates,
     /// What clients hold that do not read, or may not run what they sent.
     pub backlog: backlog::Backlog,

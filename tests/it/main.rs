@@ -11,6 +11,7 @@ mod handshakes;
 mod network;
 mod observability_port;
 mod protocol;
+mod pushes;
 mod serializable;
 mod start_and_stop;
 mod transactions;

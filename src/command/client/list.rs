@@ -10,6 +10,9 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// What waits is told in blocks of Redis' size, too.
+const OUTPUT_BLOCK_BYTES: u64 = 16 * 1024;
+
 pub(super) fn list(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let clients: Vec<Arc<Client>> = if args.remaining() == 0 {
         cx.server.clients.list()
@@ -98,7 +101,8 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
         false => (client.input_bytes.load(Relaxed), 0),
     };
     let spare = client.input_capacity.load(Relaxed).saturating_sub(client.input_bytes.load(Relaxed));
-    let waiting = client.output_bytes.load(Relaxed);
+    let waiting = client.output_bytes.load(Relaxed) + client.outbox.bytes();
+    let (channels, patterns, shard_channels, subscriptions_bytes) = subscriptions(client);
     let command = match is_me {
         true => asking.command.full_name,
         false => {
@@ -106,29 +110,38 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
             server.commands.all().get(id).map_or("NULL", |command| command.full_name)
         }
     };
+    let redirect = super::tracking::redirect(client.tracking.lock().as_deref());
     let naming = client.naming.lock();
-    let total = client.held_bytes() + arguments;
+    let total = client.held_bytes() + arguments + subscriptions_bytes;
     // Writing to a vector can't fail.
     let _ = write!(out, "id={} addr={} laddr={} ", client.id, client.address, client.local_address);
     let _ = write!(out, "fd={} name=", client.fd);
     out.extend_from_slice(&naming.name);
     let _ = write!(out, " age={} idle={}", seconds_since(client.connected_at), seconds_since(last_active));
     let _ = write!(out, " flags={} db={}", flags(client), client.db.load(Relaxed));
-    let _ = write!(
-        out,
-        " sub=0 psub=0 ssub=0 multi={} qbuf={buffered} qbuf-free={spare} argv-mem={arguments}",
-        client.queued.load(Relaxed)
-    );
+    let _ = write!(out, " sub={channels} psub={patterns} ssub={shard_channels}");
+    let queued = client.queued.load(Relaxed);
+    let _ = write!(out, " multi={queued} qbuf={buffered} qbuf-free={spare} argv-mem={arguments}");
     let queued = client.queued_bytes.load(Relaxed);
-    let _ = write!(out, " multi-mem={queued} rbs=0 rbp=0 obl=0 oll=0 omem={waiting} tot-mem={total}");
+    let blocks = waiting.div_ceil(OUTPUT_BLOCK_BYTES);
+    let _ = write!(out, " multi-mem={queued} rbs=0 rbp=0 obl=0 oll={blocks} omem={waiting} tot-mem={total}");
     let _ = write!(out, " events={} cmd={command}", if waiting > 0 { "rw" } else { "r" });
     let protocol = if is_me && asking.is_resp3 { 3 } else { client.protocol.load(Relaxed) };
     out.extend_from_slice(b" user=");
     out.extend_from_slice(client.user().name());
-    let _ = write!(out, " redir=-1 resp={protocol} lib-name=");
+    let _ = write!(out, " redir={redirect} resp={protocol} lib-name=");
     out.extend_from_slice(&naming.library_name);
     out.extend_from_slice(b" lib-ver=");
     out.extend_from_slice(&naming.library_version);
+}
+
+/// How many channels, patterns and shard channels it has subscribed to, and about how many bytes that takes.
+fn subscriptions(client: &Client) -> (usize, usize, usize, u64) {
+    client.subscriptions.lock().as_ref().map_or((0, 0, 0, 0), |subscriptions| {
+        let lens = [&subscriptions.channels, &subscriptions.patterns, &subscriptions.shard_channels];
+        let [channels, patterns, shard_channels] = lens.map(|set| set.len());
+        (channels, patterns, shard_channels, subscriptions.bytes())
+    })
 }
 
 /// How long a request was as an array of bulk strings.
@@ -145,6 +158,9 @@ fn flags(client: &Client) -> String {
         (flag::PUBSUB, 'P'),
         (flag::MULTI, 'x'),
         (flag::BLOCKED, 'b'),
+        (flag::TRACKING, 't'),
+        (flag::BROKEN_REDIRECT, 'R'),
+        (flag::BROADCAST, 'B'),
         (flag::TOUCHED, 'd'),
         (flag::CLOSING, 'c'),
         (flag::UNIX_SOCKET, 'U'),

@@ -4,6 +4,7 @@
 
 mod kill;
 pub(super) mod list;
+pub mod tracking;
 
 use crate::command::blocking;
 use crate::command::spec::*;
@@ -38,11 +39,28 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
+        name: "caching",
+        arity: 3,
+        since: "6.0.0",
+        summary: "Instructs the server whether to track the keys in the next request.",
+        syntax: "<YES | NO>",
+        run: Run::Unlocked(tracking::caching),
+        ..SUBCOMMAND
+    },
+    CommandSpec {
         name: "getname",
         arity: 2,
         since: "2.6.9",
         summary: "Returns the name of the connection.",
         run: Run::Unlocked(getname),
+        ..SUBCOMMAND
+    },
+    CommandSpec {
+        name: "getredir",
+        arity: 2,
+        since: "6.0.0",
+        summary: "Returns the client ID to which the connection's tracking notifications are redirected.",
+        run: Run::Unlocked(tracking::getredir),
         ..SUBCOMMAND
     },
     CommandSpec {
@@ -172,6 +190,24 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         syntax: "connection-name",
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
         run: Run::Unlocked(setname),
+        ..SUBCOMMAND
+    },
+    CommandSpec {
+        name: "tracking",
+        arity: -3,
+        since: "6.0.0",
+        summary: "Controls server-assisted client-side caching for the connection.",
+        complexity: "O(1). Some options may introduce additional complexity.",
+        syntax: "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        run: Run::Unlocked(tracking::tracking),
+        ..SUBCOMMAND
+    },
+    CommandSpec {
+        name: "trackinginfo",
+        arity: 2,
+        since: "6.2.0",
+        summary: "Returns information about server-assisted client-side caching for the connection.",
+        run: Run::Unlocked(tracking::trackinginfo),
         ..SUBCOMMAND
     },
     CommandSpec {
@@ -336,6 +372,10 @@ fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.reply.help(
         "client",
         &[
+            "CACHING (YES|NO)",
+            "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+            "GETREDIR",
+            "    Return the client ID we are redirecting to when tracking is enabled.",
             "GETNAME",
             "    Return the name of the current connection.",
             "ID",
@@ -380,6 +420,11 @@ fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
             "    * LIB-VER: the client lib version.",
             "UNBLOCK <clientid> [TIMEOUT|ERROR]",
             "    Unblock the specified blocked client.",
+            "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+            "         [OPTIN] [OPTOUT] [NOLOOP]",
+            "    Control server assisted client side caching.",
+            "TRACKINGINFO",
+            "    Report tracking status for the current connection.",
             "NO-EVICT (ON|OFF)",
             "    Protect current client connection from eviction.",
             "NO-TOUCH (ON|OFF)",

@@ -73,8 +73,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"htstats-key", 3 | 4) => stored::table_of_key(cx, args)?,
         (b"reload", _) => reload::reload(cx, args)?,
         // What they switch off in Redis does not exist here.
-        (b"set-disable-deny-scripts" | b"pause-cron" | b"dict-resizing", 3) | (b"replybuffer", 4) => {
-            cx.reply.ok()
+        (b"set-disable-deny-scripts" | b"dict-resizing", 3) | (b"replybuffer", 4) => cx.reply.ok(),
+        (b"pause-cron", 3) => {
+            cx.server.hot.cron_paused.store(is_on(args), Relaxed);
+            cx.reply.ok();
         }
         (b"set-active-expire", 3) => {
             cx.server.hot.active_expire.store(is_on(args), Relaxed);
@@ -204,6 +206,8 @@ fn help(cx: &mut Context<'_>) {
             "RELOAD [option ...]",
             "    Take every value through its serialized form and back. Options (MERGE,",
             "    NOFLUSH, NOSAVE) change nothing, since there is no file in between.",
+            "PAUSE-CRON <0|1>",
+            "    Stop periodic cron job processing.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Setting it to 0 disables expiring keys in background when they are not",
             "    accessed. Setting it to 1 reenables back the default.",

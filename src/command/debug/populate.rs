@@ -65,7 +65,7 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
             access,
             no_request,
             &mut effects,
-            &*server.listener,
+            server.hub.wanted(),
         );
         store(&mut keys);
         let finished = keys.finish();

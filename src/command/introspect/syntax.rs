@@ -178,7 +178,7 @@ impl Builder<'_> {
 
     /// Whether this spec's keys begin at the argument that comes next.
     fn finds(&self, spec: &KeySpec) -> bool {
-        if spec.flags.has(key::NOT_KEY) && matches!(spec.begin, Begin::Unknown) {
+        if spec.flags.has(key::NOT_KEY) {
             return false;
         }
         match (spec.begin, spec.find, self.position) {

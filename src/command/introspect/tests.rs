@@ -131,7 +131,9 @@ fn every_command_documents_itself() {
         let brackets = |open, close| spec.syntax.matches(open).count() == spec.syntax.matches(close).count();
         assert!(brackets('[', ']') && brackets('<', '>'), "{}: {}", command.full_name, spec.syntax);
         let keys = spec.keys.iter().any(|spec| {
-            !matches!(spec.begin, Begin::Unknown | Begin::Option { .. }) && !spec.flags.has(key::INCOMPLETE)
+            !matches!(spec.begin, Begin::Unknown | Begin::Option { .. })
+                && !spec.flags.has(key::INCOMPLETE)
+                && !spec.flags.has(key::NOT_KEY)
         });
         if keys {
             let arguments = syntax::arguments(spec, is_subcommand(command));

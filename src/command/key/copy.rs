@@ -78,7 +78,8 @@ fn copy_into(cx: &mut Context<'_>, from: &[u8], to: &[u8], target_db: u16, repla
     cx.keys.select(source_db);
     let Some(copy) = cx.keys.peek(from).map(|entry| entry.copy_under_key(to)) else { return false };
     cx.keys.select(target_db);
-    cx.keys.write(to).put(copy, EventClass::Generic, "copy_to");
+    cx.keys.event(EventClass::New, "new", to);
+    cx.keys.write(to).put_anew(copy, EventClass::Generic, "copy_to");
     true
 }
 
@@ -106,9 +107,10 @@ fn move_into(cx: &mut Context<'_>, key: &[u8], target_db: u16) -> bool {
     if cx.keys.write(key).exists() {
         return false;
     }
+    cx.keys.event(EventClass::New, "new", key);
     cx.keys.select(source_db);
     let Some(entry) = cx.keys.write(key).delete(deletion("move_from", &as_del(key))) else { return false };
     cx.keys.select(target_db);
-    cx.keys.write(key).put(entry, EventClass::Generic, "move_to");
+    cx.keys.write(key).put_anew(entry, EventClass::Generic, "move_to");
     true
 }

@@ -163,7 +163,8 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         effect.arg(b"RESTORE").arg(key).integer(expire_at.unwrap_or(0)).arg(payload);
         effect.arg(b"REPLACE").arg(b"ABSTTL");
     };
-    cx.keys.write(key).place(entry, Change::composed(EventClass::Generic, "restore", &effect));
+    cx.keys.event(EventClass::New, "new", key);
+    cx.keys.write(key).place_anew(entry, Change::composed(EventClass::Generic, "restore", &effect));
     cx.reply.ok();
     Ok(())
 }
@@ -249,7 +250,7 @@ mod tests {
         let effect = client.effects().join("; ");
         assert!(effect.starts_with("0: RESTORE a 1700000001000 "), "{effect}");
         assert!(effect.ends_with(" REPLACE ABSTTL"), "{effect}");
-        assert_eq!(client.events(), ["0: restore a"]);
+        assert_eq!(client.events(), ["0: new a", "0: restore a"]);
         assert_eq!(client.say("PTTL a"), ":1000\r\n");
         assert_eq!(client.say("OBJECT IDLETIME a"), ":77\r\n");
         assert_eq!(restore(&mut client, &[b"a", b"1000", &payload, b"REPLACE", b"ABSTTL"]), "+OK");

@@ -69,9 +69,10 @@ fn rename_unless(cx: &mut Context<'_>, args: &Args<'_>, only_if_free: bool) -> R
     if old == new || (only_if_free && cx.keys.write(new).exists()) {
         return Ok(false);
     }
+    cx.keys.event(EventClass::New, "new", new);
     let Some(entry) = cx.keys.write(old).delete(deletion("rename_from", &as_del(old))) else {
         return Err(CommandError::NoSuchKey);
     };
-    cx.keys.write(new).put(entry.under_key(new), EventClass::Generic, "rename_to");
+    cx.keys.write(new).put_anew(entry.under_key(new), EventClass::Generic, "rename_to");
     Ok(true)
 }

@@ -4,6 +4,7 @@ use super::{id, show, trim};
 use crate::command::blocking::{Blocking, Nothing, Wait, deadline_after_ms};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::keyspace::event::EventClass;
 use crate::resp::reply::OpenArray;
 use crate::resp::{Args, CommandError, Reply};
 use dunlin_structures::entry::Kind;
@@ -156,7 +157,10 @@ fn xread(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             match cx.keys.peek(request.key(index)) {
                 Some(entry) if entry.kind() != Kind::Stream => return Err(CommandError::WrongType),
                 Some(entry) => Stream::of(&entry).last_id,
-                None => StreamId::ZERO,
+                None => {
+                    missed(cx, request.key(index));
+                    StreamId::ZERO
+                }
             }
         } else {
             StreamId::MAX
@@ -190,6 +194,11 @@ fn xread(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Ok(());
     }
     nothing_yet(cx, &request, false, &settled)
+}
+
+/// As in Redis, who looks whether all may be read has missed what is not there, and who reads then misses it again.
+pub(super) fn missed(cx: &mut Context<'_>, key: &[u8]) {
+    cx.keys.event(EventClass::KeyMiss, "keymiss", key);
 }
 
 /// Waits if the request says so; else answers that there is nothing.

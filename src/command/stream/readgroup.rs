@@ -1,7 +1,7 @@
 //! XREADGROUP: reading as one of several consumers.
 
 use super::effect::{Claim, GroupName};
-use super::read::{Answer, Request, nothing_yet};
+use super::read::{Answer, Request, missed, nothing_yet};
 use super::{id, no_key_or_group, show};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
@@ -81,7 +81,10 @@ fn xreadgroup(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             let has_group = match cx.keys.peek(key) {
                 Some(entry) if entry.kind() != Kind::Stream => return Err(CommandError::WrongType),
                 Some(entry) => Stream::of(&entry).groups.contains_key(group),
-                None => false,
+                None => {
+                    missed(cx, key);
+                    false
+                }
             };
             if !has_group {
                 return Err(no_key_or_group(key, group, " in XREADGROUP with GROUP option"));

@@ -66,7 +66,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "tracking-table-max-keys",
         Kind::Int { min: 0, max: i64::MAX },
         "1000000",
-        Accepted,
+        Live,
         "Keys remembered for client side caching.",
     ),
     Setting::text("bind-source-addr", "", Accepted, "Address that outgoing connections come from."),

@@ -1,6 +1,6 @@
 //! What the server says about itself: log, slow log, latencies, events.
 
-use crate::config::setting::Class::{Accepted, Live, Refused};
+use crate::config::setting::Class::{Accepted, Live};
 use crate::config::setting::{Kind, Setting, long};
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -57,11 +57,5 @@ pub(super) const SETTINGS: &[Setting] = &[
         Live,
         "Percentiles that INFO latencystats shows.",
     ),
-    Setting::new(
-        "notify-keyspace-events",
-        Kind::Events,
-        "",
-        Refused("keyspace notifications are not supported"),
-        "Events of keys that are published.",
-    ),
+    Setting::new("notify-keyspace-events", Kind::Events, "", Live, "Events of keys that are published."),
 ];

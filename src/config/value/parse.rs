@@ -54,8 +54,8 @@ pub fn parse(
             Ok(Value::Octal(bits))
         }
         Kind::Choice(words) => word_index(words, argument).map(Value::Choice),
-        Kind::Events => match events::canonical(argument) {
-            Some(letters) => Ok(Value::Text(letters)),
+        Kind::Events => match events::bits(argument) {
+            Some(bits) => Ok(Value::Events(bits)),
             None => wrong("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
         },
         Kind::Directory => {

@@ -103,8 +103,23 @@ impl KeySlot<'_, '_> {
         self.place(entry, Change::covered(class, event));
     }
 
+    /// As [`KeySlot::put`], for what Redis first deletes and then adds: its caller has said that it is new.
+    pub fn put_anew(self, mut entry: Entry, class: EventClass, event: &'static str) {
+        entry.set_clock(self.clock);
+        self.out.effects.push_recreation(self.out.db, &entry);
+        self.place_anew(entry, Change::covered(class, event));
+    }
+
     /// As [`KeySlot::put`], for who says the effect, and when the value was used last.
     pub fn place(self, entry: Entry, change: Change<'_>) {
+        if !self.exists() {
+            self.out.event(EventClass::New, "new", self.key);
+        }
+        self.place_anew(entry, change);
+    }
+
+    /// As [`KeySlot::place`], where the caller has said that it is new.
+    pub fn place_anew(self, entry: Entry, change: Change<'_>) {
         let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         debug_assert_eq!(entry.key(), key);
         let (new, due) = (entry.expire_at(), entry.next_due());
@@ -119,7 +134,6 @@ impl KeySlot<'_, '_> {
                 reindex(element_expires, position, None, due, out);
                 count.one_more();
                 place.insert(entry);
-                out.event(EventClass::New, "new", key);
             }
         }
         out.changed(waiters, position, key, change);

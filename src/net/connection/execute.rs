@@ -76,6 +76,9 @@ impl Connection {
         let room = Self::output_max(worker).saturating_sub(self.output.len());
         for _ in 0..BATCHES_PER_TURN {
             let Scratch { output, batch, effects, large_values, .. } = scratch;
+            if self.session.client.has_pushes() {
+                self.session.take_pushes(&server.backlog, output);
+            }
             let limits = self.limits(worker);
             let ahead = Ahead { keyspace: &server.keyspace, db: self.session.db };
             batch.clear();
@@ -140,7 +143,7 @@ impl Connection {
             let command = request.command.map(|id| &commands[id as usize]);
             let args = batch.args(request, buffer);
             match unit.execute(&mut self.session, command, args, batch.known(request), output) {
-                Outcome::Done(lsn) => self.gate = self.gate.max(lsn),
+                Outcome::Done(lsn) => self.session.told = self.session.told.max(lsn),
                 Outcome::Parked(on) => {
                     // It and those behind it are decoded again when it can run; or those behind it only, if what it
                     // waits for is a key: then it waits elsewhere, and is answered there.
@@ -199,7 +202,7 @@ impl Connection {
             scratch.reset_output();
             return;
         }
-        let at_once = self.output.is_empty() && worker.server.commit.may_leave(self.gate);
+        let at_once = self.output.is_empty() && worker.server.commit.may_leave(self.session.told);
         if at_once && !scratch.output.has_shared() {
             match self.stream.poll_write(cx, &scratch.output.bytes) {
                 Poll::Ready(Ok(count)) if count > 0 => {

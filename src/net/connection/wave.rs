@@ -242,8 +242,11 @@ impl Connection {
         input: &mut [u8],
         output: &mut Output,
     ) {
-        if self.session.client.is_killed() {
-            return;
+        if self.session.client.is_signalled() {
+            if self.session.client.is_killed() {
+                return;
+            }
+            self.session.take_pushes(&unit.server.backlog, output);
         }
         let Range { start, end } = member.input;
         let before = output.len();
@@ -269,7 +272,7 @@ impl Connection {
         let mut waits_for_log = false;
         let is_flood = replies.len() > UNCOUNTED_REPLIES && self.refuses_flood(worker, replies.len());
         if !replies.is_empty() && !is_flood {
-            let at_once = self.output.is_empty() && commit.may_leave(self.gate);
+            let at_once = self.output.is_empty() && commit.may_leave(self.session.told);
             let sent = if at_once { self.stream.try_write(replies) } else { 0 };
             if sent > 0 {
                 self.count_output(worker, sent);
@@ -278,7 +281,7 @@ impl Connection {
                 self.output.bytes.extend_from_slice(&replies[sent..]);
                 let id = self.session.client.id;
                 waits_for_log = !at_once
-                    && sender.is_some_and(|sender| !commit.wait(worker.index, id, self.gate, sender));
+                    && sender.is_some_and(|sender| !commit.wait(worker.index, id, self.session.told, sender));
             }
         }
         let client = &self.session.client;
@@ -303,11 +306,11 @@ impl Connection {
         let commit = &worker.server.commit;
         // Its own task may have sent everything.
         if !self.output.is_empty() {
-            if !commit.may_leave(self.gate) && !commit.is_lost(self.gate) {
+            if !commit.may_leave(self.session.told) && !commit.is_lost(self.session.told) {
                 return true;
             }
             let sent = match self.output.plain_bytes() {
-                Some(bytes) if commit.may_leave(self.gate) => self.stream.try_write(bytes),
+                Some(bytes) if commit.may_leave(self.session.told) => self.stream.try_write(bytes),
                 _ => 0,
             };
             if sent > 0 {
@@ -318,6 +321,9 @@ impl Connection {
             if self.output.is_empty() {
                 self.soft_limit_since = None;
                 self.output = Output::default();
+                if self.session.client.has_pushes() {
+                    self.session.client.wake();
+                }
             } else {
                 self.session.client.wake();
             }

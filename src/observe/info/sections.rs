@@ -60,7 +60,9 @@ pub(super) fn clients(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("client_recent_max_input_buffer", clients.input_max);
     lines.add("client_recent_max_output_buffer", clients.output_max);
     lines.add("blocked_clients", clients.blocked);
-    lines.constants(&[("tracking_clients", "0"), ("clients_in_timeout_table", "0")]);
+    lines.add("tracking_clients", server.hub.tracking_clients());
+    lines.add("pubsub_clients", clients.subscribers);
+    lines.constants(&[("clients_in_timeout_table", "0")]);
     lines.add("total_blocking_keys", lines.shards.waited_for);
     lines.add("total_blocking_keys_on_nokey", lines.shards.waited_for_missing);
 }

@@ -34,7 +34,9 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
     lines.constants(&[("total_eviction_exceeded_time", "0"), ("current_eviction_exceeded_time", "0")]);
     lines.add("keyspace_hits", totals.hits);
     lines.add("keyspace_misses", totals.misses);
-    lines.constants(&[("pubsub_channels", "0"), ("pubsub_patterns", "0"), ("pubsubshard_channels", "0")]);
+    lines.add("pubsub_channels", server.hub.channels.len());
+    lines.add("pubsub_patterns", server.hub.pattern_count());
+    lines.add("pubsubshard_channels", server.hub.shard_channels.len());
     // Nothing forks: it is the time for which a rewrite held everybody up.
     let log = &server.persist.figures;
     lines.add("latest_fork_usec", log.last_pause_us.load(Relaxed));
@@ -48,10 +50,11 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
         ("active_defrag_key_misses", "0"),
         ("total_active_defrag_time", "0"),
         ("current_active_defrag_time", "0"),
-        ("tracking_total_keys", "0"),
-        ("tracking_total_items", "0"),
-        ("tracking_total_prefixes", "0"),
     ]);
+    let (keys, items, prefixes) = server.hub.tracked();
+    lines.add("tracking_total_keys", keys);
+    lines.add("tracking_total_items", items);
+    lines.add("tracking_total_prefixes", prefixes);
     lines.add("unexpected_error_replies", shared.unexpected_errors.load(Relaxed));
     lines.add("total_error_replies", shared.error_replies.load(Relaxed));
     lines.add("dump_payload_sanitizations", 0);

@@ -1,0 +1,55 @@
+//! What the hub hears of a request: who made it, which keys it read, and the request itself, for monitors.
+
+use crate::command::auth;
+use crate::command::spec::{self, acl};
+use crate::command::table::Command;
+use crate::hub::{monitors, tracking};
+use crate::keyspace::event::Notices;
+use crate::resp::Args;
+use crate::session::{Session, gate};
+use crate::state::{Server, gates};
+
+/// Called while the request's shards are held and before it runs, if anybody listens: no change of a key that it reads is
+/// missed by a client that keeps what it reads.
+#[cold]
+pub fn note(server: &Server, session: &Session, command: &Command, args: Args<'_>, notices: &mut Notices) {
+    notices.author = session.client.id;
+    remember(server, session, command, args);
+}
+
+/// Remembers the keys of a request that reads, for a client that wants to hear when they change.
+pub fn remember(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
+    let reads = command.flags().has(spec::READONLY) && !command.spec.acl.has(acl::SCRIPTING);
+    if session.gates & gate::TRACKING == 0 || !reads {
+        return;
+    }
+    if let Some(keys) = command.keys(args) {
+        let keys = keys.iter().map(|key| args.at(key.index));
+        tracking::remember(server, &session.client, session.caching, keys);
+    }
+}
+
+/// Shows a request that is about to run to who monitors, as far as it is for others to see.
+#[inline]
+pub fn monitor(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
+    if server.gates.closed() & gates::MONITORED != 0 {
+        show(server, session, command, args);
+    }
+}
+
+#[cold]
+fn show(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
+    let flags = command.flags();
+    let is_hidden = flags.has(spec::ADMIN) || flags.has(spec::SKIP_MONITOR);
+    if is_hidden || session.gates & gate::RECOVERY != 0 || server.gates.closed() & gates::LOADING != 0 {
+        return;
+    }
+    let secrets = auth::secrets(args);
+    let shown = args.from(0).enumerate().map(|(index, arg)| match secrets.contains(&index) {
+        true => b"(redacted)".as_slice(),
+        false => arg,
+    });
+    // Who is no monitor any more when this is done is not shown it.
+    let leaves = command.full_name == "reset";
+    monitors::show(server, session.db, &session.client, leaves, shown);
+}

@@ -1,0 +1,73 @@
+//! MONITOR.
+
+use crate::command::blocking::Blocking;
+use crate::command::spec::*;
+use crate::command::{CommandResult, Context};
+use crate::hub::monitors;
+use crate::resp::{Args, CommandError};
+use crate::session::gate;
+
+pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
+    name: "monitor",
+    arity: 1,
+    flags: ADMIN.and(NOSCRIPT).and(LOADING).and(STALE),
+    group: "server",
+    since: "1.0.0",
+    summary: "Listens for all requests received by the server in real-time.",
+    complexity: "",
+    run: Run::Unlocked(monitor),
+    ..CommandSpec::BLANK
+}];
+
+fn monitor(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
+    if cx.blocking == Blocking::Denied {
+        return Err(CommandError::text("MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    // As in Redis, who asks again is not answered again.
+    if monitors::add(cx.server, &cx.session.client) {
+        cx.session.gates |= gate::MONITORS;
+        cx.reply.ok();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::TestClient;
+
+    /// The lines since the last call, without their times.
+    fn seen(monitor: &mut TestClient) -> Vec<String> {
+        let pushes = monitor.pushes();
+        let lines = pushes.split('|').filter(|line| !line.is_empty());
+        lines.map(|line| line.split_once(' ').expect("a time").1.to_owned()).collect()
+    }
+
+    #[test]
+    fn it_shows_what_others_ask_for_but_no_secrets() {
+        let mut client = TestClient::new();
+        let mut monitor = client.beside();
+        monitor.check(&[("MONITOR", "+OK"), ("MONITOR", "")]);
+        for line in ["SELECT 2", "SET k \"x", "CONFIG GET port", "AUTH secret", "NOSUCH", "GET"] {
+            client.say(line);
+        }
+        for line in ["MULTI", "GET k", "EXEC"] {
+            client.say(line);
+        }
+        assert_eq!(
+            seen(&mut monitor),
+            [
+                "[0 ?:0] \"SELECT\" \"2\"",
+                "[2 ?:0] \"SET\" \"k\" \"\\\"x\"",
+                "[2 ?:0] \"AUTH\" \"(redacted)\"",
+                "[2 ?:0] \"MULTI\"",
+                "[2 ?:0] \"GET\" \"k\"",
+                "[2 ?:0] \"EXEC\"",
+            ]
+        );
+        assert!(client.say("CLIENT LIST").contains(" flags=O "));
+        monitor.say("RESET");
+        client.say("GET k");
+        assert!(seen(&mut monitor).is_empty());
+        assert_eq!(client.server.gates.closed(), 0);
+    }
+}
