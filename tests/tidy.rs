@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hub", &["config", "keyspace", "resp", "state"]),
     ("keyspace", &["resp"]),
     ("net", &["command", "config", "hub", "keyspace", "resp", "session", "state"]),
-    ("observe", &["acl", "command", "config", "hub", "keyspace", "resp", "session", "state"]),
+    ("observe", &["acl", "command", "config", "keyspace", "resp", "session", "state"]),
     // Recovery runs what it reads through dispatch, like any client.
     ("persist", &["command", "commit", "config", "keyspace", "resp", "session", "state"]),
     ("process", &["config"]),

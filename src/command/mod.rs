@@ -136,7 +136,6 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     list::transfer::COMMANDS,
     memory::COMMANDS,
     module::COMMANDS,
-    persistence::COMMANDS,
     replication::COMMANDS,
     monitor::COMMANDS,
     persistence::COMMANDS,
