@@ -1,10 +1,19 @@
 //! Which channels a user has after a change, and who must go for it.
 
+use super::selector::Selector;
 use super::user::User;
 use dunlin_structures::glob;
 
 /// The channels that are left to a user who has lost some.
 pub struct Kept<'a>(Vec<&'a [u8]>);
+
+/// Whether this user may listen to this channel, or to this pattern.
+pub fn may_listen(user: &User, channel: &[u8], is_pattern: bool) -> bool {
+    let allows = |selector: &Selector| {
+        selector.has_all_channels() || match_any(selector.channels(), channel, is_pattern)
+    };
+    user.selectors().iter().any(allows)
+}
 
 impl<'a> Kept<'a> {
     /// `None`: whatever clients of this user listen to, they still may.

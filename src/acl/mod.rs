@@ -14,7 +14,7 @@ mod selector;
 mod user;
 
 pub use catalogue::{Catalogue, Entry};
-pub use channels::Kept;
+pub use channels::{Kept, may_listen};
 pub use check::{ChannelUse, Denied, KeyUse, Request, check, may_read_all_keys};
 pub use log::{Context, Log, Reason};
 pub use password::{Hash, random_hex};

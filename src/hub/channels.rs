@@ -62,6 +62,15 @@ impl Subscriptions {
         }
     }
 
+    /// Whether this is so for each of them, by its name, and whether that is a pattern.
+    pub fn are_all(&self, is_so: impl Fn(&[u8], bool) -> bool) -> bool {
+        let [mut channels, mut patterns, mut shards] =
+            [&self.channels, &self.patterns, &self.shard_channels].map(BTreeSet::iter);
+        channels.all(|name| is_so(name, false))
+            && patterns.all(|name| is_so(name, true))
+            && shards.all(|name| is_so(name, false))
+    }
+
     /// What a confirmation tells: shard channels are counted for themselves.
     pub fn count(&self, kind: Kind) -> usize {
         match kind {

@@ -7,7 +7,7 @@
 use crate::acl::{Catalogue, DEFAULT_USER, Kept, Log, SetError, User, file};
 use crate::config::{Config, Source};
 use crate::state::Server;
-use crate::state::clients::{Client, Registry, flag};
+use crate::state::clients::{Client, Registry};
 use crate::state::hot::HotSettings;
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
@@ -261,10 +261,10 @@ impl Server {
     }
 }
 
-/// Whether the client listens to something that its user has lost. What a client listens to is not known here yet: all of
-/// the user's subscribers are meant.
-fn listens_to_lost(client: &Client, _kept: &Kept<'_>) -> bool {
-    client.has_flag(flag::PUBSUB)
+/// Whether the client listens to something that its user has lost.
+fn listens_to_lost(client: &Client, kept: &Kept<'_>) -> bool {
+    let subscriptions = client.subscriptions.lock();
+    subscriptions.as_ref().is_some_and(|all| !all.are_all(|name, is_pattern| kept.allows(name, is_pattern)))
 }
 
 fn clients_of(clients: &Registry, name: &[u8]) -> impl Iterator<Item = Arc<Client>> {

@@ -356,3 +356,26 @@ fn rights_are_looked_at_again_when_a_transaction_runs() {
     ]);
     assert!(client.say("ACL LOG").contains("multi"));
 }
+
+#[test]
+fn only_who_listens_to_what_was_lost_is_cut_off() {
+    let client = TestClient::new();
+    let mut admin = client.beside();
+    admin.say("ACL SETUSER alice on nopass ~* +@all &news:* &chat");
+    let listener = |line: &str| {
+        let mut listener = client.beside();
+        listener.say("AUTH alice any");
+        listener.check(&[("SUBSCRIBE other", "-NOPERM No permissions to access a channel")]);
+        listener.check(&[("PSUBSCRIBE news:1*", "-NOPERM No permissions to access a channel")]);
+        assert!(!listener.say(line).contains("NOPERM"), "{line}");
+        listener
+    };
+    let listeners = ["SUBSCRIBE news:1", "PSUBSCRIBE news:*", "SSUBSCRIBE news:1", "SUBSCRIBE chat", "GET k"]
+        .map(listener);
+    admin.check(&[("ACL SETUSER alice &more", "+OK")]);
+    assert!(listeners.iter().all(|listener| !listener.session.client.is_killed()));
+    admin.check(&[("ACL SETUSER alice resetchannels &news:1 &chat", "+OK")]);
+    let killed = listeners.map(|listener| listener.session.client.is_killed());
+    assert_eq!(killed, [false, true, false, false, false]);
+    assert!(admin.say("ACL LOG").contains("channel"));
+}

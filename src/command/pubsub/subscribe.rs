@@ -1,9 +1,10 @@
 //! SUBSCRIBE and its kin. Each name is confirmed by a push of its own, which in RESP2 is the reply.
 
+use crate::acl::may_listen;
 use crate::command::blocking::Blocking;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::hub::channels::{self, Kind};
+use crate::hub::channels::{self, Kind, Subscriptions};
 use crate::resp::{Args, CommandError};
 use crate::session::gate;
 use crate::state::clients::flag;
@@ -116,7 +117,18 @@ fn add(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, name: &'static str
         confirm(cx, name, Some(channel), count);
     }
     cx.session.gates |= gate::SUBSCRIBED;
-    cx.session.client.set_flag(flag::PUBSUB, true);
+    let client = &cx.session.client;
+    client.set_flag(flag::PUBSUB, true);
+    // A right that went since it was checked: whoever took it did not find these here.
+    if client.is_user_changed() {
+        let user = client.user();
+        let subscriptions = client.subscriptions.lock();
+        let may_all =
+            |all: &Subscriptions| all.are_all(|name, is_pattern| may_listen(&user, name, is_pattern));
+        if !subscriptions.as_deref().is_none_or(may_all) {
+            client.kill();
+        }
+    }
     Ok(())
 }
 
