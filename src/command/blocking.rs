@@ -406,10 +406,12 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     cx.parked = None;
     let began = cycles::now();
     let args = Args::new(&blocked.request, &blocked.spans);
-    listening::remember(server, &blocked.session, command, args);
     cx.keys.begin_again(blocked.session.db);
     let result = run(cx, command, &mut args.clone());
     let mut output = std::mem::take(cx.reply.output());
+    if cx.parked.is_none() {
+        listening::note(&blocked.session, command, args, cx.keys.notices());
+    }
     // Before others, and perhaps the client itself, are told of what it does.
     let before = cx.parked.is_none().then(|| blocked.answer(server, Output::default(), Lsn::default()));
     let finished = cx.keys.finish();

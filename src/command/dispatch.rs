@@ -129,9 +129,6 @@ impl Unit<'_> {
         self.effects.clear();
         self.effects.wanted = server.commit.wanted();
         let wanted_events = server.hub.wanted();
-        if wanted_events != 0 {
-            listening::note(server, session, command, args, &mut self.effects.notices);
-        }
         let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
         let (result, parked, lsn) = {
             // Made in its place: what is made before has to be copied there.
@@ -156,6 +153,9 @@ impl Unit<'_> {
                 parked: None,
             };
             let result = handler(&mut cx, &mut args);
+            if wanted_events != 0 {
+                listening::note(cx.session, command, args, cx.keys.notices());
+            }
             let finished = cx.keys.finish();
             count_keys(self.stats, &finished);
             let lsn = append_effects(server, finished);

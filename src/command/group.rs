@@ -104,9 +104,6 @@ impl<'g> Group<'g> {
         let request = args;
         listening::monitor(server, session, command, request);
         let wanted = server.hub.wanted();
-        if wanted != 0 {
-            listening::note(server, session, command, request, &mut self.effects.notices);
-        }
         let result = {
             let mut cx = Context {
                 keys: Keys::new(
@@ -136,6 +133,9 @@ impl<'g> Group<'g> {
                 | Run::Bare(handler) => handler(&mut cx, &mut args),
                 Run::Whole(_) | Run::Container => Err(NOT_IN_A_GROUP),
             };
+            if wanted != 0 {
+                listening::note(cx.session, command, request, cx.keys.notices());
+            }
             let Finished { written, changes, soonest, seen, hits, misses, .. } = cx.keys.finish();
             self.written |= written;
             self.changes += changes;

@@ -4,28 +4,22 @@ use crate::command::auth;
 use crate::command::spec::{self, acl};
 use crate::command::table::Command;
 use crate::hub::{monitors, tracking};
-use crate::keyspace::event::Notices;
+use crate::keyspace::event::{Notice, Notices};
 use crate::resp::Args;
 use crate::session::{Session, gate};
 use crate::state::{Server, gates};
 
-/// Called while the request's shards are held and before it runs, if anybody listens: no change of a key that it reads is
-/// missed by a client that keeps what it reads.
+/// Called if anybody listens, after a request has run and while its shards are held. Notes the keys that it has read, behind
+/// what it has changed, for a client that wants to hear when they change from now on.
 #[cold]
-pub fn note(server: &Server, session: &Session, command: &Command, args: Args<'_>, notices: &mut Notices) {
+pub fn note(session: &Session, command: &Command, args: Args<'_>, notices: &mut Notices) {
     notices.author = session.client.id;
-    remember(server, session, command, args);
-}
-
-/// Remembers the keys of a request that reads, for a client that wants to hear when they change.
-pub fn remember(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
     let reads = command.flags().has(spec::READONLY) && !command.spec.acl.has(acl::SCRIPTING);
-    if session.gates & gate::TRACKING == 0 || !reads {
+    if session.gates & gate::TRACKING == 0 || !reads || !tracking::wants(&session.client, session.caching) {
         return;
     }
     if let Some(keys) = command.keys(args) {
-        let keys = keys.iter().map(|key| args.at(key.index));
-        tracking::remember(server, &session.client, session.caching, keys);
+        keys.iter().for_each(|key| notices.add(Notice::Read { key: args.at(key.index) }));
     }
 }
 

@@ -10,9 +10,17 @@ use dunlin_structures::glob;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A channel's or pattern's name, shared by all who keep it.
 pub type Name = Arc<[u8]>;
+
+/// About how many bytes it takes that a client is interested in something of this name: a place in two sets, and the
+/// name with its own header.
+pub fn bytes_of(name: &Name) -> u64 {
+    const PLACES_BYTES: usize = 64;
+    (name.len() + PLACES_BYTES) as u64
+}
 
 /// Subscribers by channel.
 #[derive(Default)]
@@ -81,14 +89,6 @@ impl Subscriptions {
 
     pub fn is_empty(&self) -> bool {
         self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
-    }
-
-    /// About what it takes, in bytes.
-    pub fn bytes(&self) -> u64 {
-        /// A place in two sets, and the name's own header.
-        const PLACE_BYTES: usize = 64;
-        let sets = [&self.channels, &self.patterns, &self.shard_channels];
-        sets.iter().flat_map(|set| set.iter()).map(|name| (name.len() + PLACE_BYTES) as u64).sum()
     }
 }
 
@@ -220,6 +220,7 @@ pub fn subscribe(server: &Server, client: &Arc<Client>, kind: Kind, name: &[u8])
     if !subscriptions.of(kind).contains(name) {
         let name: Name = name.into();
         server.hub.add(kind, &name, client);
+        client.interest_bytes.fetch_add(bytes_of(&name), Relaxed);
         subscriptions.of_mut(kind).insert(name);
     }
     subscriptions.count(kind)
@@ -231,6 +232,7 @@ pub fn unsubscribe(server: &Server, client: &Arc<Client>, kind: Kind, name: &[u8
     let Some(subscriptions) = subscriptions.as_mut() else { return 0 };
     if let Some(name) = subscriptions.of_mut(kind).take(name) {
         server.hub.remove(kind, &name, client);
+        client.interest_bytes.fetch_sub(bytes_of(&name), Relaxed);
     }
     subscriptions.count(kind)
 }
@@ -239,7 +241,10 @@ pub fn unsubscribe(server: &Server, client: &Arc<Client>, kind: Kind, name: &[u8
 pub fn unsubscribe_all(server: &Server, client: &Arc<Client>) {
     let Some(subscriptions) = client.subscriptions.lock().take() else { return };
     for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
-        subscriptions.of(kind).iter().for_each(|name| server.hub.remove(kind, name, client));
+        for name in subscriptions.of(kind) {
+            server.hub.remove(kind, name, client);
+            client.interest_bytes.fetch_sub(bytes_of(name), Relaxed);
+        }
     }
 }
 

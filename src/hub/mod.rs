@@ -96,6 +96,7 @@ fn queue(server: &Server, client: &Client, lsn: Lsn, write: impl FnOnce(&mut Out
         cut_off(server, client);
         return Queued::Refused;
     }
+    server.count_client(client);
     if limit.soft_bytes > 0 && waiting > limit.soft_bytes {
         // Its connection looks how long that has been so, once a second.
         server.backlog.hold_back();

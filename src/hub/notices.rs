@@ -74,6 +74,7 @@ pub fn tell(server: &Server, notices: &Notices, lsn: Lsn) {
             Notice::Message { shard: true, channel, payload } => {
                 channels::publish_to_shard(server, channel, payload, lsn);
             }
+            Notice::Read { key } => tracking::remember(server, notices.author, key),
             Notice::Changed { key } => tracking::changed(server, key, notices.author, lsn),
             Notice::Flushed => tracking::flushed(server, lsn),
         }

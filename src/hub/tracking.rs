@@ -3,7 +3,7 @@
 //! What a client reads is remembered while the key's shard is held, and forgotten with the first change of the key, of
 //! which the client is told under that shard's lock, too. Clients in broadcasting mode are remembered by prefixes instead.
 
-use super::channels::Name;
+use super::channels::{Name, bytes_of};
 use super::{Hub, send};
 use crate::keyspace::Lsn;
 use crate::resp::reply::push_header;
@@ -143,6 +143,10 @@ impl Hub {
     fn count_tracker(&self, comes: bool) {
         let mut count = self.trackers.count.lock();
         *count = if comes { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            // From now on nobody says which keys change.
+            self.trackers.table.clear();
+        }
         self.update_wanted(*count > 0);
     }
 }
@@ -161,6 +165,7 @@ pub fn enable(server: &Server, client: &Arc<Client>, wish: Tracking) {
         for prefix in &wish.prefixes {
             if all.insert(Arc::clone(prefix)) {
                 prefixes.entry(Arc::clone(prefix)).or_default().push(Arc::clone(client));
+                client.interest_bytes.fetch_add(bytes_of(prefix), Relaxed);
             }
         }
     }
@@ -175,6 +180,7 @@ pub fn disable(server: &Server, client: &Arc<Client>) {
     let Some(tracking) = client.tracking.lock().take() else { return };
     let mut prefixes = server.hub.trackers.prefixes.write();
     for prefix in &tracking.prefixes {
+        client.interest_bytes.fetch_sub(bytes_of(prefix), Relaxed);
         if let Some(clients) = prefixes.get_mut(prefix) {
             clients.retain(|other| !Arc::ptr_eq(other, client));
             if clients.is_empty() {
@@ -187,20 +193,17 @@ pub fn disable(server: &Server, client: &Arc<Client>) {
     server.hub.count_tracker(false);
 }
 
-/// Remembers that a client reads these keys. `caching`: it has just said CLIENT CACHING.
-pub fn remember<'k>(
-    server: &Server,
-    client: &Arc<Client>,
-    caching: bool,
-    keys: impl Iterator<Item = &'k [u8]>,
-) {
-    let is_wanted = client.tracking.lock().as_ref().is_some_and(|tracking| {
+/// Whether a client wants to hear of changes of what it reads now. `caching`: it has just said CLIENT CACHING.
+pub fn wants(client: &Client, caching: bool) -> bool {
+    client.tracking.lock().as_ref().is_some_and(|tracking| {
         !(tracking.broadcast || tracking.opt_in && !caching || tracking.opt_out && caching)
-    });
-    if is_wanted {
-        keys.for_each(|key| server.hub.trackers.table.add(key, client.id));
-        keep_to_limit(server);
-    }
+    })
+}
+
+/// Remembers that a client has read this key.
+pub(super) fn remember(server: &Server, client: u64, key: &[u8]) {
+    server.hub.trackers.table.add(key, client);
+    keep_to_limit(server);
 }
 
 /// Forgets keys by chance, with a word to those who have read them, as long as there are more than

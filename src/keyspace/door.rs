@@ -14,7 +14,7 @@ pub use slot::{Announcer, KeySlot};
 use slot::{Indexes, reindex};
 
 use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
-use crate::keyspace::event::{CHANGES, EventClass, Notice};
+use crate::keyspace::event::{CHANGES, EventClass, Notice, Notices};
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position, Survey};
@@ -450,6 +450,11 @@ impl<'a> Keys<'a> {
         if self.out.wanted_events & CHANGES != 0 {
             self.out.effects.notices.add(Notice::Flushed);
         }
+    }
+
+    /// What others are told of this unit.
+    pub fn notices(&mut self) -> &mut Notices {
+        &mut self.out.effects.notices
     }
 
     /// Has a message sent to those who have subscribed to a channel when this unit is over.

@@ -40,6 +40,8 @@ pub trait EventListener: Send + Sync {
 pub enum Notice<'a> {
     /// It happened to a key.
     Event { class: EventClass, event: &'static str, db: u16, key: &'a [u8] },
+    /// A client that wants to hear of changes has read a key.
+    Read { key: &'a [u8] },
     /// A key is no longer what it was.
     Changed { key: &'a [u8] },
     /// All keys of a database, or of all, are gone.
@@ -60,6 +62,7 @@ pub struct Notices {
 /// A notice whose texts stand in [`Notices::bytes`].
 enum Kept {
     Event { class: EventClass, event: &'static str, db: u16, key: Range<usize> },
+    Read { key: Range<usize> },
     Changed { key: Range<usize> },
     Flushed,
     Message { shard: bool, channel: Range<usize>, payload: Range<usize> },
@@ -86,6 +89,7 @@ impl Notices {
         };
         let kept = match notice {
             Notice::Event { class, event, db, key } => Kept::Event { class, event, db, key: keep(key) },
+            Notice::Read { key } => Kept::Read { key: keep(key) },
             Notice::Changed { key } => Kept::Changed { key: keep(key) },
             Notice::Flushed => Kept::Flushed,
             Notice::Message { shard, channel, payload } => {
@@ -99,7 +103,7 @@ impl Notices {
     pub fn changed(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.list.iter().filter_map(|kept| match kept {
             Kept::Changed { key } => Some(&self.bytes[key.clone()]),
-            Kept::Event { .. } | Kept::Flushed | Kept::Message { .. } => None,
+            Kept::Event { .. } | Kept::Read { .. } | Kept::Flushed | Kept::Message { .. } => None,
         })
     }
 
@@ -109,6 +113,7 @@ impl Notices {
             Kept::Event { class, event, db, key } => {
                 Notice::Event { class: *class, event, db: *db, key: text(key) }
             }
+            Kept::Read { key } => Notice::Read { key: text(key) },
             Kept::Changed { key } => Notice::Changed { key: text(key) },
             Kept::Flushed => Notice::Flushed,
             Kept::Message { shard, channel, payload } => {

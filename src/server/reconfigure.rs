@@ -40,6 +40,7 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.lazy_user_flush.store(config.lazy_user_flush(), Relaxed);
     hot.protected_mode.store(config.protected_mode(), Relaxed);
     hot.tracking_table_max_keys.store(config.tracking_table_max_keys(), Relaxed);
+    crate::hub::tracking::keep_to_limit(server);
     server.hub.notify(config.notify_keyspace_events());
     hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
     let limit = config.max_memory_clients_bytes();

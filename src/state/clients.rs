@@ -112,6 +112,8 @@ pub struct Client {
     /// What it holds beside its connection, buffers and queued commands: subscriptions. Bytes; whoever keeps
     /// them counts them.
     pub extra_bytes: AtomicU64,
+    /// What its subscriptions and prefixes take, about.
+    pub interest_bytes: AtomicU64,
     /// So many of its bytes are counted in the registry.
     counted: AtomicU64,
     pub naming: Mutex<Naming>,
@@ -165,6 +167,7 @@ impl Client {
             queued_bytes: AtomicU64::new(0),
             watch: OnceLock::new(),
             extra_bytes: AtomicU64::new(0),
+            interest_bytes: AtomicU64::new(0),
             counted: AtomicU64::new(0),
             naming: Mutex::default(),
             user: Mutex::new(user),
@@ -213,6 +216,7 @@ impl Client {
             &self.output_bytes,
             &self.queued_bytes,
             &self.extra_bytes,
+            &self.interest_bytes,
         ]
         .iter()
         .map(|bytes| bytes.load(Ordering::Relaxed))

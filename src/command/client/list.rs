@@ -102,7 +102,7 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
     };
     let spare = client.input_capacity.load(Relaxed).saturating_sub(client.input_bytes.load(Relaxed));
     let waiting = client.output_bytes.load(Relaxed) + client.outbox.bytes();
-    let (channels, patterns, shard_channels, subscriptions_bytes) = subscriptions(client);
+    let (channels, patterns, shard_channels) = subscriptions(client);
     let command = match is_me {
         true => asking.command.full_name,
         false => {
@@ -112,7 +112,7 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
     };
     let redirect = super::tracking::redirect(client.tracking.lock().as_deref());
     let naming = client.naming.lock();
-    let total = client.held_bytes() + arguments + subscriptions_bytes;
+    let total = client.held_bytes() + arguments;
     // Writing to a vector can't fail.
     let _ = write!(out, "id={} addr={} laddr={} ", client.id, client.address, client.local_address);
     let _ = write!(out, "fd={} name=", client.fd);
@@ -135,12 +135,12 @@ pub(in crate::command) fn line(out: &mut Vec<u8>, server: &Server, asking: &Aski
     out.extend_from_slice(&naming.library_version);
 }
 
-/// How many channels, patterns and shard channels it has subscribed to, and about how many bytes that takes.
-fn subscriptions(client: &Client) -> (usize, usize, usize, u64) {
-    client.subscriptions.lock().as_ref().map_or((0, 0, 0, 0), |subscriptions| {
+/// How many channels, patterns and shard channels it has subscribed to.
+fn subscriptions(client: &Client) -> (usize, usize, usize) {
+    client.subscriptions.lock().as_ref().map_or((0, 0, 0), |subscriptions| {
         let lens = [&subscriptions.channels, &subscriptions.patterns, &subscriptions.shard_channels];
         let [channels, patterns, shard_channels] = lens.map(|set| set.len());
-        (channels, patterns, shard_channels, subscriptions.bytes())
+        (channels, patterns, shard_channels)
     })
 }
 

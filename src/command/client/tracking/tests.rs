@@ -167,10 +167,10 @@ fn the_table_is_bounded() {
 fn a_transaction_tells_when_it_is_over() {
     let mut writer = TestClient::new();
     let mut client = reader(&writer);
-    for line in ["CLIENT TRACKING on", "MULTI", "GET a", "SET b 1"] {
+    for line in ["CLIENT TRACKING on", "MULTI", "SET a 0", "GET a", "SET b 1"] {
         client.say(line);
     }
-    assert_eq!(client.say("EXEC"), "*2\r\n_\r\n+OK\r\n");
+    assert_eq!(client.say("EXEC"), "*3\r\n+OK\r\n$1\r\n0\r\n+OK\r\n");
     for line in ["MULTI", "SET a 1", "PUBLISH c x"] {
         writer.say(line);
     }
@@ -178,4 +178,17 @@ fn a_transaction_tells_when_it_is_over() {
     assert_eq!(client.pushes(), "");
     assert_eq!(writer.say("EXEC"), "*2\r\n+OK\r\n:1\r\n");
     assert_eq!(client.pushes(), ">2|$10|invalidate|*1|$1|a|>3|$7|message|$1|c|$1|x");
+}
+
+#[test]
+fn what_expires_as_it_is_read_is_kept_in_mind() {
+    let mut client = TestClient::new();
+    for line in ["HELLO 3", "CLIENT TRACKING on", "SET a 1 PX 10", "GET a"] {
+        client.say(line);
+    }
+    client.pass(100);
+    assert_eq!(client.say("MGET a b"), "*2\r\n_\r\n_\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n");
+    assert_eq!(client.server.hub.tracked(), (2, 2, 0));
+    client.say("CLIENT TRACKING off");
+    assert_eq!(client.server.hub.tracked(), (0, 0, 0));
 }
