@@ -96,14 +96,6 @@ DIFFERENCES = [
         "LATENCY DOCTOR and MEMORY DOCTOR speak in our own words", r"^(LATENCY|MEMORY) DOCTOR$", r"^[$=]", r"^[$=]",
     ),
     Difference(
-        "XCLAIM and XAUTOCLAIM make the consumer that they name even if it gets nothing since 7.2",
-        r"^X(AUTO)?CLAIM ", r"^$", r"^__keyspace@\d+__:.* xgroup-createconsumer$",
-    ),
-    Difference(
-        "as above: who comes later is not the first then", r"^X(AUTO)?CLAIM |^XREADGROUP ",
-        r"^__keyspace@\d+__:.* xgroup-createconsumer$", r"^$",
-    ),
-    Difference(
         "before it closes on an HTTP request, Dunlin still sends the replies to the lines before; Redis drops them",
         r"^GET / HTTP/1\.1\r\nHost:", r"^$", r"^-ERR wrong number of arguments for 'get' command\r\n$",
     ),

@@ -157,9 +157,9 @@ def latency(tools):
 
 
 def help_texts(tools):
-    """`help NAME` shows the syntax that COMMAND DOCS gives (SET's and LCS's differ between 7.0 and 7.2)."""
+    """`help NAME` shows the syntax that COMMAND DOCS gives (those of SET, LCS and CLIENT KILL are of later versions)."""
     lines = []
-    for name in ("setex", "get", "expire", "scan", "copy", "mset", "getex", "client kill", "object encoding", "config set"):
+    for name in ("setex", "get", "expire", "scan", "copy", "mset", "getex", "client pause", "object encoding", "config set"):
         said = re.sub(rb"\x1b\[[0-9;]*m", b"", tools.cli(feed=f"help {name}\n".encode())).decode(errors="replace")
         found = [line.strip() for line in said.splitlines() if line.strip().lower().startswith(name)]
         lines.append(found[0] if found else f"no help for {name}")
