@@ -27,6 +27,8 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 fn xack(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let name = args.at(2);
+    // To look for the stream is to read it, in Redis' eyes: it counts, and who hears of misses hears of it.
+    cx.keys.read_kind(args.at(1), Kind::Stream)?;
     let slot = cx.keys.write(args.at(1));
     let has_group =
         slot.of_kind(Kind::Stream)?.is_some_and(|entry| Stream::of(entry).groups.contains_key(name));

@@ -116,6 +116,8 @@ fn xautoclaim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let now = cx.counted_from();
     let request = Request::parse(args)?;
     let name = GroupName { key: args.at(1), group: args.at(2) };
+    // As in XACK.
+    cx.keys.read_kind(name.key, Kind::Stream)?;
     let slot = cx.keys.write(name.key);
     let has_group =
         slot.of_kind(Kind::Stream)?.is_some_and(|entry| Stream::of(entry).groups.contains_key(name.group));
