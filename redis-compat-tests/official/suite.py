@@ -209,8 +209,6 @@ def working_copy(command, unit=None):
     with open(wrapper, "w", encoding="utf-8") as out:
         out.write("#!/bin/sh\n")
         if command != "false" and not is_redis(command):
-            # The suite's base configuration asks for them in every test; Dunlin refuses what it does not have.
-            out.write("[ ! -f \"$1\" ] || sed -i '/^notify-keyspace-events/d' \"$1\"\n")
             # The suite expects Redis' default addresses; Dunlin binds only 127.0.0.1 by itself.
             out.write("[ ! -f \"$1\" ] || grep -q '^bind ' \"$1\" || echo 'bind * -::*' >> \"$1\"\n")
             # One worker, as above.
