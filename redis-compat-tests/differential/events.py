@@ -43,9 +43,9 @@ class Ear:
 
 def agree(words, theirs, mine):
     """Whether two servers tell the same of a request. SORT goes through a set's members in the order of its table. Since 7.2 a
-    consumer comes to be when it tries to read or claim, in 7.0 when it gets something."""
-    if words[0].upper() != b"XGROUP":
-        theirs, mine = ([said for said in heard if not said.endswith(b" xgroup-createconsumer")] for heard in (theirs, mine))
+    consumer comes to be when it tries to read or claim, in 7.0 when it gets something: nothing is compared of when they come and go."""
+    of_consumers = (b" xgroup-createconsumer", b" xgroup-delconsumer")
+    theirs, mine = ([said for said in heard if not said.endswith(of_consumers)] for heard in (theirs, mine))
     if words[0].upper() == b"SORT":
         return sorted(theirs) == sorted(mine)
     return theirs == mine

@@ -114,10 +114,10 @@ impl<'a> Request<'a> {
 
 fn xautoclaim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let now = cx.counted_from();
-    let request = Request::parse(args)?;
     let name = GroupName { key: args.at(1), group: args.at(2) };
-    // As in XACK.
-    cx.keys.read_kind(name.key, Kind::Stream)?;
+    // As in XACK; whatever is wrong with the request.
+    cx.keys.read(name.key);
+    let request = Request::parse(args)?;
     let slot = cx.keys.write(name.key);
     let has_group =
         slot.of_kind(Kind::Stream)?.is_some_and(|entry| Stream::of(entry).groups.contains_key(name.group));
