@@ -46,6 +46,6 @@ def agree(words, theirs, mine):
     consumer comes to be when it tries to read or claim, in 7.0 when it gets something: nothing is compared of when they come and go."""
     of_consumers = (b" xgroup-createconsumer", b" xgroup-delconsumer")
     theirs, mine = ([said for said in heard if not said.endswith(of_consumers)] for heard in (theirs, mine))
-    if words[0].upper() == b"SORT":
+    if words[0].upper().startswith(b"SORT"):
         return sorted(theirs) == sorted(mine)
     return theirs == mine

@@ -180,9 +180,12 @@ fn xread(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let mut answer = Answer::default();
     for (index, after) in after.iter().enumerate() {
-        let (true, Some(start)) = (request.reaches(cx, index)?, after.next()) else { continue };
+        if !request.reaches(cx, index)? {
+            continue;
+        }
         let key = request.key(index);
-        let Some(entry) = cx.keys.read_kind(key, Kind::Stream)? else { continue };
+        let found = cx.keys.read_kind(key, Kind::Stream)?;
+        let (Some(entry), Some(start)) = (found, after.next()) else { continue };
         let entries = Stream::of(&entry).range(start, StreamId::MAX, Direction::Forward);
         let mut entries = entries.take(request.count).peekable();
         if entries.peek().is_some() {
