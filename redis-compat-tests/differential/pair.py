@@ -10,8 +10,6 @@ from . import declared_differences as declared
 from . import events, rules
 
 TIMEOUT_SECONDS = 5.0
-# How often servers are listened to before they are said to tell different things.
-LISTENED_AGAIN = 20
 
 
 @dataclass
@@ -157,13 +155,7 @@ class Pair:
         if not self.ears:
             return None
         theirs, mine = (ear.heard() for ear in self.ears)
-        # What a request without a reply led to may come a little later than the next one's reply.
-        for _ in range(LISTENED_AGAIN):
-            if theirs is None or mine is None or events.agree(words, theirs, mine):
-                return None
-            for said, ear in zip((theirs, mine), self.ears):
-                said.extend(ear.heard() or [])
-        if events.agree(words, theirs, mine):
+        if theirs is None or mine is None or events.agree(words, theirs, mine):
             return None
         shown = [b"; ".join(said) for said in (theirs, mine)]
         if declared.excused(words, *shown):
