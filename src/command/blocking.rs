@@ -34,6 +34,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+/// Room for a usual answer, and what may follow it at once.
+pub const ANSWER_BYTES: usize = 128;
+
 /// What a client waits with: its command, and until when.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
@@ -110,6 +113,8 @@ pub struct Answer {
     pub output: Output,
     /// The reply may leave once this is durable.
     pub lsn: Lsn,
+    /// It comes from one of its keys, in whose queue it stands no more.
+    pub served: bool,
 }
 
 impl Waiter for Blocked {
@@ -155,7 +160,8 @@ impl Context<'_> {
 impl Blocked {
     fn new(cx: &mut Context<'_>, waited: &[&[u8]], wait: Wait, replaced: &[(usize, Vec<u8>)]) -> Self {
         let args = cx.keys.request();
-        let (mut request, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
+        let bytes = args.from(0).map(<[u8]>::len).sum();
+        let (mut request, mut spans) = (Vec::with_capacity(bytes), Vec::with_capacity(args.len()));
         for (index, arg) in args.from(0).enumerate() {
             let arg = replaced.iter().find(|(other, _)| *other == index).map_or(arg, |(_, arg)| arg);
             // A request is shorter than 4 GiB: see the query buffer's limit.
@@ -211,10 +217,10 @@ impl Blocked {
     fn answer(&self, server: &Server, output: Output, lsn: Lsn) -> Answer {
         let client = &self.session.client;
         if !client.has_pushes() {
-            return Answer { before: Output::default(), output, lsn };
+            return Answer { before: Output::default(), output, lsn, served: false };
         }
         let (before, told) = client.outbox.take(&server.backlog);
-        Answer { before, output, lsn: lsn.max(told) }
+        Answer { before, output, lsn: lsn.max(told), served: false }
     }
 
     /// The answer, if there is one. The caller then calls [`Blocked::leave`].
@@ -271,10 +277,12 @@ impl Blocked {
         }
     }
 
-    /// Leaves all queues: the client has its answer, or is gone. Nothing is taken for it any more.
-    pub fn leave(&self, server: &Server) {
+    /// Leaves all queues: the client has its answer, or is gone. Nothing is taken for it any more. `served`: as in
+    /// [`Answer::served`].
+    pub fn leave(&self, server: &Server, served: bool) {
         *self.state.lock() = State::Over;
-        for key in &self.keys {
+        let queues = if served && self.keys.len() == 1 { &[][..] } else { &self.keys };
+        for key in queues {
             let mut shard = server.keyspace.lock(Position::of(key).shard());
             shard.waiters.remove(self.session.db, key, self);
         }
@@ -359,18 +367,19 @@ pub fn serve(
         parked: None,
     };
     while let Some(ReadyKey { db, key }) = ready.pop_front() {
+        let position = Position::of(&key);
         let mut index = 0;
-        while let Some((at, waiter)) = cx.keys.waiter(db, &key, index) {
+        while let Some((at, waiter)) = cx.keys.waiter(position, db, &key, index) {
             let waiter: Arc<dyn Any + Send + Sync> = waiter;
             let Ok(blocked) = waiter.downcast::<Blocked>() else { break };
-            let stored = cx.keys.kind_in(db, &key);
+            let stored = cx.keys.kind_in(position, db, &key);
             if stored.is_none() && !cx.keys.missing_is_wanted(&key) {
                 break;
             }
             index = at;
             let suits = stored == Some(blocked.wait.kind) || blocked.wait.wants_missing;
             if suits && run_again(&mut cx, &blocked) {
-                cx.keys.remove_waiter(db, &key, &*blocked);
+                cx.keys.remove_waiter(position, db, &key, &*blocked);
                 ready.extend(cx.keys.take_ready());
                 blocked.session.client.wake();
             } else {
@@ -407,6 +416,7 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     let began = cycles::now();
     let args = Args::new(&blocked.request, &blocked.spans);
     cx.keys.begin_again(blocked.session.db);
+    cx.reply.output().bytes.reserve(ANSWER_BYTES);
     let result = run(cx, command, &mut args.clone());
     let mut output = std::mem::take(cx.reply.output());
     if cx.parked.is_none() {
@@ -431,6 +441,7 @@ fn run_again(cx: &mut Context<'_>, blocked: &Blocked) -> bool {
     }
     answer.output = output;
     answer.lsn = answer.lsn.max(lsn);
+    answer.served = true;
     *state = State::Answered(answer);
     true
 }

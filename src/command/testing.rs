@@ -194,7 +194,7 @@ impl TestClient {
             blocked.give_up(&self.server, &self.server.workers[0], None);
         }
         let Some(answer) = blocked.take_answer() else { return "(waiting)".into() };
-        blocked.leave(&self.server);
+        blocked.leave(&self.server, false);
         String::from_utf8_lossy(&bytes_of(&answer.output)).trim_end().replace("\r\n", "|")
     }
 

@@ -189,12 +189,18 @@ impl<'a> Keys<'a> {
     }
 
     /// Who waits for a key of a locked shard, at `index` of its queue or behind; and where.
-    pub fn waiter(&mut self, db: u16, key: &[u8], index: usize) -> Option<(usize, Arc<dyn Waiter>)> {
-        self.locked.peek(Position::of(key).shard())?.waiters.next(db, key, index)
+    pub fn waiter(
+        &mut self,
+        at: Position,
+        db: u16,
+        key: &[u8],
+        index: usize,
+    ) -> Option<(usize, Arc<dyn Waiter>)> {
+        self.locked.peek(at.shard())?.waiters.next(db, key, index)
     }
 
-    pub fn remove_waiter(&mut self, db: u16, key: &[u8], waiter: &dyn Waiter) {
-        self.locked.shard(Position::of(key).shard()).waiters.remove(db, key, waiter);
+    pub fn remove_waiter(&mut self, at: Position, db: u16, key: &[u8], waiter: &dyn Waiter) {
+        self.locked.shard(at.shard()).waiters.remove(db, key, waiter);
     }
 
     /// Whether somebody wants to hear that this key went.
@@ -203,8 +209,7 @@ impl<'a> Keys<'a> {
     }
 
     /// What kind of value is stored, expired or not.
-    pub fn kind_in(&mut self, db: u16, key: &[u8]) -> Option<Kind> {
-        let position = Position::of(key);
+    pub fn kind_in(&mut self, position: Position, db: u16, key: &[u8]) -> Option<Kind> {
         let table = self.locked.shard(position.shard()).db(db).table(position)?;
         table.get(position.hash, key).map(|entry| entry.kind())
     }

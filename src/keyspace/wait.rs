@@ -5,6 +5,7 @@
 //! it lets the shards go. Knows nothing of clients or commands: a waiter is whatever implements [`Waiter`].
 
 use crate::keyspace::watch::Watched;
+use dunlin_structures::hash::KeyHashing;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ type Place = (u16, Arc<dyn Waiter>);
 /// The waiters of one shard, and those who watch its keys.
 #[derive(Default)]
 pub struct Waiters {
-    queues: HashMap<Box<[u8]>, Queue>,
+    queues: HashMap<Box<[u8]>, Queue, KeyHashing>,
     watched: Watched,
     /// Whether there is anybody of either kind: what every change asks.
     is_used: bool,

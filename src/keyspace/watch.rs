@@ -5,6 +5,7 @@
 
 use crate::keyspace::router::Position;
 use crate::keyspace::shard::{Shard, has_expired};
+use dunlin_structures::hash::KeyHashing;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ struct Watcher {
 /// The watched keys of one shard.
 #[derive(Default)]
 pub struct Watched {
-    keys: HashMap<Box<[u8]>, Vec<Watcher>>,
+    keys: HashMap<Box<[u8]>, Vec<Watcher>, KeyHashing>,
 }
 
 impl Watched {

@@ -168,7 +168,7 @@ impl Connection {
     fn leave(&mut self, cx: &mut Context<'_>, worker: &Worker, end: &End) {
         if let Some(ParkedOn::Keys(blocked)) = self.parked.take() {
             // Nothing is taken for a client that is gone.
-            blocked.leave(&worker.server);
+            blocked.leave(&worker.server, false);
         }
         transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
@@ -185,11 +185,13 @@ impl Connection {
             if self.session.client.is_killed() {
                 return Poll::Ready(Turn::Over(End::Closed));
             }
+            // What was sent behind a command that waited leads to more replies at once: they leave with its answer.
+            let goes_on = self.take_answer(worker) && self.has_input() && self.may_execute(worker);
             if self.session.client.has_pushes() {
                 self.fetch_pushes(worker, me);
             }
             // Out first: room for replies decides whether more may be executed.
-            if !self.output.is_empty() {
+            if !self.output.is_empty() && !goes_on {
                 match self.poll_flush(cx, worker) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
@@ -235,6 +237,9 @@ impl Connection {
                     && let Some(done_bytes) = self.execute_buffered(cx, worker)
                 {
                     turn_bytes += done_bytes;
+                    continue;
+                }
+                if goes_on {
                     continue;
                 }
                 // The rest of the last request will never come.
@@ -446,9 +451,15 @@ impl Connection {
             waits_or_ends => return waits_or_ends,
         }
         while !self.output.is_empty() {
-            let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];
-            let filled = self.output.pieces(&mut pieces);
-            let written = match self.stream.poll_write_vectored(cx, &pieces[..filled]) {
+            let written = match self.output.plain_bytes() {
+                Some(bytes) => self.stream.poll_write(cx, bytes),
+                None => {
+                    let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];
+                    let filled = self.output.pieces(&mut pieces);
+                    self.stream.poll_write_vectored(cx, &pieces[..filled])
+                }
+            };
+            let written = match written {
                 Poll::Pending => {
                     self.session.client.output_bytes.store(self.output.len() as u64, Relaxed);
                     return Poll::Pending;
@@ -529,18 +540,31 @@ impl Connection {
         Poll::Ready(())
     }
 
+    /// Puts the answer of a command that waited for a key behind the other replies, if there is one.
+    fn take_answer(&mut self, worker: &Worker) -> bool {
+        let Some(ParkedOn::Keys(blocked)) = &self.parked else { return false };
+        let Some(mut answer) = blocked.take_answer() else { return false };
+        blocked.leave(&worker.server, answer.served);
+        (self.parked, self.timer) = (None, None);
+        if self.session.gates & gate::REPLY_MODE != 0 {
+            apply_reply_mode(&mut self.session, || answer.output.clear());
+        }
+        for mut part in [answer.before, answer.output] {
+            if self.output.is_empty() {
+                self.output = part;
+            } else {
+                self.output.append(&mut part);
+            }
+        }
+        self.session.told = self.session.told.max(answer.lsn);
+        true
+    }
+
     /// Waits for the answer of a command that waits for a key.
     fn poll_blocked(&mut self, cx: &mut Context<'_>, worker: &Worker, blocked: &Blocked) -> Poll<()> {
         loop {
-            if let Some(mut answer) = blocked.take_answer() {
-                blocked.leave(&worker.server);
-                (self.parked, self.timer) = (None, None);
-                if self.session.gates & gate::REPLY_MODE != 0 {
-                    apply_reply_mode(&mut self.session, || answer.output.clear());
-                }
-                self.output.append(&mut answer.before);
-                self.output.append(&mut answer.output);
-                self.session.told = self.session.told.max(answer.lsn);
+            if blocked.is_answered() {
+                // It is taken at the next turn of the loop.
                 return Poll::Ready(());
             }
             if let Some(wait) = blocked.disk_wait() {

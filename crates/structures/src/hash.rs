@@ -17,6 +17,20 @@ pub fn hash_key(key: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// The same secret for maps by key that aren't tables: far cheaper than the standard library's own, and as safe from
+/// clients who choose their keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyHashing;
+
+impl BuildHasher for KeyHashing {
+    type Hasher = ahash::AHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> ahash::AHasher {
+        STATE.get_or_init(random_state).build_hasher()
+    }
+}
+
 /// Seeds ahash from the operating system's randomness by way of the standard library's own random state, because ahash
 /// without its `runtime-rng` feature starts from constants.
 #[cold]

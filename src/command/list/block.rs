@@ -281,7 +281,7 @@ mod tests {
         let (mut pusher, mut waiter) = pair();
         waiter.say("BLPOP k k2 0");
         let blocked = waiter.session.client.blocked.lock().clone().expect("it waits");
-        blocked.leave(&waiter.server);
+        blocked.leave(&waiter.server, false);
         pusher.say("RPUSH k x");
         assert_eq!(pusher.say("LLEN k"), ":1\r\n");
         let waiting = pusher.server.keyspace.sum(|shard| shard.waiters.key_count());

@@ -8,6 +8,8 @@
 
 use super::execute::Progress;
 use super::{Connection, LARGE_REPLY, UNCOUNTED_REPLIES};
+use crate::command::blocking::ANSWER_BYTES;
+use crate::command::context::ParkedOn;
 use crate::command::dispatch::Unit;
 use crate::net::batch::{Ahead, Batch, REQUESTS_MAX};
 use crate::net::worker::{Scratch, Worker};
@@ -272,15 +274,21 @@ impl Connection {
         let mut waits_for_log = false;
         let is_flood = replies.len() > UNCOUNTED_REPLIES && self.refuses_flood(worker, replies.len());
         if !replies.is_empty() && !is_flood {
-            let at_once = self.output.is_empty() && commit.may_leave(self.session.told);
+            // Another member may have answered what it waits for: that leaves with these.
+            let waits_for_key = matches!(self.parked, Some(ParkedOn::Keys(_)));
+            let at_once = !waits_for_key && self.output.is_empty() && commit.may_leave(self.session.told);
             let sent = if at_once { self.stream.try_write(replies) } else { 0 };
             if sent > 0 {
                 self.count_output(worker, sent);
             }
             if sent < replies.len() {
+                if waits_for_key {
+                    self.output.bytes.reserve(replies.len() + ANSWER_BYTES);
+                }
                 self.output.bytes.extend_from_slice(&replies[sent..]);
                 let id = self.session.client.id;
                 waits_for_log = !at_once
+                    && !waits_for_key
                     && sender.is_some_and(|sender| !commit.wait(worker.index, id, self.session.told, sender));
             }
         }
