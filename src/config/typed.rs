@@ -310,6 +310,10 @@ impl Config {
     }
 
     /// Workers, at least one.
+    pub fn io_uring(&self) -> bool {
+        self.flag("io-uring")
+    }
+
     pub fn io_threads(&self) -> usize {
         self.unsigned("io-threads")
     }

@@ -101,6 +101,12 @@ impl Subscribers {
         self.groups.is_empty()
     }
 
+    /// How many would get a message now: not those who are being cut off, which their connections see to.
+    fn receivers(&self) -> usize {
+        let clients = self.groups.iter().flat_map(|(_, clients)| clients);
+        clients.filter(|client| !client.is_killed()).count()
+    }
+
     fn add(&mut self, client: &Arc<Client>) {
         match self.groups.iter_mut().find(|(worker, _)| *worker == client.worker) {
             Some((_, clients)) => clients.push(Arc::clone(client)),
@@ -152,7 +158,7 @@ impl Registry {
 
     /// How many have subscribed to a channel.
     pub fn subscribers(&self, channel: &[u8]) -> usize {
-        self.channels.get(channel).map_or(0, |subscribers| subscribers.len())
+        self.channels.get(channel).map_or(0, |subscribers| subscribers.receivers())
     }
 
     /// The channels that somebody has subscribed to and that match the pattern, if there is one.
@@ -276,6 +282,7 @@ pub fn publish_to_shard(server: &Server, channel: &[u8], payload: &[u8], lsn: Ls
 pub fn count_receivers(server: &Server, channel: &[u8]) -> usize {
     let matching = |(pattern, _): &(&Name, &Subscribers)| glob::matches(pattern, channel, false);
     let patterns = server.hub.patterns.read();
-    let by_pattern: usize = patterns.iter().filter(matching).map(|(_, subscribers)| subscribers.len()).sum();
+    let by_pattern: usize =
+        patterns.iter().filter(matching).map(|(_, subscribers)| subscribers.receivers()).sum();
     server.hub.channels.subscribers(channel) + by_pattern
 }

@@ -99,10 +99,16 @@ pub struct Connection {
     counted: usize,
     /// What was executed last was longer than its replies: executing more makes less to hold.
     shrinks: bool,
-    /// What it sent last waits for the wave to run.
+    /// What it sent last waits for the wave to run, or to be read by it.
     in_wave: bool,
+    /// Its last read was too long for a wave: so may be the next one.
+    reads_long: bool,
+    /// A wave found that the socket is of no use any more.
+    broken: bool,
     /// Its replies wait for the log among those of others; see [`wave::send_held`].
     held: bool,
+    /// The output is short, and came from somebody else's request, which may have made more: it leaves with that.
+    sociable: bool,
 }
 
 /// Serves a client until its connection ends.
@@ -160,7 +166,10 @@ impl Connection {
             counted: 0,
             shrinks: false,
             in_wave: false,
+            reads_long: false,
+            broken: false,
             held: false,
+            sociable: false,
         }
     }
 
@@ -185,13 +194,16 @@ impl Connection {
             if self.session.client.is_killed() {
                 return Poll::Ready(Turn::Over(End::Closed));
             }
+            if self.broken {
+                return Poll::Ready(Turn::Over(End::Gone));
+            }
             // What was sent behind a command that waited leads to more replies at once: they leave with its answer.
             let goes_on = self.take_answer(worker) && self.has_input() && self.may_execute(worker);
             if self.session.client.has_pushes() {
                 self.fetch_pushes(worker, me);
             }
             // Out first: room for replies decides whether more may be executed.
-            if !self.output.is_empty() && !goes_on {
+            if !self.output.is_empty() && !goes_on && !self.leaves_with_others(worker, me) {
                 match self.poll_flush(cx, worker) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
@@ -338,6 +350,9 @@ impl Connection {
         worker: &Worker,
         me: &SharedConnection,
     ) -> Poll<Result<Filled, End>> {
+        if let Some(turn) = self.poll_gather(cx, worker, me) {
+            return turn;
+        }
         let mut guard = worker.scratch.borrow_mut();
         let scratch = &mut *guard;
         let from = scratch.wave.used();
@@ -350,12 +365,8 @@ impl Connection {
             }
             Poll::Ready(Ok(count)) => count,
         };
-        let stats = worker.stats();
-        stats.net_input.add(count as u64);
-        stats.reads_processed.add(1);
-        let client = &self.session.client;
-        client.net_input.store(client.net_input.load(Relaxed) + count as u64, Relaxed);
-
+        self.count_input(worker, count);
+        self.reads_long = count > wave::READ_MAX;
         let to = from + count;
         if self.has_input() || !self.may_execute(worker) {
             return Poll::Ready(self.keep(&scratch.input[from..to], worker).map(|()| Filled::Bytes(count)));
@@ -417,6 +428,14 @@ impl Connection {
         let needed = self.decoder.needed().map(|needed| (self.executed + needed).saturating_sub(len));
         let missing = needed.unwrap_or(usize::MAX);
         self.input.reserve_exact(count.max(missing.clamp(len / 8, most)));
+    }
+
+    fn count_input(&self, worker: &Worker, count: usize) {
+        let stats = worker.stats();
+        stats.net_input.add(count as u64);
+        stats.reads_processed.add(1);
+        let client = &self.session.client;
+        client.net_input.store(client.net_input.load(Relaxed) + count as u64, Relaxed);
     }
 
     fn count_output(&mut self, worker: &Worker, count: usize) {
@@ -546,6 +565,7 @@ impl Connection {
         let Some(mut answer) = blocked.take_answer() else { return false };
         blocked.leave(&worker.server, answer.served);
         (self.parked, self.timer) = (None, None);
+        self.sociable = true;
         if self.session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(&mut self.session, || answer.output.clear());
         }

@@ -1,7 +1,9 @@
 //! A client's socket, of whatever kind.
 
+use dunlin_uring::Received;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -78,6 +80,46 @@ impl Stream {
         };
         // A broken connection shows again when the rest is written.
         taken.unwrap_or(0)
+    }
+
+    /// The socket of a plain stream, for those who read or write it beside this; none: that can't be done.
+    #[inline]
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Tcp(stream) => Some(stream.as_fd()),
+            Self::Unix(stream) => Some(stream.as_fd()),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => None,
+        }
+    }
+
+    /// Reads what a plain socket has at once.
+    #[inline]
+    pub fn try_read(&self, buffer: &mut [u8]) -> Received {
+        let read = match self {
+            Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Unix(stream) => stream.try_read(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => return Received::Nothing,
+        };
+        match read {
+            Ok(0) => Received::Ended,
+            Ok(count) => Received::Bytes(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
+            Err(_) => Received::Broken,
+        }
+    }
+
+    /// Somebody has read a plain stream's socket empty: it is ready again when more comes.
+    #[inline]
+    pub fn note_read_empty(&self) {
+        let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        let _ = match self {
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, empty),
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, empty),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Ok(()),
+        };
     }
 
     /// Whether there may be more to read at once; if not, the task is called when there is.

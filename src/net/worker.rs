@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::{Address, Client, flag};
 use crate::state::stats::WorkerStats;
+use dunlin_uring::Ring;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
@@ -110,8 +111,14 @@ impl Scratch {
     }
 }
 
-/// Runs a worker until its channel closes. Called on the worker's own thread.
-pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
+/// Runs a worker until its channel closes. Called on the worker's own thread. `with_ring`: whether to use io_uring if
+/// there is one.
+pub fn run(
+    index: usize,
+    server: Arc<Server>,
+    with_ring: bool,
+    mut sockets: mpsc::UnboundedReceiver<Accepted>,
+) {
     let runtime =
         match tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
         {
@@ -121,6 +128,8 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
                 return;
             }
         };
+    let ring =
+        with_ring.then(Ring::new).and_then(|ring| ring.map_err(|error| note_no_ring(index, &error)).ok());
     let worker = Rc::new(Worker {
         index,
         server,
@@ -131,7 +140,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
             batch: Batch::default(),
             effects: EffectBuffer::default(),
             large_values: false,
-            wave: Wave::default(),
+            wave: Wave::new(ring),
         }),
         listeners: RefCell::default(),
     });
@@ -151,6 +160,13 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
             size.task_bytes.set(held_bytes() - before);
         }
     });
+}
+
+fn note_no_ring(index: usize, error: &std::io::Error) {
+    // All workers fare alike.
+    if index == 0 {
+        tracing::info!("No io_uring here ({error}): each socket is read and written by a call of its own");
+    }
 }
 
 /// Serves one client from its first byte to its last.

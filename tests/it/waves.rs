@@ -2,9 +2,11 @@
 
 use crate::common::network::{Peer, Served, bulk, eventually, request};
 
-/// A server with one worker, which can be held.
-fn served() -> Served {
-    Served::start(&["--io-threads", "1", "--enable-debug-command", "yes"])
+/// Tries it on a server with one worker, which can be held; with io_uring, where there is one, and without.
+fn both_ways(test: impl Fn(Served)) {
+    for ring in ["yes", "no"] {
+        test(Served::start(&["--io-threads", "1", "--enable-debug-command", "yes", "--io-uring", ring]));
+    }
 }
 
 /// While the worker sleeps all that is sent piles up in the sockets: it finds all of them ready at once.
@@ -22,146 +24,151 @@ fn peers(served: &Served, count: usize) -> Vec<Peer> {
 
 #[test]
 fn each_gets_its_own_replies_and_they_are_served_in_the_order_of_arrival() {
-    let served = served();
-    let mut peers = peers(&served, 150);
-    for round in 0..3 {
-        let mut holder = hold(&served);
-        for (index, peer) in peers.iter_mut().enumerate() {
-            let db = index % 3;
-            let key = format!("key:{index}");
-            let value = vec![b'a' + (index % 26) as u8; 1 + index * 20];
-            peer.send(&request(&[b"SELECT", db.to_string().as_bytes()]));
-            peer.send(&request(&[b"SET", key.as_bytes(), &value]));
-            if index % 2 == 0 {
-                peer.send(b"get 'key:missing'\r\n\r\n");
+    both_ways(|served: Served| {
+        let mut peers = peers(&served, 150);
+        for round in 0..3 {
+            let mut holder = hold(&served);
+            for (index, peer) in peers.iter_mut().enumerate() {
+                let db = index % 3;
+                let key = format!("key:{index}");
+                let value = vec![b'a' + (index % 26) as u8; 1 + index * 20];
+                peer.send(&request(&[b"SELECT", db.to_string().as_bytes()]));
+                peer.send(&request(&[b"SET", key.as_bytes(), &value]));
+                if index % 2 == 0 {
+                    peer.send(b"get 'key:missing'\r\n\r\n");
+                }
+                peer.send(&request(&[b"GET", key.as_bytes()]));
+                peer.send(b"*2\r\n$4\r\nINCR\r\n$");
+                peer.send(b"5\r\ncount\r\n");
             }
-            peer.send(&request(&[b"GET", key.as_bytes()]));
-            peer.send(b"*2\r\n$4\r\nINCR\r\n$");
-            peer.send(b"5\r\ncount\r\n");
-        }
-        holder.expect(b"+OK\r\n");
-        for (index, peer) in peers.iter_mut().enumerate() {
-            let value = vec![b'a' + (index % 26) as u8; 1 + index * 20];
-            peer.expect(b"+OK\r\n+OK\r\n");
-            if index % 2 == 0 {
-                peer.expect(b"$-1\r\n");
+            holder.expect(b"+OK\r\n");
+            for (index, peer) in peers.iter_mut().enumerate() {
+                let value = vec![b'a' + (index % 26) as u8; 1 + index * 20];
+                peer.expect(b"+OK\r\n+OK\r\n");
+                if index % 2 == 0 {
+                    peer.expect(b"$-1\r\n");
+                }
+                peer.expect(&bulk(&value));
+                peer.expect(format!(":{}\r\n", round * 50 + index / 3 + 1).as_bytes());
             }
-            peer.expect(&bulk(&value));
-            peer.expect(format!(":{}\r\n", round * 50 + index / 3 + 1).as_bytes());
         }
-    }
+    });
 }
 
 #[test]
 fn whoever_ends_or_waits_among_them_ends_or_waits_alone() {
-    let served = served();
-    let mut peers = peers(&served, 8);
-    peers[5].send(b"CLIENT ID\r\n");
-    let id = peers[5].reply().expect("it is answered");
-    let id = String::from_utf8_lossy(&id[1..id.len() - 2]).into_owned();
-    let mut holder = hold(&served);
-    let sent: [&[u8]; 8] = [
-        b"SET a 1\r\nQUIT\r\nSET a 2\r\n",
-        b"BLPOP list 0\r\nSET \"quoted key\" 'quoted value'\r\nGET \"quoted key\"\r\n",
-        b"SET \"another\" \"v w\"\r\nGET another\r\n",
-        b"GET a\r\n*x\r\n",
-        format!("CLIENT KILL ID {id}\r\n").leak().as_bytes(),
-        b"SET killed 1\r\n",
-        b"RPUSH list x y\r\n",
-        b"*2\r\n$3\r\nGET\r\n$1\r",
-    ];
-    peers.iter_mut().zip(sent).for_each(|(peer, bytes)| peer.send(bytes));
-    holder.expect(b"+OK\r\n");
-    peers[0].expect_end(b"+OK\r\n+OK\r\n");
-    peers[1].expect(b"*2\r\n$4\r\nlist\r\n$1\r\nx\r\n+OK\r\n$12\r\nquoted value\r\n");
-    peers[2].expect(b"+OK\r\n$3\r\nv w\r\n");
-    peers[3].expect_end(b"$1\r\n1\r\n-ERR Protocol error: invalid multibulk length\r\n");
-    peers[4].expect(b":1\r\n");
-    peers[5].read_to_end();
-    peers[6].expect(b":2\r\n");
-    peers[7].send(b"\na\r\n");
-    peers[7].expect(b"$1\r\n1\r\n");
-    let mut last = served.tcp();
-    assert_eq!(last.ask(&[b"LRANGE", b"list", b"0", b"-1"]), b"*1\r\n$1\r\ny\r\n");
-    eventually("the clients' leaving", || {
-        let list = last.ask(&[b"CLIENT", b"LIST"]);
-        (String::from_utf8_lossy(&list).matches(" fd=").count() == 7).then_some(())
+    both_ways(|served: Served| {
+        let mut peers = peers(&served, 8);
+        peers[5].send(b"CLIENT ID\r\n");
+        let id = peers[5].reply().expect("it is answered");
+        let id = String::from_utf8_lossy(&id[1..id.len() - 2]).into_owned();
+        let mut holder = hold(&served);
+        let sent: [&[u8]; 8] = [
+            b"SET a 1\r\nQUIT\r\nSET a 2\r\n",
+            b"BLPOP list 0\r\nSET \"quoted key\" 'quoted value'\r\nGET \"quoted key\"\r\n",
+            b"SET \"another\" \"v w\"\r\nGET another\r\n",
+            b"GET a\r\n*x\r\n",
+            format!("CLIENT KILL ID {id}\r\n").leak().as_bytes(),
+            b"SET killed 1\r\n",
+            b"RPUSH list x y\r\n",
+            b"*2\r\n$3\r\nGET\r\n$1\r",
+        ];
+        peers.iter_mut().zip(sent).for_each(|(peer, bytes)| peer.send(bytes));
+        holder.expect(b"+OK\r\n");
+        peers[0].expect_end(b"+OK\r\n+OK\r\n");
+        peers[1].expect(b"*2\r\n$4\r\nlist\r\n$1\r\nx\r\n+OK\r\n$12\r\nquoted value\r\n");
+        peers[2].expect(b"+OK\r\n$3\r\nv w\r\n");
+        peers[3].expect_end(b"$1\r\n1\r\n-ERR Protocol error: invalid multibulk length\r\n");
+        peers[4].expect(b":1\r\n");
+        peers[5].read_to_end();
+        peers[6].expect(b":2\r\n");
+        peers[7].send(b"\na\r\n");
+        peers[7].expect(b"$1\r\n1\r\n");
+        let mut last = served.tcp();
+        assert_eq!(last.ask(&[b"LRANGE", b"list", b"0", b"-1"]), b"*1\r\n$1\r\ny\r\n");
+        eventually("the clients' leaving", || {
+            let list = last.ask(&[b"CLIENT", b"LIST"]);
+            (String::from_utf8_lossy(&list).matches(" fd=").count() == 7).then_some(())
+        });
     });
 }
 
 #[test]
 fn whoever_was_ended_does_nothing_any_more() {
-    let served = served();
-    let mut peers = peers(&served, 6);
-    let ids: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.ask(&[b"CLIENT", b"ID"])).collect();
-    let kill = |index: usize| {
-        let id = &ids[index];
-        [b"CLIENT KILL ID ", &id[1..id.len() - 2], b"\r\n"].concat()
-    };
-    // One that waits, one whose request is too long for a wave, one whose request comes in two parts, one of the wave.
-    peers[1].send(b"BLPOP list 0\r\n");
-    peers[3].send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$3\r\na");
-    served.tcp().ping();
-    let mut holder = hold(&served);
-    let kills: Vec<u8> = (1..5).flat_map(kill).collect();
-    peers[0].send(&[&kills[..], b"RPUSH list x\r\nLRANGE list 0 -1\r\n"].concat());
-    peers[2].try_send(&request(&[b"SET", b"long", &[b'l'; 5000]]));
-    peers[3].try_send(b"bc\r\n");
-    peers[4].try_send(b"SET short 1\r\n");
-    peers[5].send(b"EXISTS long half short\r\n");
-    holder.expect(b"+OK\r\n");
-    peers[0].expect(b":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n*1\r\n$1\r\nx\r\n");
-    peers[1..5].iter_mut().for_each(|peer| peer.expect_end(b""));
-    peers[5].expect(b":0\r\n");
+    both_ways(|served: Served| {
+        let mut peers = peers(&served, 6);
+        let ids: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.ask(&[b"CLIENT", b"ID"])).collect();
+        let kill = |index: usize| {
+            let id = &ids[index];
+            [b"CLIENT KILL ID ", &id[1..id.len() - 2], b"\r\n"].concat()
+        };
+        // One that waits, one whose request is too long for a wave, one whose request comes in two parts, one of the wave.
+        peers[1].send(b"BLPOP list 0\r\n");
+        peers[3].send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$3\r\na");
+        served.tcp().ping();
+        let mut holder = hold(&served);
+        let kills: Vec<u8> = (1..5).flat_map(kill).collect();
+        peers[0].send(&[&kills[..], b"RPUSH list x\r\nLRANGE list 0 -1\r\n"].concat());
+        peers[2].try_send(&request(&[b"SET", b"long", &[b'l'; 5000]]));
+        peers[3].try_send(b"bc\r\n");
+        peers[4].try_send(b"SET short 1\r\n");
+        peers[5].send(b"EXISTS long half short\r\n");
+        holder.expect(b"+OK\r\n");
+        peers[0].expect(b":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n*1\r\n$1\r\nx\r\n");
+        peers[1..5].iter_mut().for_each(|peer| peer.expect_end(b""));
+        peers[5].expect(b":0\r\n");
+    });
 }
 
 #[test]
 fn replies_longer_than_a_socket_takes_do_not_hold_up_others() {
-    let served = served();
-    let mut peers = peers(&served, 60);
-    let (short, long) = (vec![b's'; 15_000], vec![b'l'; 3_000_000]);
-    assert_eq!(peers[0].ask(&[b"SET", b"short", &short]), b"+OK\r\n");
-    assert_eq!(peers[0].ask(&[b"SET", b"long", &long]), b"+OK\r\n");
-    let mut holder = hold(&served);
-    for (index, peer) in peers.iter_mut().enumerate() {
-        peer.send(if index % 10 == 3 { b"GET long\r\nGET short\r\n" } else { b"GET short\r\n" });
-    }
-    holder.expect(b"+OK\r\n");
-    let (short, long) = (bulk(&short), bulk(&long));
-    // Those with long replies don't read yet.
-    for (_, peer) in peers.iter_mut().enumerate().filter(|(index, _)| index % 10 != 3) {
-        peer.expect(&short);
-    }
-    for (_, peer) in peers.iter_mut().enumerate().filter(|(index, _)| index % 10 == 3) {
-        peer.expect(&long);
-        peer.expect(&short);
-    }
+    both_ways(|served: Served| {
+        let mut peers = peers(&served, 60);
+        let (short, long) = (vec![b's'; 15_000], vec![b'l'; 3_000_000]);
+        assert_eq!(peers[0].ask(&[b"SET", b"short", &short]), b"+OK\r\n");
+        assert_eq!(peers[0].ask(&[b"SET", b"long", &long]), b"+OK\r\n");
+        let mut holder = hold(&served);
+        for (index, peer) in peers.iter_mut().enumerate() {
+            peer.send(if index % 10 == 3 { b"GET long\r\nGET short\r\n" } else { b"GET short\r\n" });
+        }
+        holder.expect(b"+OK\r\n");
+        let (short, long) = (bulk(&short), bulk(&long));
+        // Those with long replies don't read yet.
+        for (_, peer) in peers.iter_mut().enumerate().filter(|(index, _)| index % 10 != 3) {
+            peer.expect(&short);
+        }
+        for (_, peer) in peers.iter_mut().enumerate().filter(|(index, _)| index % 10 == 3) {
+            peer.expect(&long);
+            peer.expect(&short);
+        }
+    });
 }
 
 #[test]
 fn pipelines_in_one_large_collection_find_what_is_there() {
-    let served = served();
-    let mut peer = served.tcp();
-    let (mut sent, mut expected) = (Vec::new(), Vec::new());
-    // The pipeline is longer than a batch, and changes what was looked for ahead.
-    for index in 0..2_000 {
-        let member = format!("member:{index:04}");
-        let score = index.to_string();
-        sent.extend(request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()]));
-        sent.extend(request(&[b"HSET", b"hash", member.as_bytes(), score.as_bytes()]));
-        sent.extend(request(&[b"SADD", b"set", member.as_bytes()]));
-        expected.extend_from_slice(b":1\r\n:1\r\n:1\r\n");
-    }
-    for index in 0..2_000 {
-        let member = format!("member:{:04}", (index * 7) % 2_000);
-        sent.extend(request(&[b"ZRANK", b"zset", member.as_bytes()]));
-        sent.extend(request(&[b"HGET", b"hash", member.as_bytes()]));
-        sent.extend(request(&[b"SREM", b"set", member.as_bytes(), b"nobody"]));
-        sent.extend(request(&[b"ZRANK", b"zset", b"nobody"]));
-        expected.extend(format!(":{}\r\n", (index * 7) % 2_000).into_bytes());
-        expected.extend(bulk(((index * 7) % 2_000).to_string().as_bytes()));
-        expected.extend_from_slice(b":1\r\n$-1\r\n");
-    }
-    peer.send(&sent);
-    peer.expect(&expected);
+    both_ways(|served: Served| {
+        let mut peer = served.tcp();
+        let (mut sent, mut expected) = (Vec::new(), Vec::new());
+        // The pipeline is longer than a batch, and changes what was looked for ahead.
+        for index in 0..2_000 {
+            let member = format!("member:{index:04}");
+            let score = index.to_string();
+            sent.extend(request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()]));
+            sent.extend(request(&[b"HSET", b"hash", member.as_bytes(), score.as_bytes()]));
+            sent.extend(request(&[b"SADD", b"set", member.as_bytes()]));
+            expected.extend_from_slice(b":1\r\n:1\r\n:1\r\n");
+        }
+        for index in 0..2_000 {
+            let member = format!("member:{:04}", (index * 7) % 2_000);
+            sent.extend(request(&[b"ZRANK", b"zset", member.as_bytes()]));
+            sent.extend(request(&[b"HGET", b"hash", member.as_bytes()]));
+            sent.extend(request(&[b"SREM", b"set", member.as_bytes(), b"nobody"]));
+            sent.extend(request(&[b"ZRANK", b"zset", b"nobody"]));
+            expected.extend(format!(":{}\r\n", (index * 7) % 2_000).into_bytes());
+            expected.extend(bulk(((index * 7) % 2_000).to_string().as_bytes()));
+            expected.extend_from_slice(b":1\r\n$-1\r\n");
+        }
+        peer.send(&sent);
+        peer.expect(&expected);
+    });
 }

@@ -1,7 +1,7 @@
 //! Data structures of Dunlin.
 //!
 //! Everything that the keyspace is built of: the table, its entries, the allocator beneath them. Nothing here knows of
-//! sockets, tasks, configuration or commands: bytes and numbers come in as arguments. It is the only crate in
+//! sockets, tasks, configuration or commands: bytes and numbers come in as arguments. Beside `uring` it is the only crate in
 //! which `unsafe` may appear, and each module that needs it opts in.
 //!
 //! Suggested reading order: [`entry`] (what is stored), [`table`] (where it is found), [`hash`], [`alloc`], [`packed`]

@@ -11,6 +11,7 @@ const DIFFERENT: &[(&str, &str)] = &[("bind", "127.0.0.1"), ("io-threads", "2")]
 /// Names that 7.2 has and 7.0 has not, and our own.
 const NEWER: &[&str] = &[
     "cluster-announce-human-nodename",
+    "io-uring",
     "locale-collate",
     "log-format",
     "metrics-bind",

@@ -3,7 +3,7 @@
 //! It is taken between requests only, behind the replies of those before and before the replies of those that follow. While
 //! replies wait to be sent it stays in the outbox, where it is counted, until they have left or more are made.
 
-use super::{Connection, SharedConnection};
+use super::{Connection, SharedConnection, wave};
 use crate::command::context::ParkedOn;
 use crate::net::worker::Worker;
 use crate::resp::Output;
@@ -21,7 +21,10 @@ pub async fn send_pushes(worker: Rc<Worker>) {
 fn serve(worker: &Worker, client: &Arc<Client>) {
     let listener = worker.listeners.borrow().get(&client.id).map(Rc::clone);
     match listener {
-        Some(connection) => connection.borrow_mut().push_out(worker),
+        Some(connection) => {
+            connection.borrow_mut().push_out(worker, &connection);
+            wave::let_many_go(worker);
+        }
         // Its task makes it known here.
         None => client.wake(),
     }
@@ -40,7 +43,7 @@ impl Connection {
     }
 
     /// Sends what waits in the outbox, as far as the socket takes it at once. The rest is left to the connection's task.
-    fn push_out(&mut self, worker: &Worker) {
+    fn push_out(&mut self, worker: &Worker, me: &SharedConnection) {
         // What it sent waits to be executed: what is in the outbox goes before the replies. Or replies wait already.
         if self.in_wave || self.finishing || !self.output.is_empty() || self.session.client.is_killed() {
             return;
@@ -51,6 +54,12 @@ impl Connection {
         }
         let mut pushes = Output::default();
         self.session.take_pushes(&worker.server.backlog, &mut pushes);
+        self.sociable = true;
+        std::mem::swap(&mut self.output, &mut pushes);
+        if self.leaves_with_others(worker, me) {
+            return;
+        }
+        std::mem::swap(&mut self.output, &mut pushes);
         if worker.server.commit.may_leave(self.session.told)
             && let Some(bytes) = pushes.plain_bytes()
         {
