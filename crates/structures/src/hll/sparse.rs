@@ -9,7 +9,7 @@
 //! What a sketch looks like after a change depends on how it looked before, and on where runs are merged. Both follow
 //! Redis: an equal history gives equal bytes.
 
-use super::skip::{self, Runs};
+use super::skip::{self, BLOCK};
 use super::{Fault, HEADER_BYTES, Histogram, Pattern, REGISTERS, dense, invalidate};
 
 const SHORT_ZEROS_MAX: usize = 64;
@@ -150,14 +150,25 @@ struct Found {
 #[inline]
 fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
     let (mut at, mut before, mut first) = (HEADER_BYTES, None, 0);
+    let (mut begins, mut is_open) = (0, false);
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        let Runs { bytes, registers, last } = skip::runs(block);
-        if first + registers > index {
+        let runs = skip::runs(block, is_open);
+        if first + runs.registers > index {
             break;
         }
-        before = Some(at + last);
-        first += registers;
-        at += bytes;
+        (begins, is_open) = (runs.begins, runs.is_open);
+        first += runs.registers;
+        at += BLOCK;
+    }
+    let last_block = at.saturating_sub(BLOCK);
+    if is_open {
+        // The run over the end of the last block may be the one.
+        at -= 1;
+        first -= skip::first_half(bytes[at]);
+        begins &= !(1 << (BLOCK - 1));
+    }
+    if begins > 0 {
+        before = Some(last_block + begins.ilog2() as usize);
     }
     loop {
         let run = Run::at(bytes, at)?;
