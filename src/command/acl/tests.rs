@@ -135,6 +135,10 @@ fn small_replies() {
         ("ACL DRYRUN u get b", "$47|User u has no permissions to access the 'b' key"),
         ("ACL DRYRUN u set a b", "$50|User u has no permissions to run the 'set' command"),
         ("ACL DRYRUN u get a", "+OK"),
+        // Its one key counts, also where it has no others to merge.
+        ("ACL SETUSER u +pfmerge", "+OK"),
+        ("ACL DRYRUN u pfmerge b", "$47|User u has no permissions to access the 'b' key"),
+        ("ACL DRYRUN u pfmerge a", "+OK"),
     ]);
     let mut client = TestClient::new();
     let categories = client.say("ACL CAT");
