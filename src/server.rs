@@ -1,6 +1,7 @@
 //! Builds every part, wires them together, and owns their threads and the shutdown.
 
 pub mod listeners;
+pub mod oom_score;
 pub mod reconfigure;
 pub mod renaming;
 pub mod users;
@@ -135,8 +136,13 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     // Before the load, so that /readyz can say that it goes on.
     let metrics = Arc::new(MetricsServer::new(&server));
     metrics.open(&config)?;
+    let oom_score = oom_score::Before::default();
+    if let Err(reason) = oom_score.follow(config.oom_score()) {
+        tracing::warn!("oom-score-adj is not obeyed. {reason}");
+    }
     server.settings.plug_in(Box::new(Reconfigure {
         server: Arc::downgrade(&server),
+        oom_score,
         log,
         listeners: Arc::clone(&listeners),
         metrics: Arc::clone(&metrics),

@@ -118,8 +118,23 @@ LEFT_OUT = {
 # These assert the encodings of 7.0 in most of their tests, before what the test is about. Since 7.2 a short list is a
 # listpack; the project's own tests (src/command/list/tests.rs) check where the encoding changes.
 ENCODINGS_DIFFER = {"unit/type/list", "unit/sort"}
-# What 7.2 says otherwise, as the suite of 7.2 has it: without this, most tests of these units would show nothing.
+# With these settings a server of 7.2 has the encodings that these units, of 7.0, ask for.
+SETTINGS_OF_7_0 = {
+    "unit/type/set": {"set-max-listpack-entries": 0},
+    "unit/scan": {"set-max-listpack-entries": 0},
+    "unit/keyspace": {"set-max-listpack-entries": 0},
+}
+# What 7.2 says otherwise, as the suite of 7.2 has it: without this, most tests of these units would show nothing. A third
+# part is how many of the places, from the first on, are meant.
 WORDS_OF_7_2 = {
+    "unit/type/stream-cgroups": [
+        ('r DEL mystream\n        assert_error "*no longer exists*"', 'r DEL mystream\n        assert_error "NOGROUP*"'),
+        ('r FLUSHALL\n        assert_error "*no longer exists*"', 'r FLUSHALL\n        assert_error "NOGROUP*"'),
+        ('r SWAPDB 4 9\n        assert_error "*no longer exists*"', 'r SWAPDB 4 9\n        assert_error "NOGROUP*"', 1),
+        ('assert_error "*no longer exists*"', 'assert_error "*WRONGTYPE*"'),
+        ("            assert_equal $n_consumers 2", "            assert_equal $n_consumers 3"),
+        ('[lindex $consumer_info 1] "Charlie"', '[lindex $consumer_info 1] "Bob"'),
+    ],
     "unit/acl-v2": [
         ("This user has no permissions to access the 'otherchannel'", "User test-channels has no permissions to access the 'otherchannel'"),
         ("This user has no permissions to", "User command-test has no permissions to"),
@@ -194,10 +209,11 @@ def parse(unit, text):
         unit.crash = "the suite ended early:\n" + "\n".join(text.splitlines()[-5:])
 
 
-def working_copy(command, unit=None):
+def working_copy(command, unit, is_reference):
     """A folder that looks like the source tree, with a tests/tmp of its own, so that runs don't meet.
 
-    Its src/redis-server starts `command`; it is exec'ed, because the suite looks for the PID in the log.
+    Its src/redis-server starts `command`; it is exec'ed, because the suite looks for the PID in the log. Unless it is for
+    the reference, the unit says what 7.2 says.
     """
     folder = tempfile.mkdtemp(prefix="dunlin-official-")
     os.mkdir(os.path.join(folder, "src"))
@@ -206,11 +222,13 @@ def working_copy(command, unit=None):
     wrapper = os.path.join(folder, "src", "redis-server")
     with open(wrapper, "w", encoding="utf-8") as out:
         out.write("#!/bin/sh\n")
-        if command != "false" and not is_redis(command):
+        if command != "false" and not is_reference:
             # The suite expects Redis' default addresses; Dunlin binds only 127.0.0.1 by itself.
             out.write("[ ! -f \"$1\" ] || grep -q '^bind ' \"$1\" || echo 'bind * -::*' >> \"$1\"\n")
             # One worker, as above.
             out.write("[ ! -f \"$1\" ] || grep -q '^io-threads ' \"$1\" || echo 'io-threads 1' >> \"$1\"\n")
+            for setting, value in SETTINGS_OF_7_0.get(unit, {}).items():
+                out.write(f"[ ! -f \"$1\" ] || echo '{setting} {value}' >> \"$1\"\n")
             out.write(f'DUNLIN_METRICS_BIND= exec {command} "$@"\n')
         else:
             out.write(f'exec {command} "$@"\n')
@@ -219,25 +237,35 @@ def working_copy(command, unit=None):
     for entry in os.listdir(os.path.join(SOURCE, "tests")):
         if entry != "tmp":
             os.symlink(os.path.join(SOURCE, "tests", entry), os.path.join(folder, "tests", entry))
-    if unit in WORDS_OF_7_2 and command != "false" and not is_redis(command):
+    if unit in WORDS_OF_7_2 and not is_reference:
         say_as_7_2(folder, unit)
     os.symlink(os.path.join(SOURCE, "utils"), os.path.join(folder, "utils"))
     return folder
 
 
+def settings_for(options, unit):
+    """What a server of its own is started with beside the usual."""
+    return {} if is_redis(options.server) else SETTINGS_OF_7_0.get(unit, {})
+
+
 def say_as_7_2(folder, unit):
     """Puts a copy of the unit, with the words of 7.2, in the place of the link to the source's units."""
-    units = os.path.join(folder, "tests", "unit")
-    os.unlink(units)
-    os.mkdir(units)
-    for entry in os.listdir(os.path.join(SOURCE, "tests", "unit")):
-        if f"unit/{entry}" != f"{unit}.tcl":
-            os.symlink(os.path.join(SOURCE, "tests", "unit", entry), os.path.join(units, entry))
-    with open(os.path.join(SOURCE, "tests", f"{unit}.tcl"), encoding="utf-8") as source:
+    path = os.path.join(folder, "tests")
+    for part in unit.split("/")[:-1]:
+        # A folder of links in the place of a link to a folder.
+        path = os.path.join(path, part)
+        linked = os.path.realpath(path)
+        os.unlink(path)
+        os.mkdir(path)
+        for entry in os.listdir(linked):
+            os.symlink(os.path.join(linked, entry), os.path.join(path, entry))
+    copy = os.path.join(folder, "tests", f"{unit}.tcl")
+    with open(copy, encoding="utf-8") as source:
         text = source.read()
-    for old, new in WORDS_OF_7_2[unit]:
-        text = text.replace(old, new)
-    with open(os.path.join(folder, "tests", f"{unit}.tcl"), "w", encoding="utf-8") as out:
+    for old, new, *count in WORDS_OF_7_2[unit]:
+        text = text.replace(old, new, *count)
+    os.unlink(copy)
+    with open(copy, "w", encoding="utf-8") as out:
         out.write(text)
 
 
@@ -255,7 +283,9 @@ def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     `skipped` tests do not run, because they would take the rest of the unit down with them.
     """
     command = server if mode == "spawned" else "false"
-    unit, folder, started = Unit(name), working_copy(command, name), time.monotonic()
+    started_by = command if mode == "spawned" else getattr(server, "command", None)
+    is_reference = started_by is not None and is_redis(started_by)
+    unit, folder, started = Unit(name), working_copy(command, name, is_reference), time.monotonic()
     argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
     # The suite looks for its ports upwards from here; the range lies below the kernel's ephemeral ports.
     denied = DENIED_TAGS.replace("-needs:repl ", "") if name in NO_REPLICA_NEEDED else DENIED_TAGS
@@ -371,7 +401,7 @@ def run(options):
         try:
             if mode == "spawned":
                 return run_unit(mode, name, options.server, options.unit_timeout, skipped), expected, skipped, None
-            with under_test(options, **ONE_WORKER) as server:
+            with under_test(options, **ONE_WORKER, **settings_for(options, name)) as server:
                 unit = run_unit(mode, name, server, options.unit_timeout, skipped)
                 return unit, expected, skipped, None if server.alive() else server.log()
         except StartFailed as error:

@@ -3,6 +3,7 @@
 //! Users and their rules are in [`crate::acl`]; the default user's password is `requirepass`.
 
 use crate::command::spec::*;
+use crate::command::table::Command;
 use crate::command::{CommandResult, Context, permission};
 use crate::config;
 use crate::resp::{Args, CommandError, Protocol};
@@ -167,37 +168,41 @@ fn version_of(protocol: Protocol) -> u8 {
 }
 
 /// The places among a request's arguments that hold secrets, for logs to leave out: passwords of AUTH, HELLO and
-/// MIGRATE, rules of ACL, and values of sensitive settings in CONFIG SET.
-pub fn secrets(args: Args<'_>) -> Vec<usize> {
-    let after_auth = || (1..args.len()).find(|&index| args.is(index, "auth"));
-    if args.is(0, "auth") {
-        return (1..args.len()).collect();
-    }
-    if args.is(0, "hello") {
-        return after_auth().map_or_else(Vec::new, |index| (index + 1..args.len().min(index + 3)).collect());
-    }
-    if args.is(0, "acl") {
+/// MIGRATE, rules of ACL, and values of sensitive settings in CONFIG SET. Whatever clients must call the command.
+pub fn secrets(command: &Command, args: Args<'_>) -> Vec<usize> {
+    let places = 0..args.len();
+    let hidden: Vec<usize> = match command.full_name {
+        "auth" => (1..args.len()).collect(),
+        "hello" => behind(args, 2, &[("auth", 2, true), ("setname", 1, false)]),
         // Not even who the users are is told.
-        let hidden = match args.get(1).map(<[u8]>::to_ascii_lowercase).as_deref() {
-            Some(b"setuser" | b"deluser") => 2..args.len(),
-            Some(b"getuser") => 2..args.len().min(3),
-            _ => 0..0,
-        };
-        return hidden.collect();
+        "acl|setuser" | "acl|deluser" => (2..args.len()).collect(),
+        "acl|getuser" => vec![2],
+        // Behind KEYS there are keys only.
+        "migrate" => behind(args, 6, &[("auth", 1, true), ("auth2", 2, true), ("keys", usize::MAX, false)]),
+        "config|set" => {
+            let is_sensitive = |index: &usize| {
+                config::settings::find(args.at(*index)).is_some_and(|id| id.setting().sensitive)
+            };
+            // Also where the pairs don't come out even, which is an error.
+            (2..args.len()).filter(is_sensitive).map(|index| index + 1).collect()
+        }
+        _ => Vec::new(),
+    };
+    hidden.into_iter().filter(|index| places.contains(index)).collect()
+}
+
+/// What follows the options that hold secrets; of each option is known how many arguments it takes.
+fn behind(args: Args<'_>, from: usize, options: &[(&str, usize, bool)]) -> Vec<usize> {
+    let (mut hidden, mut at) = (Vec::new(), from);
+    while at < args.len() {
+        let option = options.iter().find(|(word, ..)| args.is(at, word));
+        let (count, is_secret) = option.map_or((0, false), |(_, count, is_secret)| (*count, *is_secret));
+        if is_secret {
+            hidden.extend(at + 1..=at + count);
+        }
+        at = at.saturating_add(count).saturating_add(1);
     }
-    if args.is(0, "migrate") {
-        let keys = (6..args.len()).find(|&index| args.is(index, "keys")).unwrap_or(args.len());
-        let after = |word: &str, count: usize| {
-            let found = (6..keys).find(|&index| args.is(index, word));
-            found.map_or(0..0, |index| index + 1..args.len().min(index + 1 + count))
-        };
-        return after("auth", 1).chain(after("auth2", 2)).collect();
-    }
-    let is_set = args.is(0, "config") && args.is(1, "set");
-    let names = (2..args.len()).step_by(2).filter(|_| is_set);
-    let sensitive =
-        |index: &usize| config::settings::find(args.at(*index)).is_some_and(|id| id.setting().sensitive);
-    names.filter(sensitive).map(|index| index + 1).filter(|index| *index < args.len()).collect()
+    hidden
 }
 
 #[cfg(test)]

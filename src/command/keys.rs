@@ -22,6 +22,10 @@ pub fn find(specs: &[KeySpec], args: Args<'_>) -> Option<SmallVec<[KeyArg; 4]>> 
         let (first, last, step) = match spec.find {
             Find::Range { last, step, limit } => {
                 let end = args.len().checked_sub(1)?;
+                if last < 0 && first > end && !found.is_empty() {
+                    // There are none of these (PFMERGE of a key alone); the others are keys all the same.
+                    continue;
+                }
                 let last = match last {
                     0.. => first + last as usize,
                     _ if limit > 1 => first + (end.checked_sub(first)? + 1) / limit as usize - 1,

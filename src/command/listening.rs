@@ -38,7 +38,7 @@ fn show(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
     if is_hidden || session.gates & gate::RECOVERY != 0 || server.gates.closed() & gates::LOADING != 0 {
         return;
     }
-    let secrets = auth::secrets(args);
+    let secrets = auth::secrets(command, args);
     let shown = args.from(0).enumerate().map(|(index, arg)| match secrets.contains(&index) {
         true => b"(redacted)".as_slice(),
         false => arg,

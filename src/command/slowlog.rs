@@ -161,6 +161,24 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_left_out_whatever_a_command_is_called() {
+        let mut client = TestClient::configured(
+            "rename-command auth login\nrename-command acl users\nrename-command hello hi\nrename-command config settings",
+        );
+        client.server.hot.slowlog_log_slower_than.store(0, Relaxed);
+        client.server.hot.attention_ns.store(0, Relaxed);
+        let mut monitor = client.beside();
+        monitor.say("MONITOR");
+        client.say("LOGIN bob secret");
+        client.say("HI 2 AUTH bob secret");
+        client.say("USERS SETUSER bob >secret");
+        client.say("SETTINGS SET masterauth secret");
+        let (log, seen) = (client.say("SLOWLOG GET"), monitor.pushes());
+        assert!(!log.contains("secret") && log.matches("(redacted)").count() == 7, "{log}");
+        assert!(!seen.contains("secret") && seen.contains("\"LOGIN\" \"(redacted)\""), "{seen}");
+    }
+
+    #[test]
     fn slow_commands_are_kept_cut_and_without_secrets() {
         let mut client = TestClient::new();
         client.server.hot.slowlog_log_slower_than.store(0, Relaxed);

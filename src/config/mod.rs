@@ -24,6 +24,6 @@ pub use load::{LoadError, Loader, Renaming, UserLine};
 pub use setting::{Class, Runtime, Setting};
 pub use snapshot::{Config, ConfigError, Machine};
 pub use typed::{
-    AppendFsync, LocalAccess, LogFormat, LogLevel, ShutdownOnSignal, Supervision, TlsClientAuth,
+    AppendFsync, LocalAccess, LogFormat, LogLevel, OomScore, ShutdownOnSignal, Supervision, TlsClientAuth,
 };
 pub use value::{BufferLimit, BufferLimits, MemoryLimit, SavePoint};

@@ -77,6 +77,15 @@ pub enum TlsClientAuth {
     Optional,
 }
 
+/// `oom-score-adj`, `oom-score-adj-values`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OomScore {
+    Untouched,
+    /// So much more than the process was started with.
+    Relative(i64),
+    Absolute(i64),
+}
+
 /// `shutdown-on-sigint`, `shutdown-on-sigterm`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ShutdownOnSignal {
@@ -290,7 +299,27 @@ impl Config {
         self.choice("tls-auth-clients", &[TlsClientAuth::No, TlsClientAuth::Yes, TlsClientAuth::Optional])
     }
 
+    /// As it was said; empty for all that there are.
+    pub fn tls_protocols(&self) -> &[u8] {
+        self.text("tls-protocols")
+    }
+
     // Process.
+
+    pub fn oom_score(&self) -> OomScore {
+        use OomScore::{Absolute, Relative, Untouched};
+        let is_wanted = self.choice("oom-score-adj", &[Untouched, Relative(0), Relative(0), Absolute(0)]);
+        // That of a server that is no replica.
+        let score = match self.named("oom-score-adj-values") {
+            Value::Numbers(scores) => scores.first().copied().unwrap_or_default(),
+            other => unreachable_kind("oom-score-adj-values", other),
+        };
+        match is_wanted {
+            Untouched => Untouched,
+            Relative(_) => Relative(score),
+            Absolute(_) => Absolute(score),
+        }
+    }
 
     pub fn daemonize(&self) -> bool {
         self.flag("daemonize")

@@ -1,6 +1,6 @@
 //! TLS: certificates from files to what turns an accepted socket into an encrypted one.
 //!
-//! TLS 1.2 and 1.3 with rustls' choice of ciphers. Knows files and nothing of the configuration's syntax.
+//! TLS 1.2, 1.3 or both, with rustls' choice of ciphers. Knows files and nothing of the configuration's syntax.
 
 use crate::config::{Config, TlsClientAuth};
 use rustls::crypto::CryptoProvider;
@@ -9,7 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -25,6 +26,8 @@ pub enum TlsError {
     NoAuthority,
     #[error("the certificate and the key can't be used: {0}")]
     Unusable(String),
+    #[error("tls-protocols takes TLSv1.2 and TLSv1.3: there is no '{0}'")]
+    UnknownVersion(String),
 }
 
 /// Reads certificate, key and authorities, and makes an acceptor of them.
@@ -40,7 +43,7 @@ pub fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let unusable = |error: rustls::Error| TlsError::Unusable(error.to_string());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&versions(config.tls_protocols())?)
         .map_err(unusable)?;
     let builder = match verifier(config, Arc::clone(&provider))? {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
@@ -48,6 +51,18 @@ pub fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
     };
     let server = builder.with_cert_resolver(Arc::new(identity(certificates, key, &provider)?));
     Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+/// The versions that are allowed, all if none is named.
+fn versions(named: &[u8]) -> Result<Vec<&'static SupportedProtocolVersion>, TlsError> {
+    let words = named.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let versions = words.map(|word| match word.to_ascii_lowercase().as_slice() {
+        b"tlsv1.2" => Ok(&TLS12),
+        b"tlsv1.3" => Ok(&TLS13),
+        _ => Err(TlsError::UnknownVersion(String::from_utf8_lossy(word).into_owned())),
+    });
+    let versions = versions.collect::<Result<Vec<_>, _>>()?;
+    Ok(if versions.is_empty() { vec![&TLS13, &TLS12] } else { versions })
 }
 
 /// The certificate with its key. Only a key that is another's is refused: whether clients like a certificate of the
@@ -98,4 +113,25 @@ fn certificates(name: &'static str, file: Option<PathBuf>) -> Result<Vec<Certifi
 
 fn file_error(name: &'static str, path: &Path, reason: String) -> TlsError {
     TlsError::File { name, path: path.to_path_buf(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::versions;
+    use rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
+
+    #[test]
+    fn versions_are_named() {
+        for (named, expect) in [
+            ("", Some(&[TLSv1_3, TLSv1_2][..])),
+            ("TLSv1.2", Some(&[TLSv1_2])),
+            (" tlsv1.3  TLSv1.2", Some(&[TLSv1_3, TLSv1_2])),
+            ("TLSv1.1 TLSv1.2", None),
+            ("1.3", None),
+        ] {
+            let found = versions(named.as_bytes()).ok();
+            let found: Option<Vec<_>> = found.map(|all| all.iter().map(|version| version.version).collect());
+            assert_eq!(found.as_deref(), expect, "{named}");
+        }
+    }
 }

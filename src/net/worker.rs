@@ -207,6 +207,20 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     worker.stats().connections.fetch_sub(1, Ordering::Relaxed);
 }
 
+/// Who does not begin as TLS does speaks plainly, and would take the alert that it is sent for a reply: it gets nothing.
+#[cfg(feature = "tls")]
+async fn shake_hands(
+    socket: tokio::net::TcpStream,
+    acceptor: tokio_rustls::TlsAcceptor,
+) -> std::io::Result<tokio_rustls::server::TlsStream<tokio::net::TcpStream>> {
+    const HANDSHAKE_RECORD: u8 = 22;
+    let mut first = [0];
+    if socket.peek(&mut first).await? == 0 || first[0] != HANDSHAKE_RECORD {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
+    acceptor.accept(socket).await
+}
+
 async fn open(socket: Socket) -> std::io::Result<(Stream, i32)> {
     Ok(match socket {
         Socket::Tcp(socket) => {
@@ -223,7 +237,7 @@ async fn open(socket: Socket) -> std::io::Result<(Stream, i32)> {
             let socket = tokio::net::TcpStream::from_std(socket)?;
             // A client that never finishes its handshake must not hold a place for ever. It is on the heap, since a
             // task is as large as the largest thing that it ever waits for.
-            let handshake = Box::pin(tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(socket)));
+            let handshake = Box::pin(tokio::time::timeout(HANDSHAKE_LIMIT, shake_hands(socket, acceptor)));
             let stream = handshake.await.map_err(std::io::Error::other)??;
             (Stream::Tls(Box::new(stream)), fd)
         }

@@ -32,7 +32,7 @@ pub fn slow_command(
             id: 0,
             time_s: now / 1000,
             took_us: ns / 1000,
-            args: shown_args(args),
+            args: shown_args(command, args),
             address: session.client.address.to_string(),
             client_name: session.client.naming.lock().name.clone(),
         };
@@ -43,8 +43,8 @@ pub fn slow_command(
 }
 
 /// A request's arguments without its secrets, cut to what an entry keeps.
-fn shown_args(args: Args<'_>) -> Vec<Vec<u8>> {
-    let secrets = auth::secrets(args);
+fn shown_args(command: &Command, args: Args<'_>) -> Vec<Vec<u8>> {
+    let secrets = auth::secrets(command, args);
     let kept = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
     let mut shown: Vec<Vec<u8>> = (0..kept)
         .map(|index| match args.at(index) {

@@ -6,6 +6,7 @@ use crate::observe::http::MetricsServer;
 use crate::observe::logging::Manner;
 use crate::persist;
 use crate::server::listeners::Listeners;
+use crate::server::oom_score;
 use crate::state::settings::Apply;
 use crate::state::{Server, gates};
 use std::sync::atomic::Ordering::Relaxed;
@@ -121,6 +122,7 @@ pub fn lower_max_clients(server: &Server) -> Result<(), String> {
 pub struct Reconfigure {
     pub server: Weak<Server>,
     pub log: Manner,
+    pub oom_score: oom_score::Before,
     pub listeners: Arc<Listeners>,
     pub metrics: Arc<MetricsServer>,
 }
@@ -181,6 +183,11 @@ const STEPS: &[Step] = &[
         },
         told: None,
     },
+    Step {
+        settings: &["oom-score-adj", "oom-score-adj-values"],
+        follow: |this, config| this.oom_score.follow(config.oom_score()),
+        told: Some("Failed to apply new oom_score_adj configuration, check server logs."),
+    },
     Step { settings: &["maxclients"], follow: |_, config| follow_max_clients(config), told: None },
     Step {
         settings: &["dir"],
@@ -200,7 +207,14 @@ const STEPS: &[Step] = &[
         told: Some("Failed to bind to specified addresses."),
     },
     Step {
-        settings: &["tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients"],
+        settings: &[
+            "tls-port",
+            "tls-cert-file",
+            "tls-key-file",
+            "tls-ca-cert-file",
+            "tls-auth-clients",
+            "tls-protocols",
+        ],
         follow: |this, config| this.listeners.follow_encrypted(config),
         told: Some("Unable to update TLS configuration. Check server logs."),
     },

@@ -127,3 +127,30 @@ fn the_metrics_address_can_change() {
     assert_eq!(client.say("CONFIG SET metrics-bind \"\""), "OK");
     eventually("the end of the metrics", || TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
 }
+
+#[test]
+fn the_kernel_is_told_whom_to_end_first() {
+    let directory = directory();
+    let server = Server::start(&directory, &["--oom-score-adj", "yes", "--oom-score-adj-values", "7 8 9"]);
+    let mut client = server.connect();
+    let own: i64 =
+        fs::read_to_string("/proc/self/oom_score_adj").expect("Linux").trim().parse().expect("a number");
+    let score = || -> i64 {
+        let text = fs::read_to_string(format!("/proc/{}/oom_score_adj", server.process())).expect("it runs");
+        text.trim().parse().expect("a number")
+    };
+    assert_eq!(score(), (own + 7).min(1000));
+    assert_eq!(client.send(&["CONFIG", "SET", "oom-score-adj-values", "20 8 9"]), "OK");
+    assert_eq!(score(), (own + 20).min(1000));
+    let absolute = ["CONFIG", "SET", "oom-score-adj", "absolute", "oom-score-adj-values", "999 0 0"];
+    assert_eq!(client.send(&absolute), "OK");
+    assert_eq!(score(), 999);
+    // Back below what it was is not for everybody, but for who is privileged.
+    let lowered = client.say("CONFIG SET oom-score-adj no");
+    if lowered == "OK" {
+        assert_eq!(score(), own);
+    } else {
+        assert!(lowered.contains("Failed to apply new oom_score_adj configuration"), "{lowered}");
+        assert_eq!(client.say("CONFIG GET oom-score-adj"), "oom-score-adj absolute");
+    }
+}

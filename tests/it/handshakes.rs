@@ -66,6 +66,19 @@ fn unfinished_handshakes_take_places_for_a_while() {
 }
 
 #[test]
+fn who_speaks_plainly_is_sent_nothing() {
+    let (served, port) = start(&[]);
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+    stream.write_all(b"*1\r\n$4\r\nPING\r\n").expect("it is open");
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    assert!(answer.is_empty(), "{answer:?}");
+    served.tcp().ping();
+}
+
+#[test]
 fn an_unfinished_handshake_holds_little() {
     let (served, port) = start(&["--tcp-backlog", "1024"]);
     let mut other = served.tcp();

@@ -116,6 +116,36 @@ fn wrong_rules_change_nothing() {
 }
 
 #[test]
+fn who_is_told_what_is_in_a_value_needs_the_right_to_read_it() {
+    let mut client = TestClient::new();
+    client.say("ACL SETUSER writer on nopass %W~k +@all");
+    for request in [
+        "CMS.INCRBY k x 0",
+        "DELEX k IFEQ x",
+        "DELIFEQ k x",
+        "GETDEL k",
+        "GETEX k",
+        "GETSET k x",
+        "HGETDEL k FIELDS 1 f",
+        "HGETEX k FIELDS 1 f",
+        "INCR k",
+        "LPOP k",
+        "SET k x GET",
+        "SET k x IFEQ y",
+        "SPOP k",
+        "TOPK.ADD k x",
+        "TOPK.INCRBY k x 1",
+        "ZPOPMIN k",
+    ] {
+        let reply = client.say(&format!("ACL DRYRUN writer {request}"));
+        assert!(reply.contains("has no permissions to access the 'k' key"), "{request}: {reply}");
+    }
+    for request in ["SET k x", "DEL k", "DELEX k", "BF.ADD k x", "TDIGEST.ADD k 1", "HSETEX k FIELDS 1 f v"] {
+        assert_eq!(client.say(&format!("ACL DRYRUN writer {request}")), "+OK\r\n", "{request}");
+    }
+}
+
+#[test]
 fn small_replies() {
     check(&[
         ("ACL CAT nosuch", "-ERR Unknown category 'nosuch'"),
@@ -135,6 +165,10 @@ fn small_replies() {
         ("ACL DRYRUN u get b", "$47|User u has no permissions to access the 'b' key"),
         ("ACL DRYRUN u set a b", "$50|User u has no permissions to run the 'set' command"),
         ("ACL DRYRUN u get a", "+OK"),
+        // Its one key counts, also where it has no others to merge.
+        ("ACL SETUSER u +pfmerge", "+OK"),
+        ("ACL DRYRUN u pfmerge b", "$47|User u has no permissions to access the 'b' key"),
+        ("ACL DRYRUN u pfmerge a", "+OK"),
     ]);
     let mut client = TestClient::new();
     let categories = client.say("ACL CAT");

@@ -1,4 +1,5 @@
 use super::secrets;
+use crate::command::table::Commands;
 use crate::command::testing::{TestClient, check};
 use crate::resp::Args;
 use crate::resp::decode::Span;
@@ -71,11 +72,19 @@ fn hello_tells_what_the_connection_is() {
 
 #[test]
 fn secrets_are_found() {
+    let commands = Commands::new(&[]);
     for (line, expect) in [
         ("AUTH pass", &[1][..]),
         ("auth user pass", &[1, 2]),
         ("HELLO 3 AUTH user pass SETNAME me", &[3, 4]),
+        ("HELLO 3 SETNAME auth AUTH user pass", &[5, 6]),
+        ("HELLO 3 AUTH auth pass AUTH a b", &[3, 4, 6, 7]),
         ("HELLO 3", &[]),
+        ("MIGRATE h 1 k 0 9 COPY AUTH x auth2 y auth REPLACE", &[8, 10, 11]),
+        ("MIGRATE h 1 k 0 9 AUTH", &[]),
+        ("MIGRATE h 1 k 0 9 AUTH x AUTH y", &[7, 9]),
+        ("MIGRATE h 1 auth 0 9 AUTH2 keys x KEYS AUTH k", &[7, 8]),
+        ("CONFIG SET port 1 2 requirepass x", &[6]),
         ("CONFIG SET port 1 requirepass x MASTERAUTH y", &[5, 7]),
         ("CONFIG GET requirepass", &[]),
         ("ACL SETUSER alice on >secret", &[2, 3, 4]),
@@ -87,6 +96,9 @@ fn secrets_are_found() {
             spans.push(Span { start: start as u32, len: word.len() as u32 });
             start += word.len() + 1;
         }
-        assert_eq!(secrets(Args::new(line.as_bytes(), &spans)), expect, "{line}");
+        let args = Args::new(line.as_bytes(), &spans);
+        let command = commands.find(args.at(0)).expect("a command");
+        let subcommand = args.get(1).and_then(|name| commands.subcommand(command, name));
+        assert_eq!(secrets(subcommand.unwrap_or(command), args), expect, "{line}");
     }
 }

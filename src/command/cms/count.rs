@@ -14,7 +14,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "cms.incrby",
     arity: -4,
     flags: WRITE.and(DENYOOM),
-    keys: &[KeySpec::one(1, key::RW.and(key::UPDATE))],
+    keys: &[KeySpec::one(1, key::RW.and(key::ACCESS).and(key::UPDATE))],
     acl: acl::CMS,
     group: "module",
     since: "2.0.0",

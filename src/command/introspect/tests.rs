@@ -161,6 +161,7 @@ fn errors_and_small_replies() {
         ("COMMAND GETKEYS ping", "-ERR The command has no key arguments"),
         ("COMMAND GETKEYS get", "-ERR Invalid number of arguments specified for command"),
         ("COMMAND GETKEYS get a", "*1|$1|a"),
+        ("COMMAND GETKEYS pfmerge a", "*1|$1|a"),
         ("COMMAND GETKEYSANDFLAGS set a b", "*1|*2|$1|a|*2|+OW|+update"),
         ("COMMAND GETKEYSANDFLAGS set a b get", "*1|*2|$1|a|*3|+RW|+access|+update"),
         ("COMMAND GETKEYSANDFLAGS bitfield a", "*1|*2|$1|a|*2|+RO|+access"),

@@ -10,8 +10,8 @@ use crate::keyspace::Change;
 use crate::keyspace::effect::EffectWriter;
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
-use dunlin_storage::rdb::entry;
 use dunlin_storage::rdb::payload::{self, Refused};
+use dunlin_storage::rdb::{self, entry};
 use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -148,7 +148,8 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut entry = entry::restore(key, payload, expire_at, &forms).map_err(|refused| match refused {
         Refused::Unsealed => CommandError::text("DUMP payload version or checksum are wrong"),
         Refused::Damaged(damaged) => {
-            tracing::warn!("RESTORE refused a value, its integrity check failed: {damaged}");
+            let form = rdb::form_name(payload.first().copied().unwrap_or_default());
+            tracing::warn!("RESTORE refused a value. {form} integrity check failed: {damaged}");
             CommandError::text("Bad data format")
         }
     })?;

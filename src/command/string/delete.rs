@@ -27,7 +27,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "delifeq",
         arity: 3,
         flags: WRITE.and(FAST),
-        keys: &[KeySpec::one(1, key::RM.and(key::DELETE))],
+        keys: &[KeySpec::one(1, key::RM.and(key::ACCESS).and(key::DELETE))],
         acl: acl::STRING,
         group: "string",
         since: "9.0.0",

@@ -36,7 +36,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         Live,
         "Must clients show a certificate?",
     ),
-    Setting::text("tls-protocols", "", Refused(NO_CIPHER_CHOICE), "TLS versions to allow."),
+    Setting::text(
+        "tls-protocols",
+        "",
+        Live,
+        "TLS versions to allow: TLSv1.2, TLSv1.3 or both; empty for both.",
+    ),
     Setting::text("tls-ciphers", "", Refused(NO_CIPHER_CHOICE), "TLS 1.2 ciphers to allow."),
     Setting::text("tls-ciphersuites", "", Refused(NO_CIPHER_CHOICE), "TLS 1.3 cipher suites to allow."),
     Setting::flag("tls-prefer-server-ciphers", "no", Accepted, "Whose order of ciphers counts."),

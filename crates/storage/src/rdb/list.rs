@@ -31,7 +31,10 @@ pub fn read_quicklist_2(reader: &mut Reader<'_>) -> Read<Texts> {
     let mut texts = Texts::new();
     for _ in 0..reader.count()? {
         match length::read(reader)? {
-            PLAIN => texts.push(&string::read(reader)?),
+            PLAIN => match string::read(reader)? {
+                text if text.is_empty() => return Err(Damaged("a list's node without a byte")),
+                text => texts.push(&text),
+            },
             PACKED => listpack::items(&string::read(reader)?)?.iter().for_each(|text| texts.push(text)),
             _ => return Err(Damaged("a list's node of an unknown form")),
         }

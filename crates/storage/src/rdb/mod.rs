@@ -93,6 +93,29 @@ pub mod kind {
     pub const HASH_LISTPACK_TIMES: u8 = 25;
 }
 
+/// What a type and form is called where it is said that a value is damaged.
+pub fn form_name(kind: u8) -> &'static str {
+    match kind {
+        kind::STRING => "String",
+        kind::LIST => "List",
+        kind::SET => "Set",
+        kind::ZSET | kind::ZSET_BINARY => "Zset",
+        kind::HASH_ZIPMAP => "Zipmap",
+        kind::LIST_ZIPLIST => "List ziplist",
+        kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => "Quicklist",
+        kind::SET_INTSET => "Intset",
+        kind::SET_LISTPACK => "Set listpack",
+        kind::ZSET_ZIPLIST => "Zset ziplist",
+        kind::ZSET_LISTPACK => "Zset listpack",
+        kind::HASH_ZIPLIST => "Hash ziplist",
+        kind::HASH_LISTPACK | kind::HASH_LISTPACK_TIMES | kind::HASH_LISTPACK_TIMES_EARLY => "Hash listpack",
+        kind::HASH | kind::HASH_TIMES | kind::HASH_TIMES_EARLY => "Hash",
+        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => "Stream listpack",
+        kind::MODULE_2 => "Module",
+        _ => "Value",
+    }
+}
+
 /// A value, in no particular form but for streams and module types, which have one only.
 #[derive(Clone, Debug)]
 pub enum Value {

@@ -105,7 +105,7 @@ fn read_group(reader: &mut Reader<'_>, form: Form, stream: &Stream) -> Read<Grou
         let seen_at = reader.time()?;
         let (consumer, is_new) = group.create(&name, seen_at);
         if !is_new {
-            return Err(Damaged("a consumer that is there twice"));
+            return Err(Damaged("Duplicate stream consumer detected"));
         }
         group.consumer_mut(consumer).active_at = if form == Form::Third { reader.time()? } else { seen_at };
         for _ in 0..reader.count()? {

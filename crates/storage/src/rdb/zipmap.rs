@@ -3,7 +3,7 @@
 //! ```text
 //! fields 1 (254: unknown) │ (length │ field │ length │ unused 1 │ value │ unused bytes).. │ FF
 //!
-//! length:  1, or FE and 4
+//! length:  1, or FE and 4 from 254 on
 //! ```
 
 use super::{Damaged, Read, Reader, Texts};
@@ -33,7 +33,11 @@ pub fn items(bytes: &[u8]) -> Read<Texts> {
 fn length(reader: &mut Reader<'_>) -> Read<u64> {
     match reader.byte()? {
         END => Err(Damaged("a zipmap that ends in the middle of a field")),
-        LONG => Ok(u32::from_le_bytes(reader.array()?).into()),
+        // A short length in the long form is one that Redis never wrote, and takes for an attack.
+        LONG => match u32::from_le_bytes(reader.array()?) {
+            len if len < LONG.into() => Err(Damaged("a zipmap's length that is too long for what it says")),
+            len => Ok(len.into()),
+        },
         short => Ok(short.into()),
     }
 }
