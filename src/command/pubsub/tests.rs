@@ -70,6 +70,27 @@ fn messages_reach_channels_and_patterns_in_the_subscribers_protocol() {
 }
 
 #[test]
+fn no_message_comes_behind_the_confirmation_that_it_is_no_longer_wanted() {
+    let mut sender = TestClient::new();
+    let mut old = sender.beside();
+    old.say("SUBSCRIBE c");
+    old.say("PSUBSCRIBE c*");
+    for line in ["PUBLISH c x", "PUBLISH cd y"] {
+        sender.say(line);
+    }
+    old.check(&[(
+        "UNSUBSCRIBE c",
+        "*3|$7|message|$1|c|$1|x|*4|$8|pmessage|$2|c*|$1|c|$1|x|*4|$8|pmessage|$2|c*|$2|cd|$1|y|\
+             *3|$11|unsubscribe|$1|c|:1",
+    )]);
+    sender.say("PUBLISH c z");
+    old.check(&[
+        ("PUNSUBSCRIBE", "*4|$8|pmessage|$2|c*|$1|c|$1|z|*3|$12|punsubscribe|$2|c*|:0"),
+        ("GET k", "$-1"),
+    ]);
+}
+
+#[test]
 fn who_publishes_to_himself_gets_it_behind_the_reply() {
     check(&[
         ("PUBLISH c x", ":0"),
