@@ -1,4 +1,5 @@
 use crate::command::testing::{TestClient, check};
+use crate::resp::Output;
 
 #[test]
 fn confirmations_count_channels_with_patterns_and_shard_channels_apart() {
@@ -118,6 +119,25 @@ fn who_does_not_read_is_cut_off_and_gets_no_more() {
     sender.check(&[(&format!("PUBLISH c {long}"), ":0"), ("PUBLISH c x", ":0")]);
     assert!(slow.session.client.is_killed());
     assert!(sender.say("INFO stats").contains("client_output_buffer_limit_disconnections:1"));
+}
+
+#[test]
+fn what_many_share_counts_once() {
+    let mut sender = TestClient::configured("client-output-buffer-limit pubsub 0 0 0");
+    let share = sender.server.backlog.share();
+    let mut subscribers: Vec<_> = std::iter::repeat_with(|| sender.beside()).take(500).collect();
+    for client in &mut subscribers {
+        client.say("SUBSCRIBE c");
+    }
+    let payload = vec![b'x'; share / 500];
+    for _ in 0..2 {
+        assert_eq!(sender.run(&[b"PUBLISH", b"c", &payload]).as_deref(), Some(b":500\r\n".as_slice()));
+    }
+    assert!(sender.server.backlog.share() < share);
+    for client in &mut subscribers {
+        client.session.take_pushes(&sender.server.backlog, &mut Output::default());
+    }
+    assert_eq!(sender.server.backlog.share(), share);
 }
 
 #[test]
