@@ -57,7 +57,7 @@ pub fn build_with(
         users: state::users::Users::new(catalogue),
         hub: crate::hub::Hub::new(config.io_threads(), listener),
         gates: state::gates::Gates::default(),
-        backlog: state::backlog::Backlog::new(crate::observe::process::total_memory_bytes()),
+        backlog: Arc::new(state::backlog::Backlog::new(crate::observe::process::total_memory_bytes())),
         hot: state::hot::HotSettings::default(),
         thresholds: state::thresholds::Thresholds::default(),
         workers,

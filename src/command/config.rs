@@ -75,16 +75,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         run: Run::Unlocked(reset_statistics),
         ..CommandSpec::BLANK
     },
-    CommandSpec {
-        name: "help",
-        arity: 2,
-        flags: LOADING.and(STALE),
-        group: "server",
-        since: "5.0.0",
-        summary: "Returns helpful text about the different subcommands.",
-        run: Run::Unlocked(help),
-        ..CommandSpec::BLANK
-    },
+    CommandSpec { group: "server", ..CommandSpec::help(CommandSpec::BLANK, "5.0.0", help) },
 ];
 
 fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {

@@ -420,8 +420,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     if closed & gates::LOADING != 0 && lacking.has(spec::LOADING) {
         return Gate::Refused(CommandError::Loading);
     }
-    let paused = closed & gates::PAUSED_ALL != 0
-        || closed & gates::PAUSED_WRITES != 0 && (is_write || flags.has(spec::MAY_REPLICATE));
+    let may_write = is_write || flags.has(spec::MAY_REPLICATE);
+    // To Redis, who monitors is a replica.
+    if session.gates & gate::MONITORS != 0 && (may_write || flags.has(spec::READONLY)) {
+        return Gate::Refused(CommandError::text("Replica can't interact with the keyspace"));
+    }
+    let paused = closed & gates::PAUSED_ALL != 0 || closed & gates::PAUSED_WRITES != 0 && may_write;
     if paused && !flags.has(spec::NEVER_PAUSED) && now < server.gates.pause_ends() {
         return Gate::Parked(ParkedOn::Gate { opened });
     }

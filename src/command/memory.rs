@@ -29,14 +29,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::Unlocked(doctor),
             ..SUBCOMMAND
         },
-        CommandSpec {
-            name: "help",
-            flags: LOADING.and(STALE),
-            summary: "Returns helpful text about the different subcommands.",
-            tips: &[],
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "4.0.0", help),
         CommandSpec {
             name: "malloc-stats",
             summary: "Returns the allocator statistics.",

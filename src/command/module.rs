@@ -22,15 +22,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     summary: "A container for module commands.",
     complexity: "Depends on subcommand.",
     subcommands: &[
-        CommandSpec {
-            name: "help",
-            arity: 2,
-            flags: LOADING.and(STALE),
-            since: "5.0.0",
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "5.0.0", help),
         CommandSpec {
             name: "list",
             arity: 2,

@@ -70,4 +70,16 @@ mod tests {
         assert!(seen(&mut monitor).is_empty());
         assert_eq!(client.server.gates.closed(), 0);
     }
+
+    #[test]
+    fn who_monitors_cannot_reach_keys() {
+        let mut monitor = TestClient::new();
+        monitor.say("MONITOR");
+        for line in ["GET k", "SET k x", "PUBLISH c x", "KEYS *", "MULTI", "GET k", "DISCARD", "ECHO x"] {
+            let may = ["MULTI", "DISCARD", "ECHO x"].contains(&line);
+            let is_refused = monitor.say(line).starts_with("-ERR Replica can't interact with the keyspace");
+            assert_eq!(is_refused, !may, "{line}");
+        }
+        monitor.check(&[("RESET", "+RESET"), ("GET k", "$-1")]);
+    }
 }

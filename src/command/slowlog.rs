@@ -31,14 +31,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::Unlocked(get),
             ..SUBCOMMAND
         },
-        CommandSpec {
-            name: "help",
-            flags: LOADING.and(STALE),
-            since: "6.2.0",
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "6.2.0", help),
         CommandSpec {
             name: "len",
             summary: "Returns the number of entries in the slow log.",

@@ -106,6 +106,22 @@ impl CommandSpec {
         elements: Elements::NONE,
         run: Run::Container,
     };
+
+    /// HELP, which is the same in every container whose other subcommands are as `like`.
+    pub const fn help(like: Self, since: &'static str, handler: Handler) -> Self {
+        Self {
+            name: "help",
+            arity: 2,
+            flags: LOADING.and(STALE),
+            keys: &[],
+            since,
+            summary: "Returns helpful text about the different subcommands.",
+            syntax: "",
+            tips: &[],
+            run: Run::Unlocked(handler),
+            ..like
+        }
+    }
 }
 
 /// A set of command flags.

@@ -260,12 +260,13 @@ pub fn publish(server: &Server, channel: &[u8], payload: &[u8], lsn: Lsn) -> usi
     let hub = &server.hub;
     let mut told = 0;
     if let Some(subscribers) = hub.channels.channels.get(channel) {
-        told += subscribers.tell(server, &Message::new(&[b"message", channel, payload]), lsn);
+        told +=
+            subscribers.tell(server, &Message::new(&[b"message", channel, payload], &server.backlog), lsn);
     }
     let patterns = hub.patterns.read();
     for (pattern, subscribers) in patterns.iter() {
         if glob::matches(pattern, channel, false) {
-            let message = Message::new(&[b"pmessage", pattern, channel, payload]);
+            let message = Message::new(&[b"pmessage", pattern, channel, payload], &server.backlog);
             told += subscribers.tell(server, &message, lsn);
         }
     }
@@ -275,7 +276,7 @@ pub fn publish(server: &Server, channel: &[u8], payload: &[u8], lsn: Lsn) -> usi
 /// As [`publish`], to a shard channel: no pattern hears of it.
 pub fn publish_to_shard(server: &Server, channel: &[u8], payload: &[u8], lsn: Lsn) -> usize {
     let Some(subscribers) = server.hub.shard_channels.channels.get(channel) else { return 0 };
-    subscribers.tell(server, &Message::new(&[b"smessage", channel, payload]), lsn)
+    subscribers.tell(server, &Message::new(&[b"smessage", channel, payload], &server.backlog), lsn)
 }
 
 /// How many would get a message to that channel now.

@@ -3,7 +3,9 @@
 use crate::resp::output::SHARED_LEN_MIN;
 use crate::resp::reply::push_header;
 use crate::resp::{Output, Protocol};
+use crate::state::backlog::Backlog;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// A message in both protocols, which differ in its first byte.
 pub struct Message {
@@ -13,9 +15,34 @@ pub struct Message {
     payload: Option<Bytes>,
 }
 
+/// A payload that waits for many clients and is counted once, until the last of them has it.
+struct Payload {
+    bytes: Box<[u8]>,
+    backlog: Arc<Backlog>,
+}
+
+impl Payload {
+    fn shared(bytes: &[u8], backlog: &Arc<Backlog>) -> Bytes {
+        backlog.hold(bytes.len());
+        Bytes::from_owner(Self { bytes: bytes.into(), backlog: Arc::clone(backlog) })
+    }
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.backlog.release(self.bytes.len());
+    }
+}
+
 impl Message {
     /// A message of these parts, the last of which may be long.
-    pub fn new(parts: &[&[u8]]) -> Self {
+    pub fn new(parts: &[&[u8]], backlog: &Arc<Backlog>) -> Self {
         let mut head = Vec::with_capacity(parts.iter().map(|part| part.len().min(SHARED_LEN_MIN) + 16).sum());
         push_header(&mut head, b'>', parts.len() as i64);
         head.remove(0);
@@ -23,7 +50,7 @@ impl Message {
         for (index, part) in parts.iter().enumerate() {
             push_header(&mut head, b'$', part.len() as i64);
             if index + 1 == parts.len() && part.len() >= SHARED_LEN_MIN {
-                payload = Some(Bytes::copy_from_slice(part));
+                payload = Some(Payload::shared(part, backlog));
             } else {
                 head.extend_from_slice(part);
                 head.extend_from_slice(b"\r\n");
@@ -38,7 +65,7 @@ impl Message {
         out.bytes.push(first);
         out.bytes.extend_from_slice(&self.head);
         if let Some(payload) = &self.payload {
-            out.push_shared(payload.clone());
+            out.push_counted(payload.clone());
             out.bytes.extend_from_slice(b"\r\n");
         }
     }
@@ -59,11 +86,12 @@ mod tests {
 
     #[test]
     fn protocols_differ_in_the_first_byte_and_long_payloads_are_shared() {
-        let message = Message::new(&[b"message", b"ch", b"hi"]);
+        let backlog = Arc::new(Backlog::new(1 << 30));
+        let message = Message::new(&[b"message", b"ch", b"hi"], &backlog);
         assert_eq!(written(&message, Protocol::Resp2), b"*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n");
         assert_eq!(written(&message, Protocol::Resp3), b">3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n");
         let long = vec![b'x'; SHARED_LEN_MIN];
-        let bytes = written(&Message::new(&[b"message", b"ch", &long]), Protocol::Resp2);
+        let bytes = written(&Message::new(&[b"message", b"ch", &long], &backlog), Protocol::Resp2);
         let text = format!("*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n${}\r\n", long.len());
         assert_eq!(bytes, [text.as_bytes(), &long, b"\r\n"].concat());
     }

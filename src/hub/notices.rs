@@ -37,7 +37,9 @@ impl super::Hub {
     /// `notify-keyspace-events` has changed.
     pub fn notify(&self, classes: u32) {
         self.listening.notified.store(classes, Relaxed);
-        self.update_wanted(self.wanted() & CHANGES != 0);
+        // Held, so that who begins to track meanwhile is not overlooked.
+        let trackers = self.trackers.count();
+        self.update_wanted(*trackers > 0);
     }
 
     /// Whether somebody wants to hear of all changes of keys.

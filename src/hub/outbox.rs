@@ -37,7 +37,7 @@ impl Outbox {
         write(&mut queue.output);
         queue.lsn = queue.lsn.max(lsn);
         let len = queue.output.len();
-        queue.counted = backlog.change(queue.counted, len);
+        queue.counted = backlog.change(queue.counted, queue.output.held_len());
         self.bytes.store(len as u64, Relaxed);
         len as u64
     }

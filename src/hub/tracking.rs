@@ -10,7 +10,7 @@ use crate::resp::reply::push_header;
 use crate::resp::{Output, Protocol};
 use crate::state::Server;
 use crate::state::clients::{Client, flag};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -77,6 +77,12 @@ impl Default for Trackers {
     }
 }
 
+impl Trackers {
+    pub(super) fn count(&self) -> MutexGuard<'_, usize> {
+        self.count.lock()
+    }
+}
+
 impl Table {
     fn part(&self, key: &[u8]) -> &Mutex<Part> {
         &self.parts[self.hasher.hash_one(key) as usize & (PARTS - 1)]
@@ -137,11 +143,11 @@ impl Hub {
     }
 
     pub fn tracking_clients(&self) -> usize {
-        *self.trackers.count.lock()
+        *self.trackers.count()
     }
 
     fn count_tracker(&self, comes: bool) {
-        let mut count = self.trackers.count.lock();
+        let mut count = self.trackers.count();
         *count = if comes { *count + 1 } else { count.saturating_sub(1) };
         if *count == 0 {
             // From now on nobody says which keys change.

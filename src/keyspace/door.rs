@@ -221,10 +221,10 @@ impl<'a> Keys<'a> {
         self.locked.shard(shard).waiters.add(db, key, waiter);
     }
 
-    /// Has a client watch a key of a locked shard of the selected database.
-    pub fn watch(&mut self, key: &[u8], watch: Arc<Watch>) {
+    /// Has a client watch a key of a locked shard of the selected database. Returns whether it did not yet.
+    pub fn watch(&mut self, key: &[u8], watch: &Arc<Watch>) -> bool {
         let (shard, db, now) = (self.position(key).shard(), self.out.db, self.now);
-        self.locked.shard(shard).watch(db, key, watch, now);
+        self.locked.shard(shard).watch(db, key, watch, now)
     }
 
     /// Whether this unit may touch that key. A command that is run again for a client who waited holds only the shards

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// A table of which less than this part is used shrinks.
+const KEPT_PART: usize = 32;
+
 /// Whether any of the keys that one client watches has changed.
 #[derive(Debug, Default)]
 pub struct Watch(AtomicBool);
@@ -62,6 +65,9 @@ impl Watched {
         watchers.retain(|watcher| watcher.db != db || !Arc::ptr_eq(&watcher.watch, watch));
         if watchers.is_empty() {
             self.keys.remove(key);
+            if self.keys.len() < self.keys.capacity() / KEPT_PART {
+                self.keys.shrink_to(self.keys.len() * 2);
+            }
         }
     }
 
@@ -99,10 +105,14 @@ enum Stored {
 }
 
 impl Shard {
-    /// Begins to watch a key of this shard. `now` in ms since 1970.
-    pub fn watch(&mut self, db: u16, key: &[u8], watch: Arc<Watch>, now: i64) {
+    /// Has a client watch a key of this shard. Returns whether it did not yet. `now` in ms since 1970.
+    pub fn watch(&mut self, db: u16, key: &[u8], watch: &Arc<Watch>, now: i64) -> bool {
+        if self.waiters.watched().of(db, key).any(|watcher| Arc::ptr_eq(&watcher.watch, watch)) {
+            return false;
+        }
         let met_expired = self.stored(db, key, now) == Stored::Expired;
-        self.waiters.with_watched(|watched| watched.add(db, key, watch, met_expired));
+        self.waiters.with_watched(|watched| watched.add(db, key, Arc::clone(watch), met_expired));
+        true
     }
 
     pub fn unwatch(&mut self, db: u16, key: &[u8], watch: &Arc<Watch>) {
@@ -159,8 +169,8 @@ mod tests {
     fn who_watches_hears_of_its_own_database_and_nothing_stays() {
         let mut shard = Shard::new(2);
         let (one, other) = (Arc::new(Watch::default()), Arc::new(Watch::default()));
-        shard.watch(0, b"k", Arc::clone(&one), 0);
-        shard.watch(1, b"k", Arc::clone(&other), 0);
+        assert!(shard.watch(0, b"k", &one, 0) && !shard.watch(0, b"k", &one, 0));
+        assert!(shard.watch(1, b"k", &other, 0));
         shard.waiters.watched().changed(0, b"k");
         assert!(one.is_touched() && !other.is_touched());
         shard.waiters.watched().expired(1, b"k");

@@ -332,7 +332,7 @@ impl Connection {
         let backlog = &worker.server.backlog;
         let is_blocked = self.is_blocked(worker);
         let input = if is_blocked { self.input.len() - self.executed } else { 0 };
-        let held = self.output.len() + input;
+        let held = self.output.held_len() + input;
         if held.max(self.counted) > FREE_BYTES {
             self.counted = backlog.change(self.counted, held);
         }

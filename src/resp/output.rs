@@ -6,14 +6,24 @@ use std::collections::VecDeque;
 /// Values from this many bytes on leave by reference instead of being copied.
 pub const SHARED_LEN_MIN: usize = 16 * 1024;
 
-/// An output buffer. `shared` values stand between the bytes before and behind their offset.
+/// An output buffer. `shared` values stand between the bytes before and behind their place.
 #[derive(Default, Debug)]
 pub struct Output {
     pub bytes: Vec<u8>,
     /// Of `bytes` so many were sent; they are dropped when that is worth moving the rest.
     sent: usize,
-    shared: VecDeque<(usize, Bytes)>,
+    shared: VecDeque<Shared>,
     shared_len: usize,
+    /// So much of it is counted by somebody else.
+    counted_elsewhere: usize,
+}
+
+/// A value in an [`Output`] that stands before the byte `at`.
+#[derive(Debug)]
+struct Shared {
+    at: usize,
+    value: Bytes,
+    is_counted_elsewhere: bool,
 }
 
 /// A place in an [`Output`], to cut back to.
@@ -30,6 +40,12 @@ impl Output {
         self.bytes.len() - self.sent + self.shared_len
     }
 
+    /// The same without what somebody else counts, for all who share it.
+    #[inline]
+    pub fn held_len(&self) -> usize {
+        self.len() - self.counted_elsewhere
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.bytes.len() == self.sent && self.shared.is_empty()
@@ -43,23 +59,32 @@ impl Output {
     /// Forgets what was written since `mark`.
     pub fn cut_back(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
-        for (_, value) in self.shared.drain(mark.shared..) {
-            self.shared_len -= value.len();
+        for shared in self.shared.drain(mark.shared..) {
+            self.shared_len -= shared.value.len();
+            self.counted_elsewhere -= shared.counted_elsewhere();
         }
     }
 
     /// Takes what was written from byte `at` on, large values included. There are none before it.
     pub fn split_off(&mut self, at: usize) -> Output {
         let mut rest = Output { bytes: self.bytes.split_off(at), ..Output::default() };
-        rest.shared = self.shared.drain(..).map(|(place, value)| (place - at, value)).collect();
+        rest.shared = self.shared.drain(..).map(|shared| Shared { at: shared.at - at, ..shared }).collect();
         rest.shared_len = std::mem::take(&mut self.shared_len);
+        rest.counted_elsewhere = std::mem::take(&mut self.counted_elsewhere);
         rest
     }
 
     /// Appends a value without copying it.
     pub fn push_shared(&mut self, value: Bytes) {
         self.shared_len += value.len();
-        self.shared.push_back((self.bytes.len(), value));
+        self.shared.push_back(Shared { at: self.bytes.len(), value, is_counted_elsewhere: false });
+    }
+
+    /// The same with a value that many share, and that is counted once for all of them.
+    pub fn push_counted(&mut self, value: Bytes) {
+        self.shared_len += value.len();
+        self.counted_elsewhere += value.len();
+        self.shared.push_back(Shared { at: self.bytes.len(), value, is_counted_elsewhere: true });
     }
 
     pub fn has_shared(&self) -> bool {
@@ -75,15 +100,17 @@ impl Output {
         self.bytes.clear();
         self.sent = 0;
         self.shared.clear();
-        self.shared_len = 0;
+        (self.shared_len, self.counted_elsewhere) = (0, 0);
     }
 
     /// Moves everything of `other` behind what is here, leaving `other` empty with its capacity.
     pub fn append(&mut self, other: &mut Output) {
         let (base, sent) = (self.bytes.len(), other.sent);
         self.bytes.extend_from_slice(&other.bytes[sent..]);
-        self.shared.extend(other.shared.drain(..).map(|(at, value)| (base + at - sent, value)));
+        let moved = other.shared.drain(..).map(|shared| Shared { at: base + shared.at - sent, ..shared });
+        self.shared.extend(moved);
         self.shared_len += other.shared_len;
+        self.counted_elsewhere += other.counted_elsewhere;
         other.clear();
     }
 
@@ -91,7 +118,7 @@ impl Output {
     pub fn pieces<'a>(&'a self, pieces: &mut [std::io::IoSlice<'a>]) -> usize {
         let mut filled = 0;
         let mut from = self.sent;
-        for (at, value) in &self.shared {
+        for Shared { at, value, .. } in &self.shared {
             for part in [&self.bytes[from..*at], &value[..]] {
                 if !part.is_empty() && filled < pieces.len() {
                     pieces[filled] = std::io::IoSlice::new(part);
@@ -112,29 +139,37 @@ impl Output {
 
     /// Drops the first `count` bytes, which were sent. Takes time for what is dropped, not for what remains.
     pub fn consume(&mut self, mut count: usize) {
-        while let Some((at, value)) = self.shared.front_mut() {
-            let before = *at - self.sent;
+        while let Some(shared) = self.shared.front_mut() {
+            let before = shared.at - self.sent;
             if count < before {
                 break;
             }
             count -= before;
-            self.sent = *at;
-            if count < value.len() {
-                self.shared_len -= count;
-                let _ = value.split_to(count);
-                count = 0;
+            self.sent = shared.at;
+            let taken = count.min(shared.value.len());
+            self.shared_len -= taken;
+            if shared.is_counted_elsewhere {
+                self.counted_elsewhere -= taken;
+            }
+            count -= taken;
+            if taken < shared.value.len() {
+                let _ = shared.value.split_to(taken);
                 break;
             }
-            count -= value.len();
-            self.shared_len -= value.len();
             self.shared.pop_front();
         }
         self.sent += count;
         if self.sent > self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
-            self.shared.iter_mut().for_each(|(at, _)| *at -= self.sent);
+            self.shared.iter_mut().for_each(|shared| shared.at -= self.sent);
             self.sent = 0;
         }
+    }
+}
+
+impl Shared {
+    fn counted_elsewhere(&self) -> usize {
+        if self.is_counted_elsewhere { self.value.len() } else { 0 }
     }
 }
 
@@ -155,7 +190,7 @@ mod tests {
             let mut output = Output::default();
             output.bytes.extend_from_slice(b"abc");
             output.push_shared(Bytes::from_static(b"DEFG"));
-            output.push_shared(Bytes::from_static(b"H"));
+            output.push_counted(Bytes::from_static(b"H"));
             output.bytes.extend_from_slice(b"ij");
             output.push_shared(Bytes::from_static(b"KL"));
             output
@@ -167,6 +202,8 @@ mod tests {
                 output.consume(second);
                 assert_eq!(flatten(&output), b"abcDEFGHijKL"[first + second..], "{first} {second}");
                 assert_eq!(output.len(), 12 - first - second);
+                let counted_elsewhere = usize::from(first + second < 8);
+                assert_eq!(output.held_len(), output.len() - counted_elsewhere);
             }
         }
     }

@@ -15,8 +15,12 @@ pub struct Transaction {
     pub has_failed: bool,
     pub queue: Queue,
     /// Watched keys, each with its database.
-    pub watched: Vec<(u16, Box<[u8]>)>,
+    watched: Vec<WatchedKey>,
+    watched_bytes: usize,
 }
+
+/// A key that is watched, and its database.
+pub type WatchedKey = (u16, Box<[u8]>);
 
 /// Commands that wait for EXEC, with arguments of their own.
 #[derive(Clone, Default)]
@@ -50,16 +54,27 @@ impl Transaction {
     pub fn clear(&mut self) {
         self.has_failed = false;
         self.queue.clear();
-        self.watched.clear();
         if self.queue.capacity_bytes() > KEPT_BYTES {
             self.queue = Queue::default();
         }
+        drop(self.take_watched());
+    }
+
+    /// Notes that a key is watched.
+    pub fn watches(&mut self, db: u16, key: &[u8]) {
+        self.watched_bytes += size_of::<WatchedKey>() + key.len();
+        self.watched.push((db, key.into()));
+    }
+
+    /// Forgets what is watched, and says what it was.
+    pub fn take_watched(&mut self) -> impl Iterator<Item = WatchedKey> + use<> {
+        self.watched_bytes = 0;
+        std::mem::take(&mut self.watched).into_iter()
     }
 
     /// What it takes, in bytes.
     pub fn memory(&self) -> usize {
-        let watched = self.watched.iter().map(|(_, key)| size_of::<(u16, Box<[u8]>)>() + key.len());
-        self.queue.capacity_bytes() + watched.sum::<usize>()
+        self.queue.capacity_bytes() + self.watched_bytes
     }
 
     /// The shards of the watched keys, a bit for each.

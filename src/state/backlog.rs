@@ -49,6 +49,16 @@ impl Backlog {
         counts
     }
 
+    /// Something that many clients share, and that is in none of their parts, begins to wait for them.
+    pub fn hold(&self, bytes: usize) {
+        self.held.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// ... and no longer does.
+    pub fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes as u64, Relaxed);
+    }
+
     /// A client is not read from until less waits for it, or for others.
     pub fn hold_back(&self) {
         self.held_back.store(true, Relaxed);

@@ -40,7 +40,7 @@ pub struct Server {
     pub hub: Hub,
     pub gates: gates::Gates,
     /// What clients hold that do not read, or may not run what they sent.
-    pub backlog: backlog::Backlog,
+    pub backlog: Arc<backlog::Backlog>,
     pub hot: hot::HotSettings,
     /// How large a collection may be before it is stored another way.
     pub thresholds: thresholds::Thresholds,

@@ -88,15 +88,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         run: Run::Unlocked(show::get),
         ..SUBCOMMAND
     },
-    CommandSpec {
-        name: "help",
-        arity: 2,
-        flags: LOADING.and(STALE),
-        summary: "Returns helpful text about the different subcommands.",
-        complexity: "O(1)",
-        run: Run::Unlocked(help),
-        ..SUBCOMMAND
-    },
+    CommandSpec { complexity: "O(1)", ..CommandSpec::help(SUBCOMMAND, "6.0.0", help) },
     CommandSpec {
         name: "list",
         arity: 2,

@@ -3,7 +3,7 @@
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError};
-use crate::session::Session;
+use crate::session::{Session, gate};
 use crate::state::Server;
 use crate::state::clients::{Client, flag};
 use std::io::Write;
@@ -87,7 +87,13 @@ pub(in crate::command) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     fn of(cx: &'a Context<'_>, args: Args<'a>) -> Self {
-        Self { session: cx.session, command: cx.command, args, now: cx.now(), is_resp3: cx.reply.is_resp3() }
+        let mut command = cx.command;
+        if cx.session.gates & gate::IN_MULTI != 0 {
+            // What the client has sent is EXEC.
+            let exec = cx.server.commands.all().iter().find(|command| command.full_name == "exec");
+            command = exec.unwrap_or(command);
+        }
+        Self { session: cx.session, command, args, now: cx.now(), is_resp3: cx.reply.is_resp3() }
     }
 }
 

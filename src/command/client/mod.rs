@@ -63,15 +63,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         run: Run::Unlocked(tracking::getredir),
         ..SUBCOMMAND
     },
-    CommandSpec {
-        name: "help",
-        arity: 2,
-        flags: LOADING.and(STALE),
-        since: "5.0.0",
-        summary: "Returns helpful text about the different subcommands.",
-        run: Run::Unlocked(help),
-        ..SUBCOMMAND
-    },
+    CommandSpec::help(SUBCOMMAND, "5.0.0", help),
     CommandSpec {
         name: "id",
         arity: 2,

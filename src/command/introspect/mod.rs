@@ -63,14 +63,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::Unlocked(getkeysandflags),
             ..SUBCOMMAND
         },
-        CommandSpec {
-            name: "help",
-            arity: 2,
-            since: "5.0.0",
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "5.0.0", help),
         CommandSpec {
             name: "info",
             arity: -2,

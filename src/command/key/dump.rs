@@ -33,48 +33,40 @@ pub const COMMANDS: &[CommandSpec] = &[
         run: Run::OnKeys(dump),
         ..CommandSpec::BLANK
     },
-    CommandSpec {
-        name: "restore",
-        arity: -4,
-        flags: WRITE.and(DENYOOM),
-        since: "2.6.0",
-        summary: "Creates a key from the serialized representation of a value.",
-        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE))],
-        acl: acl::KEYSPACE.and(acl::DANGEROUS),
-        group: "generic",
-        complexity: "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number \
-                 of Redis objects composing the value and M their average size. For small string values the time complexity \
-                 is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is \
-                 O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
-        syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
-        history: &[
-            ("3.0.0", "Added the `REPLACE` modifier."),
-            ("5.0.0", "Added the `ABSTTL` modifier."),
-            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
-        ],
-        run: Run::OnKeys(restore),
-        ..CommandSpec::BLANK
-    },
+    RESTORE,
     CommandSpec {
         name: "restore-asking",
-        arity: -4,
         flags: WRITE.and(DENYOOM).and(ASKING),
         since: "3.0.0",
         summary: "RESTORE as a node of a cluster sends it to another one.",
-        keys: &[KeySpec::one(1, key::OW.and(key::UPDATE))],
-        acl: acl::KEYSPACE.and(acl::DANGEROUS),
         group: "server",
         complexity: "As RESTORE",
-        syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
-        history: &[
-            ("3.0.0", "Added the `REPLACE` modifier."),
-            ("5.0.0", "Added the `ABSTTL` modifier."),
-            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
-        ],
-        run: Run::OnKeys(restore),
-        ..CommandSpec::BLANK
+        ..RESTORE
     },
 ];
+
+const RESTORE: CommandSpec = CommandSpec {
+    name: "restore",
+    arity: -4,
+    flags: WRITE.and(DENYOOM),
+    since: "2.6.0",
+    summary: "Creates a key from the serialized representation of a value.",
+    keys: &[KeySpec::one(1, key::OW.and(key::UPDATE))],
+    acl: acl::KEYSPACE.and(acl::DANGEROUS),
+    group: "generic",
+    complexity: "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number \
+                 of Redis objects composing the value and M their average size. For small string values the time complexity \
+                 is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is \
+                 O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
+    syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+    history: &[
+        ("3.0.0", "Added the `REPLACE` modifier."),
+        ("5.0.0", "Added the `ABSTTL` modifier."),
+        ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+    ],
+    run: Run::OnKeys(restore),
+    ..CommandSpec::BLANK
+};
 
 fn dump(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let compresses = cx.server.settings.snapshot().rdb_compression();

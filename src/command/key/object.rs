@@ -41,18 +41,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::OnKeys(freq),
             ..BLANK
         },
-        CommandSpec {
-            name: "help",
-            arity: 2,
-            flags: LOADING.and(STALE),
-            keys: &[],
-            since: "6.2.0",
-            summary: "Returns helpful text about the different subcommands.",
-            syntax: "",
-            tips: &[],
-            run: Run::Unlocked(help),
-            ..BLANK
-        },
+        CommandSpec::help(BLANK, "6.2.0", help),
         CommandSpec {
             name: "idletime",
             summary: "Returns the time since the last access to a Redis object.",

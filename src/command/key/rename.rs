@@ -66,7 +66,8 @@ fn rename_unless(cx: &mut Context<'_>, args: &Args<'_>, only_if_free: bool) -> R
     if !cx.keys.write(old).exists() {
         return Err(CommandError::NoSuchKey);
     }
-    if old == new || (only_if_free && cx.keys.write(new).exists()) {
+    // What had the new name and has expired goes before anything else is said.
+    if old == new || (cx.keys.write(new).exists() && only_if_free) {
         return Ok(false);
     }
     cx.keys.event(EventClass::New, "new", new);

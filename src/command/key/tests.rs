@@ -367,6 +367,13 @@ fn events() {
         let reply = client.say(line);
         assert_eq!(client.events().join("; "), expect, "{line} answered {reply}");
     }
+    for line in ["SET a 1", "SET b 1 PX 5"] {
+        client.say(line);
+    }
+    client.events();
+    client.pass(10);
+    client.say("RENAME a b");
+    assert_eq!(client.events(), ["0: expired b", "0: new b", "0: rename_from a", "0: rename_to b"]);
     client.say("SET a 1");
     client.say("PEXPIRE a 5");
     client.events();

@@ -39,14 +39,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::Unlocked(graph),
             ..SUBCOMMAND
         },
-        CommandSpec {
-            name: "help",
-            flags: LOADING.and(STALE),
-            summary: "Returns helpful text about the different subcommands.",
-            tips: &[],
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "2.8.13", help),
         CommandSpec {
             name: "histogram",
             arity: -2,

@@ -35,15 +35,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         run: Run::Unlocked(|cx, args| names(cx, args, |cx| &cx.server.hub.channels)),
         ..SUBCOMMAND
     },
-    CommandSpec {
-        name: "help",
-        arity: 2,
-        flags: LOADING.and(STALE),
-        since: "6.2.0",
-        summary: "Returns helpful text about the different subcommands.",
-        run: Run::Unlocked(help),
-        ..SUBCOMMAND
-    },
+    CommandSpec::help(SUBCOMMAND, "6.2.0", help),
     CommandSpec {
         name: "numpat",
         arity: 2,

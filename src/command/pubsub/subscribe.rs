@@ -135,8 +135,7 @@ fn add(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, name: &'static str
 fn remove(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, name: &'static str) -> CommandResult {
     if args.remaining() > 0 {
         while let Some(channel) = args.next() {
-            let count = channels::unsubscribe(cx.server, &cx.session.client, kind, channel);
-            confirm(cx, name, Some(channel), count);
+            remove_one(cx, channel, kind, name);
         }
     } else {
         let (all, others) = match &*cx.session.client.subscriptions.lock() {
@@ -146,8 +145,7 @@ fn remove(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, name: &'static 
             None => (Vec::new(), 0),
         };
         for channel in &all {
-            let count = channels::unsubscribe(cx.server, &cx.session.client, kind, channel);
-            confirm(cx, name, Some(channel), count);
+            remove_one(cx, channel, kind, name);
         }
         if all.is_empty() {
             confirm(cx, name, None, others);
@@ -161,6 +159,16 @@ fn remove(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, name: &'static 
         client.set_flag(flag::PUBSUB, false);
     }
     Ok(())
+}
+
+fn remove_one(cx: &mut Context<'_>, channel: &[u8], kind: Kind, name: &'static str) {
+    let count = channels::unsubscribe(cx.server, &cx.session.client, kind, channel);
+    if cx.blocking == Blocking::Allowed && cx.session.client.has_pushes() {
+        // What was published until now comes before the confirmation: behind the last one a client of RESP2 would take
+        // a message for a reply.
+        cx.session.take_pushes(&cx.server.backlog, cx.reply.output());
+    }
+    confirm(cx, name, Some(channel), count);
 }
 
 fn confirm(cx: &mut Context<'_>, name: &str, channel: Option<&[u8]>, count: usize) {

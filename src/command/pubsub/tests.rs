@@ -1,4 +1,5 @@
 use crate::command::testing::{TestClient, check};
+use crate::resp::Output;
 
 #[test]
 fn confirmations_count_channels_with_patterns_and_shard_channels_apart() {
@@ -70,6 +71,27 @@ fn messages_reach_channels_and_patterns_in_the_subscribers_protocol() {
 }
 
 #[test]
+fn no_message_comes_behind_the_confirmation_that_it_is_no_longer_wanted() {
+    let mut sender = TestClient::new();
+    let mut old = sender.beside();
+    old.say("SUBSCRIBE c");
+    old.say("PSUBSCRIBE c*");
+    for line in ["PUBLISH c x", "PUBLISH cd y"] {
+        sender.say(line);
+    }
+    old.check(&[(
+        "UNSUBSCRIBE c",
+        "*3|$7|message|$1|c|$1|x|*4|$8|pmessage|$2|c*|$1|c|$1|x|*4|$8|pmessage|$2|c*|$2|cd|$1|y|\
+             *3|$11|unsubscribe|$1|c|:1",
+    )]);
+    sender.say("PUBLISH c z");
+    old.check(&[
+        ("PUNSUBSCRIBE", "*4|$8|pmessage|$2|c*|$1|c|$1|z|*3|$12|punsubscribe|$2|c*|:0"),
+        ("GET k", "$-1"),
+    ]);
+}
+
+#[test]
 fn who_publishes_to_himself_gets_it_behind_the_reply() {
     check(&[
         ("PUBLISH c x", ":0"),
@@ -97,6 +119,25 @@ fn who_does_not_read_is_cut_off_and_gets_no_more() {
     sender.check(&[(&format!("PUBLISH c {long}"), ":0"), ("PUBLISH c x", ":0")]);
     assert!(slow.session.client.is_killed());
     assert!(sender.say("INFO stats").contains("client_output_buffer_limit_disconnections:1"));
+}
+
+#[test]
+fn what_many_share_counts_once() {
+    let mut sender = TestClient::configured("client-output-buffer-limit pubsub 0 0 0");
+    let share = sender.server.backlog.share();
+    let mut subscribers: Vec<_> = std::iter::repeat_with(|| sender.beside()).take(500).collect();
+    for client in &mut subscribers {
+        client.say("SUBSCRIBE c");
+    }
+    let payload = vec![b'x'; share / 500];
+    for _ in 0..2 {
+        assert_eq!(sender.run(&[b"PUBLISH", b"c", &payload]).as_deref(), Some(b":500\r\n".as_slice()));
+    }
+    assert!(sender.server.backlog.share() < share);
+    for client in &mut subscribers {
+        client.session.take_pushes(&sender.server.backlog, &mut Output::default());
+    }
+    assert_eq!(sender.server.backlog.share(), share);
 }
 
 #[test]

@@ -65,14 +65,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::OnKeys(destroy),
             ..SUB
         },
-        CommandSpec {
-            name: "help",
-            arity: 2,
-            flags: LOADING.and(STALE),
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUB
-        },
+        CommandSpec::help(SUB, "5.0.0", help),
         CommandSpec {
             name: "setid",
             arity: -5,

@@ -44,15 +44,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::OnKeys(groups),
             ..SUB
         },
-        CommandSpec {
-            name: "help",
-            arity: 2,
-            flags: LOADING.and(STALE),
-            keys: &[],
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUB
-        },
+        CommandSpec::help(SUB, "5.0.0", help),
         CommandSpec {
             name: "stream",
             arity: -3,

@@ -253,7 +253,9 @@ fn run_all(
             Reply::new(out, session.protocol).error_line(&line);
         }
         // CLIENT REPLY works at once, as in Redis, though the array's length was said.
-        if is_silent(session) || mode != session.reply_mode && session.reply_mode != ReplyMode::On {
+        let is_unwanted =
+            is_silent(session) || mode != session.reply_mode && session.reply_mode != ReplyMode::On;
+        if is_unwanted && !command.flags().has(PUSHES) {
             out.cut_back(mark);
         }
     }

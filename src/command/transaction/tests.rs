@@ -439,3 +439,33 @@ fn a_gate_that_closed_refuses_what_was_queued_before() {
     server.gates.unpause();
     client.check(&[("EXEC", "*1|+OK")]);
 }
+
+#[test]
+fn others_see_what_is_queued_and_watched() {
+    let mut client = TestClient::new();
+    let field = |client: &mut TestClient, name: &str| {
+        let line = client.say("CLIENT LIST");
+        let value = line.split(' ').find_map(|field| field.strip_prefix(name)).expect("the field");
+        value.to_owned()
+    };
+    assert_eq!(field(&mut client, "multi-mem="), "0");
+    client.say("WATCH k other");
+    assert_eq!(field(&mut client, "multi-mem="), format!("{}", 2 * 24 + "kother".len()));
+    client.say("UNWATCH");
+    assert_eq!(field(&mut client, "multi-mem="), "0");
+    assert!(exec(&mut client, &["CLIENT INFO"]).contains(" multi=1 ") && client.server.gates.closed() == 0);
+    assert!(exec(&mut client, &["CLIENT INFO"]).contains(" cmd=exec "));
+}
+
+#[test]
+fn confirmations_are_sent_whatever_replies_are_wanted() {
+    let mut client = TestClient::new();
+    client.say("CLIENT REPLY OFF");
+    for line in ["MULTI", "SUBSCRIBE c", "GET k", "UNSUBSCRIBE c"] {
+        assert_eq!(client.say(line), "", "{line}");
+    }
+    assert_eq!(
+        client.say("EXEC").replace("\r\n", "|"),
+        "*3|$9|subscribe|$1|c|:1|*3|$11|unsubscribe|$1|c|:0|"
+    );
+}

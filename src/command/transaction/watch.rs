@@ -1,5 +1,6 @@
 //! WATCH and UNWATCH: a transaction that runs only if none of these keys has changed.
 
+use super::publish;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::{Locked, Position};
@@ -48,12 +49,12 @@ fn watch(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     // A client that is to be refused already need not watch more.
     if !watch.is_touched() {
         for key in args.rest() {
-            if !transaction.watched.iter().any(|(other, known)| *other == db && **known == *key) {
-                transaction.watched.push((db, key.into()));
-                cx.keys.watch(key, Arc::clone(&watch));
+            if cx.keys.watch(key, &watch) {
+                transaction.watches(db, key);
             }
         }
     }
+    publish(cx.session);
     cx.reply.ok();
     Ok(())
 }
@@ -61,6 +62,7 @@ fn watch(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 /// Within a transaction there is nothing left to forget.
 fn unwatch(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     unwatch_all(cx.server, cx.session);
+    publish(cx.session);
     cx.reply.ok();
     Ok(())
 }
@@ -69,7 +71,7 @@ fn unwatch(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 pub(super) fn unwatch_all(server: &Server, session: &mut Session) {
     let Some(watch) = session.client.watch() else { return };
     let Some(transaction) = &mut session.transaction else { return };
-    for (db, key) in transaction.watched.drain(..) {
+    for (db, key) in transaction.take_watched() {
         server.keyspace.lock(Position::of(&key).shard()).unwatch(db, &key, watch);
     }
     watch.reset();
@@ -85,7 +87,7 @@ pub(super) fn unwatch_held(
 ) -> bool {
     let Some(watch) = session.client.watch() else { return false };
     let mut has_changed = watch.is_touched();
-    for (db, key) in transaction.watched.drain(..) {
+    for (db, key) in transaction.take_watched() {
         let shard = locked.shard(Position::of(&key).shard());
         has_changed = has_changed || shard.watched_expired(db, &key, watch, now);
         shard.unwatch(db, &key, watch);
