@@ -110,6 +110,8 @@ pub struct Answer {
     pub output: Output,
     /// The reply may leave once this is durable.
     pub lsn: Lsn,
+    /// What the client's session has become meanwhile (EXEC).
+    pub session: Option<Box<Session>>,
 }
 
 impl Waiter for Blocked {
@@ -211,10 +213,10 @@ impl Blocked {
     fn answer(&self, server: &Server, output: Output, lsn: Lsn) -> Answer {
         let client = &self.session.client;
         if !client.has_pushes() {
-            return Answer { before: Output::default(), output, lsn };
+            return Answer { before: Output::default(), output, lsn, session: None };
         }
         let (before, told) = client.outbox.take(&server.backlog);
-        Answer { before, output, lsn: lsn.max(told) }
+        Answer { before, output, lsn: lsn.max(told), session: None }
     }
 
     /// The answer, if there is one. The caller then calls [`Blocked::leave`].

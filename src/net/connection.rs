@@ -8,7 +8,7 @@ mod execute;
 pub mod pushes;
 pub mod wave;
 
-use crate::command::blocking::Blocked;
+use crate::command::blocking::{Answer, Blocked};
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::apply_reply_mode;
 use crate::command::transaction;
@@ -166,9 +166,11 @@ impl Connection {
 
     /// Gives back what the client held.
     fn leave(&mut self, cx: &mut Context<'_>, worker: &Worker, end: &End) {
-        if let Some(ParkedOn::Keys(blocked)) = self.parked.take() {
+        match self.parked.take() {
             // Nothing is taken for a client that is gone.
-            blocked.leave(&worker.server);
+            Some(ParkedOn::Keys(blocked)) => blocked.leave(&worker.server),
+            Some(ParkedOn::Script(script)) => script.abandon(),
+            _ => {}
         }
         transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
@@ -512,6 +514,11 @@ impl Connection {
         let client = &self.session.client;
         let is_over = match on {
             ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
+            ParkedOn::Script(script) => {
+                let Some(answer) = script.take_answer() else { return Poll::Pending };
+                self.take_answer(answer);
+                return Poll::Ready(());
+            }
             // Said to those who serve, never to a connection.
             ParkedOn::StillNothing => return Poll::Pending,
             ParkedOn::Gate { opened } => {
@@ -529,18 +536,28 @@ impl Connection {
         Poll::Ready(())
     }
 
+    /// Takes the answer of a request that was over for this connection before it came.
+    fn take_answer(&mut self, mut answer: Answer) {
+        (self.parked, self.timer) = (None, None);
+        if let Some(session) = answer.session {
+            let told = self.session.told;
+            self.session = *session;
+            self.session.told = told;
+        }
+        if self.session.gates & gate::REPLY_MODE != 0 {
+            apply_reply_mode(&mut self.session, || answer.output.clear());
+        }
+        self.output.append(&mut answer.before);
+        self.output.append(&mut answer.output);
+        self.session.told = self.session.told.max(answer.lsn);
+    }
+
     /// Waits for the answer of a command that waits for a key.
     fn poll_blocked(&mut self, cx: &mut Context<'_>, worker: &Worker, blocked: &Blocked) -> Poll<()> {
         loop {
-            if let Some(mut answer) = blocked.take_answer() {
+            if let Some(answer) = blocked.take_answer() {
                 blocked.leave(&worker.server);
-                (self.parked, self.timer) = (None, None);
-                if self.session.gates & gate::REPLY_MODE != 0 {
-                    apply_reply_mode(&mut self.session, || answer.output.clear());
-                }
-                self.output.append(&mut answer.before);
-                self.output.append(&mut answer.output);
-                self.session.told = self.session.told.max(answer.lsn);
+                self.take_answer(answer);
                 return Poll::Ready(());
             }
             if let Some(wait) = blocked.disk_wait() {

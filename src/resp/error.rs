@@ -31,6 +31,7 @@ pub enum CommandError {
     DbIndexOutOfRange,
     Loading,
     Busy,
+    BusyFunction,
     NoProto,
     /// WAITAOF without a log.
     NoLogToWaitFor,
@@ -84,6 +85,9 @@ impl CommandError {
             }
             Self::NoLogToWaitFor => {
                 "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+            }
+            Self::BusyFunction => {
+                "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
             }
             Self::NoProto => "NOPROTO unsupported protocol version",
             Self::InvalidExpire(command) => {

@@ -72,8 +72,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"htstats", 3 | 4) => stored::tables(cx, args)?,
         (b"htstats-key", 3 | 4) => stored::table_of_key(cx, args)?,
         (b"reload", _) => reload::reload(cx, args)?,
-        // What they switch off in Redis does not exist here.
-        (b"set-disable-deny-scripts" | b"dict-resizing", 3) | (b"replybuffer", 4) => cx.reply.ok(),
+        // What it switches off in Redis does not exist here.
+        (b"dict-resizing", 3) | (b"replybuffer", 4) => cx.reply.ok(),
+        (b"set-disable-deny-scripts", 3) => {
+            cx.server.hot.scripts_call_anything.store(is_on(args), Relaxed);
+            cx.reply.ok();
+        }
         (b"pause-cron", 3) => {
             cx.server.hot.cron_paused.store(is_on(args), Relaxed);
             cx.reply.ok();

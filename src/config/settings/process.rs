@@ -67,8 +67,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "busy-reply-threshold",
         Kind::Int { min: 0, max: i64::MAX },
         "5000",
-        Accepted,
-        "Milliseconds after which a script is called slow.",
+        Live,
+        "Milliseconds after which those who wait for a script are told that it is slow; 0: never.",
     )
     .alias("lua-time-limit"),
     Setting::new(
