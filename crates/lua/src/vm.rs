@@ -120,7 +120,7 @@ pub struct Call<'a> {
 /// How a script ended.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Finished {
-    /// Its reply is in [`Vm::result`].
+    /// Its reply is in what [`Vm::finished`] lends.
     #[default]
     Replied,
     /// An error line, without `-`. `counted`: a command that failed in it has been counted as an error already.
