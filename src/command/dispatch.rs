@@ -65,14 +65,21 @@ impl Owned {
         Self { owner, opened }
     }
 
+    /// For a mark that was seen under a lock which is gone by now.
+    #[cold]
+    pub fn seen(server: &Server, (shard, owner): (usize, u64)) -> Self {
+        let owned = Self::new(server, owner);
+        if server.keyspace.lock(shard).owner != owner {
+            // It is over: perhaps nobody else calls.
+            server.gates.retry();
+        }
+        owned
+    }
+
     /// What those are told who would wait for a script that runs for too long.
     fn busy(self, server: &Server) -> Option<CommandError> {
-        server.scripts.owners.busy(self.owner).map(|owner| busy_error(owner.is_function))
+        server.scripts.owners.busy(self.owner).map(|owner| CommandError::busy(owner.is_function()))
     }
-}
-
-fn busy_error(is_function: bool) -> CommandError {
-    if is_function { CommandError::BusyFunction } else { CommandError::Busy }
 }
 
 /// What became of a request.
@@ -202,7 +209,7 @@ impl Unit<'_> {
                 listening::note(cx.session, command, args, cx.keys.notices());
             }
             // What was seen without a lock may be a part of what a script does.
-            let owned = cx.keys.met_owner().map(|owner| Owned::new(server, owner));
+            let owned = cx.keys.met_owner();
             let finished = cx.keys.finish();
             count_keys(self.stats, &finished);
             let lsn = append_effects(server, finished);
@@ -216,7 +223,7 @@ impl Unit<'_> {
             && command.flags().has(spec::READS_ALL.and(spec::READONLY))
         {
             out.cut_back(mark);
-            return self.meet_owner(session, command, owned, out);
+            return self.meet_owner(session, command, Owned::seen(server, owned), out);
         }
         if let Some(on) = parked {
             out.cut_back(mark);
@@ -514,9 +521,9 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     }
     if closed & gates::SCRIPT_BUSY != 0
         && lacking.has(spec::ALLOW_BUSY)
-        && let Some(owner) = server.scripts.owners.busy_with_all()
+        && let Some(owner) = server.scripts.owners.any_busy()
     {
-        return Gate::Refused(busy_error(owner.is_function));
+        return Gate::Refused(CommandError::busy(owner.is_function()));
     }
     let paused = closed & gates::PAUSED_ALL != 0
         || closed & gates::PAUSED_WRITES != 0 && (is_write || flags.has(spec::MAY_REPLICATE));

@@ -9,7 +9,7 @@ use crate::command::blocking::{self, Blocking};
 use crate::command::context::Context;
 use crate::command::dispatch::{append_effects, count_keys};
 use crate::command::listening;
-use crate::command::spec::Run;
+use crate::command::spec::{Handler, Run};
 use crate::command::table::Command;
 use crate::keyspace::door::{Access, Finished, Known};
 use crate::keyspace::router::Shards;
@@ -123,8 +123,31 @@ impl<'g> Group<'g> {
         shards: &mut dyn Shards,
         session: &mut Session,
         command: &Command,
-        mut args: Args<'_>,
+        args: Args<'_>,
         known: &[Known],
+        out: &mut Output,
+    ) -> CommandResult {
+        let handler: Handler = match command.spec.run {
+            Run::OnKeys(handler)
+            | Run::OnKeysOrAll(handler, _)
+            | Run::OnAll(handler)
+            | Run::Unlocked(handler)
+            | Run::Bare(handler) => handler,
+            Run::Whole(_) | Run::Container => |_, _| Err(NOT_IN_A_GROUP),
+        };
+        self.run_as(handler, shards, session, (command, args, known), out)
+    }
+
+    /// The same, by another function than the command's own.
+    ///
+    /// # Errors
+    /// That function's.
+    pub fn run_as(
+        &mut self,
+        handler: impl FnOnce(&mut Context<'_>, &mut Args<'_>) -> CommandResult,
+        shards: &mut dyn Shards,
+        session: &mut Session,
+        (command, mut args, known): (&Command, Args<'_>, &[Known]),
         out: &mut Output,
     ) -> CommandResult {
         let server = self.server;
@@ -155,14 +178,7 @@ impl<'g> Group<'g> {
                 stats: self.stats,
                 parked: None,
             };
-            let result = match command.spec.run {
-                Run::OnKeys(handler)
-                | Run::OnKeysOrAll(handler, _)
-                | Run::OnAll(handler)
-                | Run::Unlocked(handler)
-                | Run::Bare(handler) => handler(&mut cx, &mut args),
-                Run::Whole(_) | Run::Container => Err(NOT_IN_A_GROUP),
-            };
+            let result = handler(&mut cx, &mut args);
             if wanted != 0 {
                 listening::note(cx.session, command, request, cx.keys.notices());
             }

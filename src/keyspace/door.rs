@@ -47,8 +47,8 @@ pub struct Keys<'a> {
     pub access: Access,
     /// The last LSN of the shards that were looked at without being held.
     seen: Lsn,
-    /// A script that owns one of those.
-    met_owner: Option<u64>,
+    /// One of those that a script owns, and that script.
+    met_owner: Option<(usize, u64)>,
     /// Keys looked up by reading doors: found and not found.
     pub hits: u32,
     pub misses: u32,
@@ -422,7 +422,7 @@ impl<'a> Keys<'a> {
             let mut shard = self.keyspace.lock(index);
             self.seen = self.seen.max(shard.last_lsn);
             if shard.owner != 0 {
-                self.met_owner = Some(shard.owner);
+                self.met_owner = Some((index, shard.owner));
             }
             look(&mut shard)
         } else {
@@ -430,9 +430,9 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A script that owns a shard which was looked at, if there was one: what was seen may be a part of what it does.
+    /// A shard which was looked at, and the script that owns it, if there was one: what was seen may be a part of what it does.
     #[inline]
-    pub fn met_owner(&self) -> Option<u64> {
+    pub fn met_owner(&self) -> Option<(usize, u64)> {
         self.met_owner
     }
 

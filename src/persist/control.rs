@@ -77,6 +77,12 @@ impl Persistence {
         self.active.load_full()
     }
 
+    /// Waits until no script owns anything, and lets none begin meanwhile. Not for a worker, which may have to run them.
+    pub fn without_scripts<R>(&self, server: &Server, work: impl FnOnce() -> R) -> R {
+        let _none = WithoutScripts::wait(server);
+        work()
+    }
+
     /// Begins BGREWRITEAOF: returns at once, the rewrite goes on by itself.
     ///
     /// # Errors

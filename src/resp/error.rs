@@ -47,6 +47,11 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// What those are told who come while a script runs for too long.
+    pub fn busy(with_function: bool) -> Self {
+        if with_function { Self::BusyFunction } else { Self::Busy }
+    }
+
     /// `ERR` followed by a text of the command's own.
     pub const fn text(text: &'static str) -> Self {
         Self::Plain(Cow::Borrowed(text))

@@ -14,17 +14,48 @@ use std::time::{Duration, Instant};
 /// A script that did not end within its first slice of time.
 pub struct Owner {
     pub id: u64,
-    pub name: Arc<str>,
-    pub is_function: bool,
-    /// What its client asked for.
-    pub request: Vec<Vec<u8>>,
+    what: Mutex<Arc<What>>,
     pub began: Instant,
-    /// It declared no keys, so nobody can say what it will reach.
-    pub reaches_all: bool,
     pub wrote: AtomicBool,
     pub killed: AtomicBool,
     /// It runs for longer than busy-reply-threshold.
     pub is_busy: AtomicBool,
+}
+
+/// What runs; in a transaction one after the other.
+pub struct What {
+    pub name: Arc<str>,
+    pub is_function: bool,
+    /// What its client asked for.
+    pub request: Vec<Vec<u8>>,
+}
+
+impl Owner {
+    pub fn new(id: u64, what: What, wrote: bool) -> Self {
+        Self {
+            id,
+            what: Mutex::new(Arc::new(what)),
+            began: Instant::now(),
+            wrote: AtomicBool::new(wrote),
+            killed: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
+        }
+    }
+
+    pub fn what(&self) -> Arc<What> {
+        Arc::clone(&self.what.lock())
+    }
+
+    pub fn is_function(&self) -> bool {
+        self.what.lock().is_function
+    }
+
+    /// A transaction has come to its next script, which has neither written nor been killed.
+    pub fn goes_on_with(&self, what: What) {
+        *self.what.lock() = Arc::new(what);
+        self.wrote.store(false, SeqCst);
+        self.killed.store(false, SeqCst);
+    }
 }
 
 /// All that own shards, or wait to.
@@ -118,11 +149,11 @@ impl Owners {
         self.slow.lock().push(owner);
     }
 
-    /// Returns whether somebody is still busy who reaches all.
+    /// Returns whether somebody is still busy.
     pub fn remove_slow(&self, id: u64) -> bool {
         let mut slow = self.slow.lock();
         slow.retain(|owner| owner.id != id);
-        slow.iter().any(|owner| owner.is_busy.load(Relaxed) && owner.reaches_all)
+        slow.iter().any(|owner| owner.is_busy.load(Relaxed))
     }
 
     pub fn slow(&self) -> Vec<Arc<Owner>> {
@@ -135,10 +166,10 @@ impl Owners {
         slow.iter().find(|owner| owner.id == id && owner.is_busy.load(Relaxed)).cloned()
     }
 
-    /// Anybody who runs for too long and reaches all.
-    pub fn busy_with_all(&self) -> Option<Arc<Owner>> {
+    /// Anybody who runs for too long.
+    pub fn any_busy(&self) -> Option<Arc<Owner>> {
         let slow = self.slow.lock();
-        slow.iter().find(|owner| owner.reaches_all && owner.is_busy.load(Relaxed)).cloned()
+        slow.iter().find(|owner| owner.is_busy.load(Relaxed)).cloned()
     }
 
     /// Ends every script, or every function, that runs for longer than a moment and has not written.
@@ -148,9 +179,9 @@ impl Owners {
         for owner in slow.iter() {
             let outcome = if owner.wrote.load(SeqCst) {
                 Killed::Unkillable
-            } else if owner.is_function && !functions {
+            } else if owner.is_function() && !functions {
                 Killed::IsFunction
-            } else if !owner.is_function && functions {
+            } else if !owner.is_function() && functions {
                 Killed::IsScript
             } else {
                 owner.killed.store(true, SeqCst);

@@ -22,7 +22,7 @@ pub const LOG_FULL: u32 = 1 << 5;
 pub const SHUTTING_DOWN: u32 = 1 << 6;
 /// A `maxmemory` is set: memory is checked before a command that may need more.
 pub const MEMORY_LIMITED: u32 = 1 << 7;
-/// A script that may reach everything runs for longer than busy-reply-threshold.
+/// A script runs for longer than busy-reply-threshold.
 pub const SCRIPT_BUSY: u32 = 1 << 9;
 
 /// Somebody sees all requests (MONITOR).

@@ -12,8 +12,8 @@ fn eval(script: &str, keys: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn a_looping_script_stalls_only_who_needs_its_keys() {
-    let served = Served::start(&["--io-threads", "1", "--busy-reply-threshold", "100"]);
+fn a_looping_script_stalls_only_who_needs_its_keys_until_it_is_busy() {
+    let served = Served::start(&["--io-threads", "1", "--busy-reply-threshold", "60000"]);
     let (mut looping, mut other, mut waiting) = (served.tcp(), served.tcp(), served.tcp());
     looping.send(&eval("while true do end", &["owned"]));
     // Known to run when it can be killed, but for that.
@@ -25,6 +25,8 @@ fn a_looping_script_stalls_only_who_needs_its_keys() {
     }
     // A slice of the script before each of them.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(other.ask(&[b"CONFIG", b"SET", b"busy-reply-threshold", b"1"]), b"+OK\r\n");
+    eventually("BUSY", || other.ask(&[b"PING"]).starts_with(b"-BUSY").then_some(()));
     waiting.expect(
         b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n",
     );
@@ -35,7 +37,7 @@ fn a_looping_script_stalls_only_who_needs_its_keys() {
 }
 
 #[test]
-fn a_script_without_declared_keys_makes_all_busy_and_a_waiting_client_is_called() {
+fn a_busy_script_is_told_of_to_all_and_a_waiting_client_is_called() {
     let served = Served::start(&["--io-threads", "1", "--busy-reply-threshold", "50"]);
     let (mut looping, mut other) = (served.tcp(), served.tcp());
     looping.send(&eval("while true do end", &[]));

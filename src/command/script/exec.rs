@@ -1,14 +1,16 @@
-//! A transaction with scripts in it.
+//! A transaction with scripts in it, or with changes of the functions' libraries.
 //!
 //! EXEC holds the locks of what it touches while it runs; but none may be held while Lua runs. So such a transaction
 //! owns its shards as a script does, with the token from the beginning, and locks them for each of its commands.
 
+use crate::command::Context;
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Unit, Whole, apply_reply_mode};
 use crate::command::group::NOT_IN_A_GROUP;
 use crate::command::listening;
 use crate::command::permission;
 use crate::command::script::eval::{self, Found};
+use crate::command::script::function;
 use crate::command::script::pool::{self, Runner};
 use crate::command::script::run::{self, Executed, Hold, Script, Turn};
 use crate::command::script::slow::{Slow, Work};
@@ -16,12 +18,12 @@ use crate::command::spec::Run;
 use crate::command::table::Command;
 use crate::command::transaction::{self, watch};
 use crate::keyspace::EffectBuffer;
-use crate::resp::{CommandError, Output, Protocol, Reply};
+use crate::resp::{Args, CommandError, Output, Protocol, Reply};
+use crate::script::owners::What;
 use crate::session::transaction::Transaction;
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
 use crate::state::stats::WorkerStats;
-use std::sync::Arc;
 
 /// How far a transaction is.
 pub struct Exec {
@@ -106,18 +108,30 @@ pub fn run(
 }
 
 impl Exec {
-    /// What others are told runs.
-    pub fn name(&self) -> Arc<str> {
-        self.script.as_ref().map_or_else(|| "exec".into(), |(_, script)| Arc::clone(&script.code.name))
+    /// What others are told runs, and whether it has written.
+    pub fn what(&self, request: Vec<Vec<u8>>) -> (What, bool) {
+        match &self.script {
+            Some((_, script)) => (script.what(self.request()), script.has_written()),
+            None => (What { name: "exec".into(), is_function: false, request }, true),
+        }
+    }
+
+    /// The request whose turn it is.
+    fn request(&self) -> Vec<Vec<u8>> {
+        let queue = &self.transaction.queue;
+        let args = queue.get(self.next).map(|queued| queue.args(queued).from(0).map(<[u8]>::to_vec));
+        args.map(Iterator::collect).unwrap_or_default()
     }
 
     fn is_silent(&self) -> bool {
         matches!(self.session.reply_mode, ReplyMode::Off | ReplyMode::Skip)
     }
 
-    /// Ends the script that runs; the transaction goes on behind it.
+    /// Ends the script that runs, unless it has written; the transaction goes on behind it.
     pub fn kill(&mut self, message: &'static str) {
-        if let Some((runner, _)) = &mut self.script {
+        if let Some((runner, script)) = &mut self.script
+            && !script.has_written()
+        {
             runner.vm.kill(message);
         }
     }
@@ -135,9 +149,27 @@ impl Exec {
             let Some(command) = server.commands.all().get(queued.command) else { return Turn::Done };
             let queue = &self.transaction.queue;
             let (args, known) = (queue.args(queued), queue.known(queued));
+            let mark = self.output.mark();
             let may = permission::check_again(server, &self.session, command, args, hold.now());
             if let Err(error) = may {
                 self.answer(server, Err(error));
+                self.next += 1;
+                continue;
+            }
+            if function::changes(command) {
+                if !hold.claim_all(server) {
+                    return Turn::Waits;
+                }
+                let result = function::prepare(server, &self.session, command, args);
+                let Self { session, output, .. } = self;
+                let result = result.and_then(|change| {
+                    let change = |cx: &mut Context<'_>, args: &mut Args<'_>| change.make(cx, *args);
+                    hold.execute_as(change, server, stats, session, (command, args), output)
+                });
+                self.answer(server, result);
+                if self.is_silent() {
+                    self.output.cut_back(mark);
+                }
                 self.next += 1;
                 continue;
             }
@@ -157,6 +189,9 @@ impl Exec {
                             args.from(3).take(keys),
                             args.from(3 + keys),
                         );
+                        if let Some(owner) = &hold.owner {
+                            owner.goes_on_with(script.what(self.request()));
+                        }
                         self.script = Some((runner, script));
                     }
                     Err(error) => {
@@ -167,7 +202,6 @@ impl Exec {
                 continue;
             }
             let mode = self.session.reply_mode;
-            let mark = self.output.mark();
             let Self { session, output, .. } = self;
             match hold.execute(server, stats, session, (command, args, known), output) {
                 Executed::Ran(result) => self.answer(server, result),

@@ -48,7 +48,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             summary: "Deletes a library and its functions.",
             syntax: "library-name",
             tips: ALL_SHARDS,
-            run: Run::Whole(delete),
+            run: Run::Whole(change),
             ..SUBCOMMAND
         },
         CommandSpec {
@@ -66,7 +66,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             complexity: "O(N) where N is the number of functions deleted",
             syntax: "[ASYNC | SYNC]",
             tips: ALL_SHARDS,
-            run: Run::Whole(flush),
+            run: Run::Whole(change),
             ..SUBCOMMAND
         },
         CommandSpec {
@@ -102,7 +102,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             complexity: "O(1) (considering compilation time is redundant)",
             syntax: "[REPLACE] function-code",
             tips: ALL_SHARDS,
-            run: Run::Whole(load),
+            run: Run::Whole(change),
             ..SUBCOMMAND
         },
         CommandSpec {
@@ -113,7 +113,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             complexity: "O(N) where N is the number of functions on the payload",
             syntax: "serialized-value [FLUSH | APPEND | REPLACE]",
             tips: ALL_SHARDS,
-            run: Run::Whole(restore),
+            run: Run::Whole(change),
             ..SUBCOMMAND
         },
         CommandSpec {
@@ -132,22 +132,40 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 /// How long a library may take to register its functions.
 const LOAD_NS: u64 = 500_000_000;
 
-/// Replaces the libraries by what `change` makes of them, and logs the request.
+/// A change of the libraries that is ready to be made.
+pub(super) enum Change {
+    Load { library: Library, replace: bool },
+    Delete,
+    Flush,
+    Restore { added: Libraries, policy: Policy },
+}
+
+enum Answer {
+    Ok,
+    Name(Vec<u8>),
+}
+
+/// Whether a command changes the libraries.
+pub(super) fn changes(command: &Command) -> bool {
+    command.full_name.starts_with("function|") && matches!(command.spec.run, Run::Whole(_))
+}
+
+/// FUNCTION LOAD, DELETE, FLUSH and RESTORE: changes the libraries and logs the request.
 fn change(
     unit: &mut Unit<'_>,
     session: &mut Session,
+    command: &Command,
     args: Args<'_>,
+    _: &[Known],
     out: &mut Output,
-    change: impl FnOnce(&mut Libraries) -> Result<Answer, CommandError>,
 ) -> Result<Whole, CommandError> {
     let server = unit.server;
+    let change = prepare(server, session, command, args)?;
     let locked = server.keyspace.lock_set(u64::MAX);
     if let Some(owner) = locked.owner() {
         return Ok(Whole::Owned(Owned::new(server, owner)));
     }
-    let mut libraries = Libraries::clone(&server.scripts.functions.load());
-    let answer = change(&mut libraries)?;
-    server.scripts.functions.store(libraries);
+    let answer = change.store(server, args)?;
     unit.effects.clear();
     unit.effects.wanted = server.commit.wanted();
     let access = Access { clock: unit.access_clock, no_touch: true, keeps_expired: true };
@@ -158,19 +176,88 @@ fn change(
     unit.stats.dirty.add(finished.changes);
     let lsn = append_effects(server, finished);
     let mark = out.mark();
-    match answer {
-        Answer::Ok => Reply::new(out, session.protocol).ok(),
-        Answer::Name(name) => Reply::new(out, session.protocol).bulk(&name),
-    }
+    answer.write(Reply::new(out, session.protocol));
     if session.gates & gate::REPLY_MODE != 0 {
         apply_reply_mode(session, || out.cut_back(mark));
     }
     Ok(Whole::Done(lsn))
 }
 
-enum Answer {
-    Ok,
-    Name(Vec<u8>),
+/// What can be found out without any lock.
+///
+/// # Errors
+/// Why it can't be done.
+pub(super) fn prepare(
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+) -> Result<Change, CommandError> {
+    match command.spec.name {
+        "load" => load(server, session, args),
+        "restore" => restore(server, args),
+        "flush" => flush(args),
+        _ => Ok(Change::Delete),
+    }
+}
+
+impl Change {
+    /// Makes it as a part of a larger unit, which holds every shard.
+    ///
+    /// # Errors
+    /// As libraries are now it can't be done.
+    pub(super) fn make(self, cx: &mut Context<'_>, args: Args<'_>) -> CommandResult {
+        let answer = self.store(cx.server, args)?;
+        cx.keys.announce_server(Effect::Request);
+        answer.write(cx.reply.reborrow());
+        Ok(())
+    }
+
+    /// Makes it, with every shard held.
+    fn store(self, server: &Server, args: Args<'_>) -> Result<Answer, CommandError> {
+        let mut libraries = Libraries::clone(&server.scripts.functions.load());
+        let answer = self.apply(&mut libraries, args)?;
+        server.scripts.functions.store(libraries);
+        Ok(answer)
+    }
+
+    fn apply(self, libraries: &mut Libraries, args: Args<'_>) -> Result<Answer, CommandError> {
+        match self {
+            Self::Load { library, replace } => {
+                check_free(libraries, &library.name, replace)?;
+                libraries.remove(&library.name);
+                let name = library.name.clone();
+                libraries.add(library).map_err(CommandError::formatted)?;
+                return Ok(Answer::Name(name));
+            }
+            Self::Delete if libraries.remove(args.at(2)) => {}
+            Self::Delete => return Err(CommandError::text("Library not found")),
+            Self::Flush => *libraries = Libraries::default(),
+            Self::Restore { added, policy: Policy::Flush } => *libraries = added,
+            Self::Restore { added, policy } => {
+                for library in added.iter() {
+                    if libraries.get(&library.name).is_some() && policy == Policy::Append {
+                        let name = String::from_utf8_lossy(&library.name);
+                        return Err(CommandError::formatted(format!("Library {name} already exists")));
+                    }
+                    libraries.remove(&library.name);
+                }
+                for library in added.iter() {
+                    libraries.add_shared(Arc::clone(library)).map_err(CommandError::formatted)?;
+                }
+            }
+        }
+        Ok(Answer::Ok)
+    }
+}
+
+impl Answer {
+    fn write(self, mut reply: Reply<'_>) {
+        match self {
+            Self::Ok => reply.ok(),
+            Self::Name(name) => reply.bulk(&name),
+        }
+    }
 }
 
 /// Runs a library's code in a state of this thread, to learn what functions it has.
@@ -207,14 +294,7 @@ fn read_library(server: &Server, code: &[u8], limit_ns: u64) -> Result<Library, 
     Ok(Library { id: server.scripts.functions.next_id(), name, code: code.to_vec(), from, functions })
 }
 
-fn load(
-    unit: &mut Unit<'_>,
-    session: &mut Session,
-    _: &Command,
-    args: Args<'_>,
-    _: &[Known],
-    out: &mut Output,
-) -> Result<Whole, CommandError> {
+fn load(server: &Server, session: &Session, args: Args<'_>) -> Result<Change, CommandError> {
     let mut replace = false;
     let code_at = args.len() - 1;
     for index in 2..code_at {
@@ -227,17 +307,11 @@ fn load(
     let code = args.at(code_at);
     // As in Redis a library that is there is complained of before its code is run.
     let (name, _) = read_header(code).map_err(CommandError::formatted)?;
-    check_free(&unit.server.scripts.functions.load(), &name, replace)?;
+    check_free(&server.scripts.functions.load(), &name, replace)?;
     let is_replay = session.gates & gate::RECOVERY != 0;
     let limit = if is_replay { 0 } else { LOAD_NS };
-    let library = read_library(unit.server, code, limit).map_err(CommandError::formatted)?;
-    change(unit, session, args, out, |libraries| {
-        check_free(libraries, &library.name, replace)?;
-        libraries.remove(&library.name);
-        let name = library.name.clone();
-        libraries.add(library).map_err(CommandError::formatted)?;
-        Ok(Answer::Name(name))
-    })
+    let library = read_library(server, code, limit).map_err(CommandError::formatted)?;
+    Ok(Change::Load { library, replace })
 }
 
 fn check_free(libraries: &Libraries, name: &[u8], replace: bool) -> CommandResult {
@@ -248,55 +322,24 @@ fn check_free(libraries: &Libraries, name: &[u8], replace: bool) -> CommandResul
     Err(CommandError::formatted(format!("Library '{name}' already exists")))
 }
 
-fn delete(
-    unit: &mut Unit<'_>,
-    session: &mut Session,
-    _: &Command,
-    args: Args<'_>,
-    _: &[Known],
-    out: &mut Output,
-) -> Result<Whole, CommandError> {
-    change(unit, session, args, out, |libraries| match libraries.remove(args.at(2)) {
-        true => Ok(Answer::Ok),
-        false => Err(CommandError::text("Library not found")),
-    })
-}
-
-fn flush(
-    unit: &mut Unit<'_>,
-    session: &mut Session,
-    _: &Command,
-    args: Args<'_>,
-    _: &[Known],
-    out: &mut Output,
-) -> Result<Whole, CommandError> {
+fn flush(args: Args<'_>) -> Result<Change, CommandError> {
     if args.len() > 3 {
         return Err(CommandError::TryHelp { given: args.at(1).into(), container: "function" });
     }
     if args.len() == 3 && !args.is(2, "async") && !args.is(2, "sync") {
         return Err(CommandError::text("FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
-    change(unit, session, args, out, |libraries| {
-        *libraries = Libraries::default();
-        Ok(Answer::Ok)
-    })
+    Ok(Change::Flush)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Policy {
+pub(super) enum Policy {
     Flush,
     Append,
     Replace,
 }
 
-fn restore(
-    unit: &mut Unit<'_>,
-    session: &mut Session,
-    _: &Command,
-    args: Args<'_>,
-    _: &[Known],
-    out: &mut Output,
-) -> Result<Whole, CommandError> {
+fn restore(server: &Server, args: Args<'_>) -> Result<Change, CommandError> {
     if args.len() > 4 {
         return Err(CommandError::TryHelp { given: args.at(1).into(), container: "function" });
     }
@@ -314,26 +357,10 @@ fn restore(
     for code in open_payload(args.at(2))? {
         let (name, _) = read_header(&code).map_err(CommandError::formatted)?;
         check_free(&added, &name, false)?;
-        let library = read_library(unit.server, &code, LOAD_NS).map_err(CommandError::formatted)?;
+        let library = read_library(server, &code, LOAD_NS).map_err(CommandError::formatted)?;
         added.add(library).map_err(CommandError::formatted)?;
     }
-    change(unit, session, args, out, |libraries| {
-        if policy == Policy::Flush {
-            *libraries = added;
-            return Ok(Answer::Ok);
-        }
-        for library in added.iter() {
-            if libraries.get(&library.name).is_some() && policy == Policy::Append {
-                let name = String::from_utf8_lossy(&library.name);
-                return Err(CommandError::formatted(format!("Library {name} already exists")));
-            }
-            libraries.remove(&library.name);
-        }
-        for library in added.iter() {
-            libraries.add_shared(Arc::clone(library)).map_err(CommandError::formatted)?;
-        }
-        Ok(Answer::Ok)
-    })
+    Ok(Change::Restore { added, policy })
 }
 
 /// What stands before a library's code: that of Redis 7, and that of its first candidates.
@@ -432,7 +459,7 @@ fn kill(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 
 fn stats(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let slow = cx.server.scripts.owners.slow();
-    let running = slow.iter().find(|owner| owner.is_function);
+    let running = slow.iter().map(|owner| (owner, owner.what())).find(|(_, what)| what.is_function);
     if running.is_none() && slow.iter().any(|owner| owner.is_busy.load(std::sync::atomic::Ordering::Relaxed))
     {
         return Err(CommandError::Busy);
@@ -441,13 +468,13 @@ fn stats(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.reply.bulk(b"running_script");
     match running {
         None => cx.reply.null(),
-        Some(owner) => {
+        Some((owner, what)) => {
             cx.reply.map(3);
             cx.reply.bulk(b"name");
-            cx.reply.bulk(owner.name.as_bytes());
+            cx.reply.bulk(what.name.as_bytes());
             cx.reply.bulk(b"command");
-            cx.reply.array(owner.request.len());
-            owner.request.iter().for_each(|arg| cx.reply.bulk(arg));
+            cx.reply.array(what.request.len());
+            what.request.iter().for_each(|arg| cx.reply.bulk(arg));
             cx.reply.bulk(b"duration_ms");
             cx.reply.integer(i64::try_from(owner.began.elapsed().as_millis()).unwrap_or(i64::MAX));
         }

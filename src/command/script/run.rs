@@ -7,13 +7,14 @@ use crate::command::permission;
 use crate::command::script::pool::{self, Runner};
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
+use crate::command::{CommandResult, Context};
 use crate::keyspace::door::Known;
 use crate::keyspace::{EffectBuffer, EffectLog, Locked, Lsn, Position};
 use crate::observe;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Protocol};
 use crate::script::flags::{self, ScriptFlags};
-use crate::script::owners::Owner;
+use crate::script::owners::{Owner, What};
 use crate::session::{Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
@@ -230,18 +231,48 @@ impl Hold {
             }
             locked = server.keyspace.lock_set(shards);
         }
-        if writes && !self.has_written {
+        if writes {
             self.has_written = true;
             if let Some(owner) = &self.owner {
                 owner.wrote.store(true, SeqCst);
             }
         }
+        Executed::Ran(
+            self.go_on(server, stats, |group| group.run(&mut locked, session, command, args, known, output)),
+        )
+    }
+
+    /// Comes to own all shards, one by one. Returns whether it does.
+    pub fn claim_all(&mut self, server: &Server) -> bool {
+        self.claim(server, u64::MAX)
+    }
+
+    /// Lets another function than the command's own run for it, with all shards held, which are owned.
+    pub fn execute_as(
+        &mut self,
+        handler: impl FnOnce(&mut Context<'_>, &mut Args<'_>) -> CommandResult,
+        server: &Server,
+        stats: &WorkerStats,
+        session: &mut Session,
+        (command, args): (&Command, Args<'_>),
+        output: &mut Output,
+    ) -> CommandResult {
+        debug_assert_eq!(self.owned, u64::MAX);
+        self.has_written = true;
+        let mut locked = self.lock(server);
+        self.go_on(server, stats, |group| {
+            group.run_as(handler, &mut locked, session, (command, args, &[]), output)
+        })
+    }
+
+    /// Takes the unit up where it was.
+    fn go_on<R>(&mut self, server: &Server, stats: &WorkerStats, run: impl FnOnce(&mut Group<'_>) -> R) -> R {
         let totals = std::mem::take(&mut self.totals);
         let (now, clock) = (self.now, self.access_clock);
         let mut group = Group::go_on(server, stats, now, clock, &mut self.effects, totals);
-        let result = group.run(&mut locked, session, command, args, known, output);
+        let result = run(&mut group);
         self.totals = group.pause();
-        Executed::Ran(result)
+        result
     }
 
     /// The time of the whole unit, in ms since 1970.
@@ -284,6 +315,16 @@ impl Script {
             calls: 0,
             code,
         })
+    }
+
+    /// What others are told runs.
+    pub fn what(&self, request: Vec<Vec<u8>>) -> What {
+        What { name: Arc::clone(&self.code.name), is_function: self.is_function, request }
+    }
+
+    /// Whether a command of it has written.
+    pub fn has_written(&self) -> bool {
+        self.has_written
     }
 
     /// Whether it is known to need the token.

@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::task::Waker;
-use std::time::Instant;
 
 /// A script that runs on by itself.
 pub struct Slow {
@@ -89,23 +88,11 @@ impl Slow {
             client: Arc::clone(&session.client),
         });
         let Some(server) = server.this.upgrade() else { unreachable!("the server that runs it is there") };
-        let (name, is_function, reaches_all) = match &work {
-            Work::Script { script, keys, .. } => {
-                (Arc::clone(&script.code.name), script.is_function, *keys == 0)
-            }
-            Work::Exec(exec) => (exec.name(), false, false),
+        let (what, wrote) = match &work {
+            Work::Script { script, .. } => (script.what(request), hold.has_written),
+            Work::Exec(exec) => exec.what(request),
         };
-        let owner = Arc::new(Owner {
-            id: hold.id,
-            name,
-            is_function,
-            request,
-            began: Instant::now(),
-            reaches_all,
-            wrote: AtomicBool::new(hold.has_written),
-            killed: AtomicBool::new(false),
-            is_busy: AtomicBool::new(false),
-        });
+        let owner = Arc::new(Owner::new(hold.id, what, wrote));
         hold.owner = Some(Arc::clone(&owner));
         server.scripts.owners.add_slow(Arc::clone(&owner));
         let running = Running {
@@ -248,31 +235,32 @@ impl Running {
         if self.slow.is_abandoned.load(SeqCst) && self.is_killable() {
             self.owner.killed.store(true, SeqCst);
         }
-        if self.owner.killed.load(SeqCst) && !self.hold.has_written {
+        if self.owner.killed.load(SeqCst) {
             match &mut self.work {
-                Work::Script { runner, .. } => runner.vm.kill(KILLED),
+                Work::Script { runner, .. } if !self.hold.has_written => runner.vm.kill(KILLED),
+                Work::Script { .. } => {}
                 Work::Exec(exec) => exec.kill(KILLED),
             }
         }
         let server = &self.server;
         let threshold = server.hot.busy_reply_threshold.load(Relaxed);
-        if threshold == 0 || self.owner.is_busy.load(Relaxed) {
+        // One that only waits for its turn keeps nobody from anything.
+        if threshold == 0 || self.is_to_begin || self.owner.is_busy.load(Relaxed) {
             return;
         }
         let ms = self.owner.began.elapsed().as_millis();
         if ms < u128::from(threshold) {
             return;
         }
+        let what = self.owner.what();
         tracing::warn!(
             "Slow script detected: still in execution after {ms} milliseconds. You can try killing the script using the {} command. Script name is: {}.",
-            if self.owner.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" },
-            self.owner.name
+            if what.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" },
+            what.name
         );
         self.owner.is_busy.store(true, SeqCst);
-        if self.owner.reaches_all {
-            server.gates.close(gates::SCRIPT_BUSY);
-        }
-        // Those who wait for it are told so.
+        server.gates.close(gates::SCRIPT_BUSY);
+        // Those who wait are told so.
         server.gates.retry();
     }
 
@@ -282,7 +270,8 @@ impl Running {
             return false;
         }
         self.is_to_begin = false;
-        let (keys, args) = self.owner.request[3..].split_at(*keys);
+        let what = self.owner.what();
+        let (keys, args) = what.request[3..].split_at(*keys);
         let (keys, args) = (keys.iter().map(Vec::as_slice), args.iter().map(Vec::as_slice));
         run::prepare(runner, script, *resp3, keys, args);
         true

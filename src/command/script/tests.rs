@@ -159,7 +159,7 @@ fn libraries_are_dumped_and_restored() {
 
 #[test]
 fn a_script_that_takes_long_holds_up_only_who_needs_its_keys() {
-    let mut client = TestClient::new();
+    let mut client = TestClient::configured("enable-debug-command yes");
     client.say("SET free 1");
     client.say("SET owned 1");
     let mut looping = client.beside();
@@ -171,6 +171,12 @@ fn a_script_that_takes_long_holds_up_only_who_needs_its_keys() {
         ("GET owned", "(parked)"),
         ("SET owned 2", "(parked)"),
         ("DBSIZE", "(parked)"),
+        ("DEBUG DIGEST", "(parked)"),
+        ("DEBUG OBJECT owned", "(parked)"),
+        ("DEBUG DIGEST-VALUE free owned", "(parked)"),
+        ("DEBUG DIGEST-VALUE nosuch", "*1|+0000000000000000000000000000000000000000"),
+        ("DEBUG HTSTATS 0", "(parked)"),
+        ("DEBUG POPULATE 200 owned", "(parked)"),
         ("FLUSHALL", "(parked)"),
         ("MULTI", "+OK"),
         ("GET owned", "+QUEUED"),
@@ -187,28 +193,121 @@ fn a_script_that_takes_long_holds_up_only_who_needs_its_keys() {
     assert!(answer.starts_with("-ERR Script killed by user with SCRIPT KILL... script: "), "{answer}");
     client.check(&[
         ("GET owned", "$1|1"),
-        ("DBSIZE", ":2"),
+        ("DEBUG POPULATE 200 owned", "+OK"),
+        ("DBSIZE", ":202"),
         ("SCRIPT KILL", "-NOTBUSY No scripts in execution right now."),
     ]);
 }
 
 #[test]
-fn what_has_written_is_not_killed_and_busy_is_said_after_a_while() {
+fn what_has_written_is_not_killed_and_everybody_is_told_busy_after_a_while() {
     let mut client = TestClient::configured("busy-reply-threshold 1");
+    let mut queueing = client.beside();
+    queueing.say("MULTI");
     let mut looping = client.beside();
     let script = b"redis.call('set', KEYS[1], 1) local n = 0 while redis.call('get', 'go') == false do n = n + 1 end return 'done'";
     let words: [&[u8]; 4] = [b"EVAL", script, b"1", b"owned"];
     looping.start(&words);
-    let until = std::time::Instant::now() + std::time::Duration::from_millis(5);
-    while std::time::Instant::now() < until {
+    become_busy(&mut looping);
+    queueing.check(&[("EXEC", "-EXECABORT Transaction discarded because of: BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")]);
+    client.check(&[
+        ("GET owned", BUSY),
+        ("PING", BUSY),
+        ("SHUTDOWN", BUSY),
+        ("FCALL f 0", BUSY),
+        ("MULTI", "+OK"),
+        ("GET free", BUSY),
+        ("DISCARD", "+OK"),
+        ("WATCH free", "+OK"),
+        ("UNWATCH", "+OK"),
+        ("FUNCTION STATS", BUSY),
+        ("FUNCTION KILL", "-UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."),
+        ("SCRIPT KILL", "-UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."),
+    ]);
+}
+
+const BUSY: &str = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+const BUSY_FUNCTION: &str =
+    "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+
+/// Gives turns until the script runs for longer than busy-reply-threshold.
+fn become_busy(looping: &mut TestClient) {
+    while looping.server.scripts.owners.any_busy().is_none() {
         looping.give_turn();
     }
+}
+
+#[test]
+fn who_comes_while_a_function_is_busy_is_told_how_to_end_it() {
+    let mut client = TestClient::configured("busy-reply-threshold 1");
+    load(&mut client, "#!lua name=lib\nredis.register_function('f', function() while true do end end)");
+    let mut looping = client.beside();
+    looping.start(&[b"FCALL", b"f", b"0"]);
+    become_busy(&mut looping);
+    client.check(&[("PING", BUSY_FUNCTION), ("SHUTDOWN", BUSY_FUNCTION), ("SCRIPT KILL", BUSY_FUNCTION)]);
+    let stats = client.say("FUNCTION STATS");
+    assert!(stats.contains("$4\r\nname\r\n$1\r\nf\r\n"), "{stats}");
+    client.check(&[("FUNCTION KILL", "+OK")]);
+    assert!(looping.finish().starts_with("-ERR Script killed by user with SCRIPT KILL... script: f"));
+    client.check(&[("PING", "+PONG")]);
+}
+
+#[test]
+fn a_script_of_a_transaction_can_be_killed_though_that_has_written() {
+    let mut client = TestClient::configured("busy-reply-threshold 1");
+    load(&mut client, "#!lua name=lib\nredis.register_function('f', function() while true do end end)");
+    let mut looping = client.beside();
+    looping.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED"), ("FCALL f 0", "+QUEUED")]);
+    assert_eq!(eval(&mut looping, "redis.call('set', 'k', 2) return 'done'", &[], &[]), "+QUEUED");
+    assert_eq!(eval(&mut looping, "while true do end", &[], &[]), "+QUEUED");
+    looping.check(&[("INCR k", "+QUEUED")]);
+    looping.start(&[b"EXEC"]);
+    become_busy(&mut looping);
+    client.check(&[("GET k", BUSY_FUNCTION), ("FUNCTION KILL", "+OK")]);
+    while client.say("FUNCTION KILL").trim_end() != BUSY {
+        looping.give_turn();
+    }
+    client.check(&[("SCRIPT KILL", "+OK")]);
+    let reply = looping.finish();
+    assert!(reply.starts_with("*5|+OK|-ERR Script killed by user") && reply.ends_with("|:3"), "{reply}");
+    client.check(&[("GET k", "$1|3")]);
+}
+
+#[test]
+fn libraries_change_within_transactions() {
+    let mut client = TestClient::new();
+    let library = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('set', keys[1], 'v') end)";
+    let queue = |client: &mut TestClient, words: &[&[u8]]| {
+        assert_eq!(client.run(words).as_deref(), Some(&b"+QUEUED\r\n"[..]));
+    };
+    client.check(&[("MULTI", "+OK"), ("FUNCTION FLUSH", "+QUEUED"), ("SET before 1", "+QUEUED")]);
+    queue(&mut client, &[b"FUNCTION", b"LOAD", library.as_bytes()]);
+    queue(&mut client, &[b"FUNCTION", b"LOAD", library.as_bytes()]);
+    queue(&mut client, &[b"FCALL", b"f", b"1", b"k"]);
+    queue(&mut client, &[b"SCRIPT", b"LOAD", b"return 7"]);
+    queue(
+        &mut client,
+        &[b"FUNCTION", b"LOAD", b"#!lua name=other\nredis.register_function('g', function() end)"],
+    );
     client.check(&[
-        ("GET owned", "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."),
-        ("SCRIPT KILL", "-UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."),
-        ("GET free", "$-1"),
+        ("FUNCTION DELETE other", "+QUEUED"),
+        ("FUNCTION DELETE other", "+QUEUED"),
+        ("FUNCTION RESTORE nonsense", "+QUEUED"),
+        ("EXEC", "*10|+OK|+OK|$3|lib|-ERR Library 'lib' already exists|+OK|$40|59b6ab2fbe0ee4b25733de0f62e6cda4899ef8e9|$5|other|+OK|-ERR Library not found|-ERR DUMP payload version or checksum are wrong"),
+        ("GET k", "$1|v"),
     ]);
-    let _ = client;
+    assert_eq!(
+        client.effects().iter().map(|effect| &effect[..18.min(effect.len())]).collect::<Vec<_>>().join("; "),
+        "0: FUNCTION FLUSH; 0: SET before 1; 0: FUNCTION LOAD #; 0: set k v; 0: FUNCTION LOAD #; 0: FUNCTION DELETE"
+    );
+    let mut again = client.restarted("");
+    again.check(&[("FCALL f 1 other", "+OK"), ("GET other", "$1|v"), ("GET before", "$1|1")]);
+    client.check(&[
+        ("MULTI", "+OK"),
+        ("SCRIPT FLUSH", "+QUEUED"),
+        ("SCRIPT EXISTS 59b6ab2fbe0ee4b25733de0f62e6cda4899ef8e9", "+QUEUED"),
+        ("EXEC", "*2|+OK|*1|:0"),
+    ]);
 }
 
 #[test]
