@@ -113,7 +113,9 @@ impl Session {
     /// What a script's commands run as: its client and its rights, in a database and a protocol of their own.
     pub fn of_script(&self) -> Self {
         let mut script = Self::new(Arc::clone(&self.client), false);
-        script.gates = gate::IN_SCRIPT | self.gates & gate::RESTRICTED;
+        // What it reads, its client has read.
+        script.gates = gate::IN_SCRIPT | self.gates & (gate::RESTRICTED | gate::TRACKING);
+        script.caching = self.caching;
         script.user = Arc::clone(&self.user);
         (script.db, script.no_touch) = (self.db, self.no_touch);
         script

@@ -475,7 +475,7 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
-    let (flags, lacking) = transaction::effective_flags(session, command);
+    let (flags, lacking) = transaction::effective_flags(server, session, command, args);
     let is_in_multi = session.gates & gate::IN_MULTI != 0;
     let is_queued = is_in_multi && !flags.has(spec::NOT_QUEUED);
     let is_write = flags.has(spec::WRITE);

@@ -12,6 +12,7 @@ use crate::keyspace::Position;
 use crate::keyspace::door::Known;
 use crate::resp::{Args, CommandError, Output, Protocol, Reply};
 use crate::script::cache::{self, Script, Sha};
+use crate::script::flags;
 use crate::session::{Session, gate};
 use crate::state::Server;
 use dunlin_lua::Kind;
@@ -136,6 +137,40 @@ pub(super) fn find_script(
 /// Whether a command is one of these.
 pub(super) fn runs(command: &Command) -> bool {
     COMMANDS.iter().any(|spec| spec.name == command.full_name)
+}
+
+/// The flags by which the gates judge a request: a script that says what it does is judged by that.
+pub fn flags_of(server: &Server, command: &Command, args: Args<'_>) -> Flags {
+    let own = command.flags();
+    if !matches!(command.spec.run, Run::Whole(_)) || !runs(command) {
+        return own;
+    }
+    let name = command.full_name.as_bytes();
+    let said = if name.starts_with(b"f") {
+        let libraries = server.scripts.functions.load();
+        libraries.function(args.at(1)).map(|(library, index)| library.functions[index].flags)
+    } else if name.get(4) == Some(&b's') {
+        cache::sha_given(args.at(1)).and_then(|sha| server.scripts.cache.get(&sha)).map(|script| script.flags)
+    } else {
+        flags::of_script(args.at(1)).ok().map(|(flags, _)| flags)
+    };
+    match said {
+        Some(said) if !said.has(flags::SILENT) => {
+            let says = |flag| said.has(flag);
+            let mut of_all = own.0 & !STALE.and(DENYOOM).and(WRITE).and(MAY_REPLICATE).0;
+            if !says(flags::NO_WRITES) {
+                of_all |= WRITE.0;
+            }
+            if !says(flags::NO_WRITES) && !says(flags::ALLOW_OOM) {
+                of_all |= DENYOOM.0;
+            }
+            if says(flags::ALLOW_STALE) {
+                of_all |= STALE.0;
+            }
+            Flags(of_all)
+        }
+        _ => own,
+    }
 }
 
 /// What a request asks to be run.

@@ -147,6 +147,14 @@ impl Runner {
         self.counted = bytes;
     }
 
+    /// Has others see what a script holds that takes long.
+    pub fn show_memory(&mut self, server: &Server) {
+        let bytes = self.vm.used_memory() as i64;
+        if (bytes - self.counted).abs() > 1 << 16 {
+            self.count(server, bytes);
+        }
+    }
+
     /// A script that is compiled here.
     pub fn script(&mut self, sha: &Sha) -> Option<Rc<Code>> {
         if let Some((last, code)) = &self.last

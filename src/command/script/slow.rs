@@ -186,7 +186,11 @@ impl Running {
         // Before it is looked at who owns what, so that no end is missed.
         server.scripts.owners.wait();
         let turn = match &mut self.work {
-            Work::Script { runner, script, .. } => script.turn(&mut self.hold, runner, &server, stats),
+            Work::Script { runner, script, .. } => {
+                let turn = script.turn(&mut self.hold, runner, &server, stats);
+                runner.show_memory(&server);
+                turn
+            }
             Work::Exec(exec) => exec.turn(&mut self.hold, &server, stats),
         };
         match turn {

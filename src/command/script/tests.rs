@@ -274,6 +274,59 @@ fn a_script_of_a_transaction_can_be_killed_though_that_has_written() {
 }
 
 #[test]
+fn a_pause_of_writes_holds_up_scripts_by_what_they_say_they_do() {
+    let mut client = TestClient::new();
+    load(
+        &mut client,
+        "#!lua name=lib\nredis.register_function('f', function() return 1 end) redis.register_function{function_name='r', callback=function() return 1 end, flags={'no-writes'}}",
+    );
+    let silent = "return 1";
+    let (reads, writes) = ("#!lua flags=no-writes\nreturn 1", "#!lua\nreturn 1");
+    client.check(&[("CLIENT PAUSE 60000 WRITE", "+OK"), ("FCALL f 0", "(parked)"), ("FCALL r 0", ":1")]);
+    assert_eq!(eval(&mut client, silent, &[], &[]), "(parked)");
+    assert_eq!(eval(&mut client, writes, &[], &[]), "(parked)");
+    assert_eq!(eval(&mut client, reads, &[], &[]), ":1");
+    client.check(&[("MULTI", "+OK"), ("FCALL r 0", "+QUEUED")]);
+    assert_eq!(eval(&mut client, reads, &[], &[]), "+QUEUED");
+    client.check(&[("EXEC", "*2|:1|:1"), ("MULTI", "+OK")]);
+    assert_eq!(eval(&mut client, writes, &[], &[]), "(parked)");
+    client.check(&[("DISCARD", "+OK"), ("CLIENT UNPAUSE", "+OK"), ("FCALL f 0", ":1")]);
+}
+
+#[test]
+fn a_client_that_caches_is_told_of_what_its_scripts_have_read() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    client.say("HELLO 3");
+    client.check(&[("CLIENT TRACKING ON", "+OK")]);
+    // As in Redis 7.2: what was read, not what was declared.
+    assert_eq!(eval(&mut client, "return redis.call('get', 'read')", &["declared"], &[]), "_");
+    other.check(&[("SET declared 1", "+OK"), ("SET read 1", "+OK")]);
+    assert_eq!(client.pushes(), ">2|$10|invalidate|*1|$4|read");
+    assert_eq!(eval(&mut client, "return redis.call('set', 'read', 1)", &["read"], &[]), "+OK");
+    other.check(&[("SET read 1", "+OK")]);
+    assert_eq!(client.pushes(), "");
+}
+
+#[test]
+fn what_a_script_holds_is_bounded_shown_and_given_back() {
+    let mut client = TestClient::new();
+    let held = |client: &mut TestClient| client.server.scripts.eval_bytes.load(Ordering::Relaxed);
+    let mut growing = client.beside();
+    let script = b"local t = {} for i = 1, 1e9 do t[i] = string.rep(tostring(i), 2000) end";
+    growing.start(&[b"EVAL", script, b"0"]);
+    while held(&mut client) < 100 << 20 {
+        growing.give_turn();
+    }
+    let reply = growing.finish();
+    assert!(
+        reply.starts_with("-ERR Error running script ") && reply.contains("not enough memory"),
+        "{reply}"
+    );
+    assert!(held(&mut client) < 8 << 20);
+}
+
+#[test]
 fn libraries_change_within_transactions() {
     let mut client = TestClient::new();
     let library = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('set', keys[1], 'v') end)";

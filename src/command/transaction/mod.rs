@@ -9,6 +9,7 @@ pub mod watch;
 use crate::command::dispatch::{Owned, Unit, Whole, apply_reply_mode, shards_of};
 use crate::command::group::Group;
 use crate::command::permission;
+use crate::command::script::eval::flags_of;
 use crate::command::script::exec;
 use crate::command::spec::*;
 use crate::command::table::Command;
@@ -92,8 +93,9 @@ pub fn queue(server: &Server, session: &mut Session, command: &Command, args: Ar
     let limit = server.hot.client_query_buffer_limit.load(Relaxed);
     let fits = queue.push(command.id, args, known) && queue.argument_bytes() as u64 <= limit;
     queue.shards |= shards_of(command, args, known);
-    queue.flags |= command.flags().0;
-    queue.lacking |= !command.flags().0;
+    let flags = flags_of(server, command, args);
+    queue.flags |= flags.0;
+    queue.lacking |= !flags.0;
     if !fits {
         server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
         tracing::warn!(
@@ -131,8 +133,13 @@ pub fn note_refusal(
 
 /// The flags by which the gates judge a request: EXEC has those of the commands that it will run. The second ones are those
 /// that something in it lacks.
-pub fn effective_flags(session: &Session, command: &Command) -> (Flags, Flags) {
-    let own = command.flags();
+pub fn effective_flags(
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+) -> (Flags, Flags) {
+    let own = flags_of(server, command, args);
     match &session.transaction {
         Some(transaction) if is_exec(command) => {
             let queue = &transaction.queue;
