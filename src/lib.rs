@@ -31,6 +31,7 @@ pub mod observe;
 pub mod persist;
 pub mod process;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod session;
 pub mod state;

@@ -60,6 +60,7 @@ pub fn build_with(
         backlog: Arc::new(state::backlog::Backlog::new(crate::observe::process::total_memory_bytes())),
         hot: state::hot::HotSettings::default(),
         thresholds: state::thresholds::Thresholds::default(),
+        scripts: crate::script::Scripts::default(),
         workers,
         shared: SharedStats::default(),
         slow_log: Default::default(),

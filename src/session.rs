@@ -33,6 +33,8 @@ pub mod gate {
     pub const MONITORS: u32 = 1 << 10;
     /// It may be told of what its own requests do, beside their replies.
     pub const LISTENS: u32 = SUBSCRIBED | TRACKING | MONITORS;
+    /// It isn't a client but a script of one.
+    pub const IN_SCRIPT: u32 = 1 << 8;
 }
 
 /// CLIENT REPLY.
@@ -106,6 +108,17 @@ impl Session {
         if let Some(user) = self.client.take_changed_user() {
             self.become_user(user);
         }
+    }
+
+    /// What a script's commands run as: its client and its rights, in a database and a protocol of their own.
+    pub fn of_script(&self) -> Self {
+        let mut script = Self::new(Arc::clone(&self.client), false);
+        // What it reads, its client has read.
+        script.gates = gate::IN_SCRIPT | self.gates & (gate::RESTRICTED | gate::TRACKING);
+        script.caching = self.caching;
+        script.user = Arc::clone(&self.user);
+        (script.db, script.no_touch) = (self.db, self.no_touch);
+        script
     }
 
     pub fn needs_auth(&self) -> bool {

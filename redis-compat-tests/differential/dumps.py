@@ -76,8 +76,39 @@ def run(pair, options, results, findings):
         found = list(check_there_and_back(pair, commands) if lacking else check(pair, commands))
         findings += found
         results.fail(label, "\n".join(map(str, found))) if found else results.ok(label)
+    label = "dump: libraries of functions"
+    if not options.only or any(word in label for word in options.only):
+        found = list(check_libraries(pair))
+        findings += found
+        results.fail(label, "\n".join(map(str, found))) if found else results.ok(label)
     if left_out:
         print(f"differential: values only sent through and back, for want of {' '.join(sorted(left_out))}")
+
+
+LIBRARIES = {
+    "lib": "#!lua name=lib\nlocal text = '" + "x" * 5000 + "'\nredis.register_function{function_name='length', callback=function() return #text end, flags={'no-writes'}, description='how long'}",
+    "other": "#!lua name=other\nredis.register_function('keys', function(keys, args) return {keys, args} end)",
+}
+
+
+def check_libraries(pair):
+    """What one server's FUNCTION DUMP holds, each server restores."""
+    pair.begin(2)
+    sides = {"redis": pair.redis, "dunlin": pair.ours}
+    for giver, side in sides.items():
+        yield from make(side, [["FUNCTION", "FLUSH"], *(["FUNCTION", "LOAD", code] for code in LIBRARIES.values())])
+        payload = ask(side, "FUNCTION", "DUMP").value
+        for taker, other in sides.items():
+            yield from make(other, [["FUNCTION", "FLUSH"], ["FUNCTION", "RESTORE", payload]])
+            for words in (
+                *(["FUNCTION", "LIST", "LIBRARYNAME", name, "WITHCODE"] for name in LIBRARIES),
+                ["FCALL_RO", "length", "0"], ["FCALL", "keys", "1", "k", "v"], ["FUNCTION", "RESTORE", payload],
+            ):
+                replies = [ask(one, *words).raw for one in (other, side)]
+                if replies[0] != replies[1]:
+                    yield Finding([b"FUNCTION"], replies[1], replies[0], f"from {giver} to {taker}: {' '.join(words[:3])}")
+    for side in sides.values():
+        yield from make(side, [["FUNCTION", "FLUSH"]])
 
 
 def ask(side, *words):

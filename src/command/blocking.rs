@@ -115,6 +115,8 @@ pub struct Answer {
     pub lsn: Lsn,
     /// It comes from one of its keys, in whose queue it stands no more.
     pub served: bool,
+    /// What the client's session has become meanwhile (EXEC).
+    pub session: Option<Box<Session>>,
 }
 
 impl Waiter for Blocked {
@@ -217,10 +219,10 @@ impl Blocked {
     fn answer(&self, server: &Server, output: Output, lsn: Lsn) -> Answer {
         let client = &self.session.client;
         if !client.has_pushes() {
-            return Answer { before: Output::default(), output, lsn, served: false };
+            return Answer { before: Output::default(), output, lsn, served: false, session: None };
         }
         let (before, told) = client.outbox.take(&server.backlog);
-        Answer { before, output, lsn: lsn.max(told), served: false }
+        Answer { before, output, lsn: lsn.max(told), served: false, session: None }
     }
 
     /// The answer, if there is one. The caller then calls [`Blocked::leave`].

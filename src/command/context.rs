@@ -2,6 +2,7 @@
 
 use crate::command::blocking::{Blocked, Blocking};
 use crate::command::group::NOT_IN_A_GROUP;
+use crate::command::script::slow::Slow;
 use crate::command::table::Command;
 use crate::keyspace::Keys;
 use crate::resp::{CommandError, Reply};
@@ -37,6 +38,8 @@ pub enum ParkedOn {
     Gate { opened: u64 },
     /// Keys: the request is kept there, and is over for its connection.
     Keys(Arc<Blocked>),
+    /// A script that runs on by itself, now and then: the request is over for its connection.
+    Script(Arc<Slow>),
     /// Run again for a client who waits, a command found nothing again.
     StillNothing,
     /// The session's errand.

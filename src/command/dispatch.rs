@@ -39,6 +39,49 @@ pub struct Unit<'a> {
     pub stopwatch: Stopwatch,
 }
 
+/// What became of a command that runs others. But for an error that it returns, it leaves replies out itself where CLIENT
+/// REPLY says so.
+pub enum Whole {
+    Done(Lsn),
+    /// It was answered, by an error.
+    Failed(Lsn),
+    Parked(ParkedOn),
+    /// A script owns what it needs; nothing has happened.
+    Owned(Owned),
+}
+
+/// A script that owns what is needed, and what counts those that end.
+#[derive(Clone, Copy, Debug)]
+pub struct Owned {
+    pub owner: u64,
+    pub opened: u64,
+}
+
+impl Owned {
+    /// To be made while the mark is seen, under its shard's lock: then its end is not missed.
+    pub fn new(server: &Server, owner: u64) -> Self {
+        let opened = server.gates.opened();
+        server.scripts.owners.wait();
+        Self { owner, opened }
+    }
+
+    /// For a mark that was seen under a lock which is gone by now.
+    #[cold]
+    pub fn seen(server: &Server, (shard, owner): (usize, u64)) -> Self {
+        let owned = Self::new(server, owner);
+        if server.keyspace.lock(shard).owner != owner {
+            // It is over: perhaps nobody else calls.
+            server.gates.retry();
+        }
+        owned
+    }
+
+    /// What those are told who would wait for a script that runs for too long.
+    fn busy(self, server: &Server) -> Option<CommandError> {
+        server.scripts.owners.busy(self.owner).map(|owner| CommandError::busy(owner.is_function()))
+    }
+}
+
 /// What became of a request.
 #[derive(Clone)]
 pub enum Outcome {
@@ -101,25 +144,34 @@ impl Unit<'_> {
         let (locked, handler) = match command.spec.run {
             Run::OnKeys(handler) => {
                 let mut locked = lock_keys(server, command, args, known, &mut waited);
-                if locked.cross_shards() && command.flags().has(spec::WRITE) {
-                    // Whom this write serves may take from here and put elsewhere (BLMOVE), before anybody else.
-                    drop(locked);
-                    locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
+                if locked.is_special() {
+                    locked = match settle(server, command, locked, &mut waited) {
+                        Ok(locked) => locked,
+                        Err(owned) => return self.meet_owner(session, command, owned, out),
+                    };
                 }
                 (locked, handler)
             }
             Run::OnKeysOrAll(handler, reaches_further) => {
                 let mut locked = lock_keys(server, command, args, known, &mut waited);
-                let serves_others = locked.cross_shards() && command.flags().has(spec::WRITE);
-                if serves_others || reaches_further(args) {
+                if reaches_further(args) {
                     drop(locked);
                     locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
                 }
-                (locked, handler)
+                match settle(server, command, locked, &mut waited) {
+                    Ok(locked) => (locked, handler),
+                    Err(owned) => return self.meet_owner(session, command, owned, out),
+                }
             }
-            Run::OnAll(handler) => (server.keyspace.lock_set_noting(u64::MAX, &mut waited), handler),
+            Run::OnAll(handler) => {
+                let locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
+                match settle(server, command, locked, &mut waited) {
+                    Ok(locked) => (locked, handler),
+                    Err(owned) => return self.meet_owner(session, command, owned, out),
+                }
+            }
             Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
-            Run::Whole(run) => return self.execute_whole(run, session, command, args, out),
+            Run::Whole(run) => return self.execute_whole(run, session, command, args, known, out),
             // A container was resolved above; its subcommands are no containers.
             Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
         };
@@ -130,7 +182,7 @@ impl Unit<'_> {
         self.effects.wanted = server.commit.wanted();
         let wanted_events = server.hub.wanted();
         let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
-        let (result, parked, lsn) = {
+        let (result, parked, owned, lsn) = {
             // Made in its place: what is made before has to be copied there.
             let mut cx = Context {
                 keys: Keys::new(
@@ -156,6 +208,8 @@ impl Unit<'_> {
             if wanted_events != 0 {
                 listening::note(cx.session, command, args, cx.keys.notices());
             }
+            // What was seen without a lock may be a part of what a script does.
+            let owned = cx.keys.met_owner();
             let finished = cx.keys.finish();
             count_keys(self.stats, &finished);
             let lsn = append_effects(server, finished);
@@ -163,8 +217,14 @@ impl Unit<'_> {
                 let (locked, ready) = cx.keys.into_ready();
                 blocking::serve(server, self.stats, self.now, access, locked, ready);
             }
-            (result, cx.parked, lsn)
+            (result, cx.parked, owned, lsn)
         };
+        if let Some(owned) = owned
+            && command.flags().has(spec::READS_ALL.and(spec::READONLY))
+        {
+            out.cut_back(mark);
+            return self.meet_owner(session, command, Owned::seen(server, owned), out);
+        }
         if let Some(on) = parked {
             out.cut_back(mark);
             return Outcome::Parked(on);
@@ -191,6 +251,26 @@ impl Unit<'_> {
         Outcome::Done(lsn)
     }
 
+    /// A script owns what the request needs: its connection waits for the script, unless that takes too long.
+    #[cold]
+    pub fn meet_owner(
+        &mut self,
+        session: &mut Session,
+        command: &Command,
+        owned: Owned,
+        out: &mut Output,
+    ) -> Outcome {
+        match owned.busy(self.server) {
+            Some(error) if !command.flags().has(spec::ALLOW_BUSY) => {
+                self.refuse(session, Some(command), &error, out)
+            }
+            _ => {
+                self.stopwatch.lap();
+                Outcome::Parked(ParkedOn::Gate { opened: owned.opened })
+            }
+        }
+    }
+
     /// Runs a command that runs others.
     fn execute_whole(
         &mut self,
@@ -198,22 +278,41 @@ impl Unit<'_> {
         session: &mut Session,
         command: &Command,
         args: Args<'_>,
+        known: &[Known],
         out: &mut Output,
     ) -> Outcome {
         let mark = out.mark();
-        let result = run(self, session, args, out);
+        let result = run(self, session, command, args, known, out);
         let stats = &self.stats.commands[command.id];
-        let lsn = result.unwrap_or_else(|error| {
-            out.cut_back(mark);
-            self.write_error(session, &error, out);
-            stats.failed.add(1);
-            if session.gates & gate::REPLY_MODE != 0 {
-                apply_reply_mode(session, || out.cut_back(mark));
+        let lsn = match result {
+            Ok(Whole::Done(lsn)) => lsn,
+            Ok(Whole::Failed(lsn)) => {
+                stats.failed.add(1);
+                lsn
             }
-            Lsn::default()
-        });
-        // Behind what it ran.
-        listening::monitor(self.server, session, command, args);
+            Ok(Whole::Parked(on)) => {
+                out.cut_back(mark);
+                self.stopwatch.lap();
+                return Outcome::Parked(on);
+            }
+            Ok(Whole::Owned(owned)) => {
+                out.cut_back(mark);
+                return self.meet_owner(session, command, owned, out);
+            }
+            Err(error) => {
+                out.cut_back(mark);
+                self.write_error(session, &error, out);
+                stats.failed.add(1);
+                if session.gates & gate::REPLY_MODE != 0 {
+                    apply_reply_mode(session, || out.cut_back(mark));
+                }
+                Lsn::default()
+            }
+        };
+        if command.full_name == "exec" {
+            // Behind what it ran; a script is shown before that.
+            listening::monitor(self.server, session, command, args);
+        }
         if session.gates & gate::LISTENS != 0 {
             after_push(self.server, session, command, out);
         }
@@ -376,7 +475,7 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
-    let (flags, lacking) = transaction::effective_flags(session, command);
+    let (flags, lacking) = transaction::effective_flags(server, session, command, args);
     let is_in_multi = session.gates & gate::IN_MULTI != 0;
     let is_queued = is_in_multi && !flags.has(spec::NOT_QUEUED);
     let is_write = flags.has(spec::WRITE);
@@ -420,6 +519,12 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     if closed & gates::LOADING != 0 && lacking.has(spec::LOADING) {
         return Gate::Refused(CommandError::Loading);
     }
+    if closed & gates::SCRIPT_BUSY != 0
+        && lacking.has(spec::ALLOW_BUSY)
+        && let Some(owner) = server.scripts.owners.any_busy()
+    {
+        return Gate::Refused(CommandError::busy(owner.is_function()));
+    }
     let may_write = is_write || flags.has(spec::MAY_REPLICATE);
     // To Redis, who monitors is a replica.
     if session.gates & gate::MONITORS != 0 && (may_write || flags.has(spec::READONLY)) {
@@ -439,6 +544,25 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
         listening::monitor(server, session, command, args);
     }
     Gate::Open
+}
+
+/// Looks closer at shards that were locked: they may be owned, or more may be needed.
+#[cold]
+fn settle<'s>(
+    server: &'s Server,
+    command: &Command,
+    mut locked: Locked<'s>,
+    waited: &mut bool,
+) -> Result<Locked<'s>, Owned> {
+    if locked.cross_shards() && command.flags().has(spec::WRITE) {
+        // Whom this write serves may take from here and put elsewhere (BLMOVE), before anybody else.
+        drop(locked);
+        locked = server.keyspace.lock_set_noting(u64::MAX, waited);
+    }
+    match locked.owner() {
+        None => Ok(locked),
+        Some(owner) => Err(Owned::new(server, owner)),
+    }
 }
 
 /// Locks the shards of the request's keys, in ascending order.

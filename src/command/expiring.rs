@@ -9,6 +9,8 @@ use crate::state::{Server, gates};
 
 /// Keys deleted under one lock: short enough that nobody notices.
 pub const KEYS_PER_VISIT: usize = 64;
+/// A shard that a script owns is looked at again after so long.
+const OWNED_MS: i64 = 10;
 
 /// Deletes some of what is due in a shard, as a unit of its own. Returns whether there may be more.
 pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now: i64) -> bool {
@@ -17,6 +19,12 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
     let locked = server.keyspace.lock_one(shard);
     // Looked at under the lock: who closes such a gate and then takes the lock finds nobody at it.
     if server.gates.closed() & gates::KEEPS_EXPIRED != 0 {
+        return false;
+    }
+    if locked.owner().is_some() {
+        // What expires in the middle of a script does so behind it.
+        server.keyspace.set_next_expiry(shard, now + OWNED_MS);
+        server.alarm.due_at(now + OWNED_MS);
         return false;
     }
     let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };

@@ -9,7 +9,7 @@ use crate::command::blocking::{self, Blocking};
 use crate::command::context::Context;
 use crate::command::dispatch::{append_effects, count_keys};
 use crate::command::listening;
-use crate::command::spec::Run;
+use crate::command::spec::{Handler, Run};
 use crate::command::table::Command;
 use crate::keyspace::door::{Access, Finished, Known};
 use crate::keyspace::router::Shards;
@@ -35,6 +35,11 @@ pub struct Group<'g> {
     access_clock: u32,
     keeps_expired: bool,
     effects: &'g mut EffectBuffer,
+    totals: Totals,
+}
+
+/// What a group did so far, beside its effects.
+pub struct Totals {
     written: u64,
     changes: u64,
     soonest: i64,
@@ -42,6 +47,20 @@ pub struct Group<'g> {
     hits: u32,
     misses: u32,
     ready: Vec<ReadyKey>,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self {
+            written: 0,
+            changes: 0,
+            soonest: i64::MAX,
+            seen: Lsn::default(),
+            hits: 0,
+            misses: 0,
+            ready: Vec::new(),
+        }
+    }
 }
 
 impl<'g> Group<'g> {
@@ -55,6 +74,18 @@ impl<'g> Group<'g> {
     ) -> Self {
         effects.clear();
         effects.wanted = server.commit.wanted();
+        Self::go_on(server, stats, now, access_clock, effects, Totals::default())
+    }
+
+    /// One that has run before, with what it had done.
+    pub fn go_on(
+        server: &'g Server,
+        stats: &'g WorkerStats,
+        now: i64,
+        access_clock: u32,
+        effects: &'g mut EffectBuffer,
+        totals: Totals,
+    ) -> Self {
         Self {
             server,
             stats,
@@ -62,13 +93,7 @@ impl<'g> Group<'g> {
             access_clock,
             keeps_expired: server.gates.closed() & gates::KEEPS_EXPIRED != 0,
             effects,
-            written: 0,
-            changes: 0,
-            soonest: i64::MAX,
-            seen: Lsn::default(),
-            hits: 0,
-            misses: 0,
-            ready: Vec::new(),
+            totals,
         }
     }
 
@@ -77,9 +102,14 @@ impl<'g> Group<'g> {
         self.now
     }
 
+    /// Interrupts it.
+    pub fn pause(self) -> Totals {
+        self.totals
+    }
+
     /// Whether anything has changed so far.
     pub fn has_written(&self) -> bool {
-        self.changes > 0
+        self.totals.changes > 0
     }
 
     /// Runs one command, whose name, arity and rights were checked, on shards that are held: all of those that
@@ -93,8 +123,31 @@ impl<'g> Group<'g> {
         shards: &mut dyn Shards,
         session: &mut Session,
         command: &Command,
-        mut args: Args<'_>,
+        args: Args<'_>,
         known: &[Known],
+        out: &mut Output,
+    ) -> CommandResult {
+        let handler: Handler = match command.spec.run {
+            Run::OnKeys(handler)
+            | Run::OnKeysOrAll(handler, _)
+            | Run::OnAll(handler)
+            | Run::Unlocked(handler)
+            | Run::Bare(handler) => handler,
+            Run::Whole(_) | Run::Container => |_, _| Err(NOT_IN_A_GROUP),
+        };
+        self.run_as(handler, shards, session, (command, args, known), out)
+    }
+
+    /// The same, by another function than the command's own.
+    ///
+    /// # Errors
+    /// That function's.
+    pub fn run_as(
+        &mut self,
+        handler: impl FnOnce(&mut Context<'_>, &mut Args<'_>) -> CommandResult,
+        shards: &mut dyn Shards,
+        session: &mut Session,
+        (command, mut args, known): (&Command, Args<'_>, &[Known]),
         out: &mut Output,
     ) -> CommandResult {
         let server = self.server;
@@ -125,25 +178,21 @@ impl<'g> Group<'g> {
                 stats: self.stats,
                 parked: None,
             };
-            let result = match command.spec.run {
-                Run::OnKeys(handler)
-                | Run::OnKeysOrAll(handler, _)
-                | Run::OnAll(handler)
-                | Run::Unlocked(handler)
-                | Run::Bare(handler) => handler(&mut cx, &mut args),
-                Run::Whole(_) | Run::Container => Err(NOT_IN_A_GROUP),
-            };
+            let result = handler(&mut cx, &mut args);
             if wanted != 0 {
                 listening::note(cx.session, command, request, cx.keys.notices());
             }
             let Finished { written, changes, soonest, seen, hits, misses, .. } = cx.keys.finish();
-            self.written |= written;
-            self.changes += changes;
-            self.soonest = self.soonest.min(soonest);
-            self.seen = self.seen.max(seen);
-            self.hits += hits;
-            self.misses += misses;
-            self.ready.append(&mut cx.keys.take_ready());
+            let totals = &mut self.totals;
+            totals.written |= written;
+            totals.changes += changes;
+            totals.soonest = totals.soonest.min(soonest);
+            totals.seen = totals.seen.max(seen);
+            totals.hits += hits;
+            totals.misses += misses;
+            if cx.keys.has_ready() {
+                totals.ready.append(&mut cx.keys.take_ready());
+            }
             if cx.parked.is_some() { Err(NOT_IN_A_GROUP) } else { result }
         };
         if result.is_err() {
@@ -157,20 +206,21 @@ impl<'g> Group<'g> {
     /// Returns what its reply waits for.
     pub fn finish(self, mut locked: Locked<'_>) -> Lsn {
         let access = self.access(false);
+        let totals = self.totals;
         let finished = Finished {
             locked: &mut locked,
             effects: self.effects,
-            written: self.written,
-            changes: self.changes,
-            soonest: self.soonest,
-            seen: self.seen,
-            hits: self.hits,
-            misses: self.misses,
+            written: totals.written,
+            changes: totals.changes,
+            soonest: totals.soonest,
+            seen: totals.seen,
+            hits: totals.hits,
+            misses: totals.misses,
         };
         count_keys(self.stats, &finished);
         let lsn = append_effects(self.server, finished);
-        if !self.ready.is_empty() {
-            blocking::serve(self.server, self.stats, self.now, access, locked, self.ready);
+        if !totals.ready.is_empty() {
+            blocking::serve(self.server, self.stats, self.now, access, locked, totals.ready);
         }
         lsn
     }

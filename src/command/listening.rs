@@ -45,5 +45,13 @@ fn show(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
     });
     // Who is no monitor any more when this is done is not shown it.
     let leaves = command.full_name == "reset";
-    monitors::show(server, session.db, &session.client, leaves, shown);
+    let by_script = session.gates & gate::IN_SCRIPT != 0;
+    monitors::show(server, session.db, &session.client, leaves, by_script, shown);
+}
+
+/// Shows the request of a script, which is to be shown before what it calls.
+pub fn monitor_script(server: &Server, session: &Session, args: Args<'_>) {
+    if server.gates.closed() & gates::MONITORED != 0 {
+        monitors::show(server, session.db, &session.client, false, false, args.from(0));
+    }
 }

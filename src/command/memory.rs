@@ -120,6 +120,7 @@ fn stats(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     let now = cx.now();
     let databases = figures::shards(&mut cx.keys, now).databases;
     let keys: usize = databases.iter().map(|db| db.keys).sum();
+    let scripts = &cx.server.scripts;
     let mut figures: Vec<(String, Figure)> = Vec::new();
     let mut add = |name: &str, figure: Figure| figures.push((name.to_owned(), figure));
     add("peak.allocated", Bytes(usage.peak));
@@ -130,8 +131,8 @@ fn stats(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     add("clients.normal", Bytes(usage.clients));
     add("cluster.links", Bytes(0));
     add("aof.buffer", Bytes(cx.server.persist.position().buffered_bytes));
-    add("lua.caches", Bytes(0));
-    add("functions.caches", Bytes(0));
+    add("lua.caches", Bytes(scripts.cache.bytes()));
+    add("functions.caches", Bytes(scripts.functions.load().bytes()));
     for (index, db) in databases.iter().enumerate().filter(|(_, db)| db.keys > 0) {
         let DbTotals { keys, volatile, .. } = *db;
         add(&format!("db.{index}"), Database((keys * CELL_BYTES) as u64, (volatile * EXPIRY_BYTES) as u64));

@@ -25,7 +25,6 @@ pub mod cuckoo;
 pub mod debug;
 pub mod dispatch;
 pub mod expiring;
-pub mod function;
 pub mod geo;
 pub mod group;
 pub mod hash;
@@ -46,6 +45,7 @@ pub mod pubsub;
 pub mod replication;
 pub mod room;
 pub mod scanning;
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod shutdown;
@@ -95,7 +95,6 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     cuckoo::look::COMMANDS,
     cuckoo::reserve::COMMANDS,
     debug::COMMANDS,
-    function::COMMANDS,
     geo::add::COMMANDS,
     geo::look::COMMANDS,
     geo::search::COMMANDS,
@@ -142,6 +141,9 @@ pub const FAMILIES: &[&[CommandSpec]] = &[
     pubsub::look::COMMANDS,
     pubsub::publish::COMMANDS,
     pubsub::subscribe::COMMANDS,
+    script::eval::COMMANDS,
+    script::function::COMMANDS,
+    script::manage::COMMANDS,
     server::COMMANDS,
     set::add::COMMANDS,
     set::choose::COMMANDS,

@@ -39,6 +39,9 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         // A shutdown here waits for nothing that could be called off.
         return Err(CommandError::text("No shutdown in progress."));
     }
+    if !nosave && let Some(owner) = cx.server.scripts.owners.any_busy() {
+        return Err(CommandError::busy(owner.is_function()));
+    }
     check_save(save, force).map_err(CommandError::text)?;
     // NOSAVE is about RDB files; a log is finished by every SHUTDOWN.
     if !force && cx.server.persist.would_lose(cx.server) {

@@ -2,8 +2,9 @@
 
 use crate::command::CommandResult;
 use crate::command::context::Context;
-use crate::command::dispatch::Unit;
-use crate::keyspace::Lsn;
+use crate::command::dispatch::{self, Unit};
+use crate::command::table::Command;
+use crate::keyspace::door::Known;
 use crate::resp::{Args, CommandError, Output};
 use crate::session::Session;
 
@@ -85,7 +86,14 @@ pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> CommandResult;
 
 /// The function of a command that runs others. It leaves replies out itself where CLIENT REPLY says so, and returns what
 /// its own reply waits for.
-pub type Whole = fn(&mut Unit<'_>, &mut Session, Args<'_>, &mut Output) -> Result<Lsn, CommandError>;
+pub type Whole = fn(
+    &mut Unit<'_>,
+    &mut Session,
+    &Command,
+    Args<'_>,
+    &[Known],
+    &mut Output,
+) -> Result<dispatch::Whole, CommandError>;
 
 impl CommandSpec {
     pub const BLANK: Self = Self {

@@ -2,6 +2,7 @@
 
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Outcome, Unit};
+use crate::command::script::slow::{self, Slow};
 use crate::commit::LogSink;
 use crate::config::{Loader, Machine, Source};
 use crate::keyspace::event::{EventClass, EventListener};
@@ -27,6 +28,9 @@ pub struct TestClient {
     /// The same effects as they were logged.
     logged: Arc<Mutex<Vec<Vec<u8>>>>,
     events: Arc<Mutex<Vec<String>>>,
+    /// Something that takes long is begun, and not waited for; and that.
+    starts: bool,
+    script: Option<Arc<Slow>>,
 }
 
 /// Lets a thread that waits go on.
@@ -118,7 +122,8 @@ impl TestClient {
         let user = server.users.default_user();
         let client = Client::new(id, 0, 8, Address::Unknown, Address::Unknown, now, 0, user);
         let session = Session::new(server.welcome(client), false);
-        Self { server, session, now, effects: EffectBuffer::default(), log, logged, events }
+        let effects = EffectBuffer::default();
+        Self { server, session, now, effects, log, logged, events, starts: false, script: None }
     }
 
     /// Lets time pass.
@@ -157,8 +162,45 @@ impl TestClient {
                 }
                 self.run(words)
             }
+            Outcome::Parked(ParkedOn::Script(script)) if self.starts => {
+                self.script = Some(script);
+                None
+            }
+            Outcome::Parked(ParkedOn::Script(script)) => loop {
+                if let Some(answer) = script.take_answer() {
+                    if let Some(session) = answer.session {
+                        self.session = *session;
+                    }
+                    return Some(bytes_of(&answer.output));
+                }
+                slow::take_turns();
+            },
             Outcome::Parked(ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing) => None,
         }
+    }
+
+    /// Begins a request that takes long (a script).
+    pub fn start(&mut self, words: &[&[u8]]) {
+        self.starts = true;
+        assert_eq!(self.run(words), None, "it is over already");
+        self.starts = false;
+    }
+
+    /// Lets it run for a moment.
+    pub fn give_turn(&mut self) {
+        slow::take_turns();
+    }
+
+    /// What it is answered in the end.
+    pub fn finish(&mut self) -> String {
+        let script = self.script.take().expect("something was started");
+        let answer = loop {
+            if let Some(answer) = script.take_answer() {
+                break answer;
+            }
+            slow::take_turns();
+        };
+        String::from_utf8_lossy(&bytes_of(&answer.output)).trim_end().replace("\r\n", "|")
     }
 
     /// Runs a line of words (no quoting; `""` is an empty argument) and returns the reply as text.
@@ -182,6 +224,8 @@ impl TestClient {
             log: Arc::clone(&self.log),
             logged: Arc::clone(&self.logged),
             events: Arc::clone(&self.events),
+            starts: false,
+            script: None,
         }
     }
 

@@ -388,6 +388,10 @@ impl Config {
     }
 
     /// Milliseconds; 0 for none.
+    pub fn busy_reply_threshold_ms(&self) -> u64 {
+        self.unsigned("busy-reply-threshold")
+    }
+
     pub fn latency_monitor_threshold_ms(&self) -> u64 {
         self.unsigned("latency-monitor-threshold")
     }

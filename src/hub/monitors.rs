@@ -39,6 +39,7 @@ pub fn show<'a>(
     db: u16,
     client: &Client,
     leaves: bool,
+    by_script: bool,
     args: impl Iterator<Item = &'a [u8]>,
 ) {
     let now_us = unix_us();
@@ -46,6 +47,7 @@ pub fn show<'a>(
     // Writing to a vector can't fail.
     let _ = write!(line, "+{}.{:06} [{db} ", now_us / 1_000_000, now_us % 1_000_000);
     let _ = match &client.address {
+        _ if by_script => line.write_all(b"lua]"),
         Address::Unix(path) => write!(line, "unix:{}]", path.display()),
         address => write!(line, "{address}]"),
     };

@@ -47,6 +47,8 @@ pub struct Keys<'a> {
     pub access: Access,
     /// The last LSN of the shards that were looked at without being held.
     seen: Lsn,
+    /// One of those that a script owns, and that script.
+    met_owner: Option<(usize, u64)>,
     /// Keys looked up by reading doors: found and not found.
     pub hits: u32,
     pub misses: u32,
@@ -145,6 +147,7 @@ impl<'a> Keys<'a> {
             out,
             access,
             seen: Lsn::default(),
+            met_owner: None,
             hits: 0,
             misses: 0,
         }
@@ -423,10 +426,19 @@ impl<'a> Keys<'a> {
         if let Locked::None = self.locked {
             let mut shard = self.keyspace.lock(index);
             self.seen = self.seen.max(shard.last_lsn);
+            if shard.owner != 0 {
+                self.met_owner = Some((index, shard.owner));
+            }
             look(&mut shard)
         } else {
             look(self.locked.shard(index))
         }
+    }
+
+    /// A shard which was looked at, and the script that owns it, if there was one: what was seen may be a part of what it does.
+    #[inline]
+    pub fn met_owner(&self) -> Option<(usize, u64)> {
+        self.met_owner
     }
 
     /// The shards of the larger unit that this one is a part of, if it is.
@@ -474,6 +486,13 @@ impl<'a> Keys<'a> {
             out.written |= 1 << index;
             out.ready.extend(shard.waiters.keys());
         });
+        self.out.changes += 1;
+        self.out.effect(effect);
+    }
+
+    /// Announces a change of what belongs to no key (FUNCTION LOAD), with all shards locked.
+    pub fn announce_server(&mut self, effect: Effect<'_>) {
+        self.out.written = u64::MAX;
         self.out.changes += 1;
         self.out.effect(effect);
     }

@@ -290,6 +290,28 @@ impl Locked<'_> {
         }
     }
 
+    /// Whether these shards are to be looked at more closely: a script owns one, or [`Locked::cross_shards`].
+    #[inline]
+    pub fn is_special(&self) -> bool {
+        let is_special = |shard: &Shard| shard.waiters.cross_shards() | (shard.owner != 0);
+        match self {
+            Self::None => false,
+            Self::One(_, guard) => is_special(guard),
+            Self::Many(_, guards) => guards.iter().any(|guard| is_special(guard)),
+            Self::Lent(shards) => shards.cross_shards(),
+        }
+    }
+
+    /// The script that owns one of these shards.
+    pub fn owner(&self) -> Option<u64> {
+        let owners = match self {
+            Self::None | Self::Lent(_) => &[],
+            Self::One(_, guard) => std::slice::from_ref(guard),
+            Self::Many(_, guards) => &guards[..],
+        };
+        owners.iter().map(|guard| guard.owner).find(|owner| *owner != 0)
+    }
+
     pub fn holds(&self, index: usize) -> bool {
         match self {
             Self::None => false,

@@ -23,6 +23,8 @@ pub struct Shard {
     pub expired: u64,
     /// Clients that wait for keys here.
     pub waiters: Waiters,
+    /// The script that owns what is here; zero: none. See `script::owners`.
+    pub owner: u64,
 }
 
 /// A shard's part of one logical database: a table for each of its cluster slots.
@@ -64,6 +66,7 @@ impl Shard {
             last_lsn: Lsn::default(),
             expired: 0,
             waiters: Waiters::default(),
+            owner: 0,
         }
     }
 

@@ -8,7 +8,7 @@ mod execute;
 pub mod pushes;
 pub mod wave;
 
-use crate::command::blocking::Blocked;
+use crate::command::blocking::{Answer, Blocked};
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::apply_reply_mode;
 use crate::command::transaction;
@@ -175,9 +175,11 @@ impl Connection {
 
     /// Gives back what the client held.
     fn leave(&mut self, cx: &mut Context<'_>, worker: &Worker, end: &End) {
-        if let Some(ParkedOn::Keys(blocked)) = self.parked.take() {
+        match self.parked.take() {
             // Nothing is taken for a client that is gone.
-            blocked.leave(&worker.server, false);
+            Some(ParkedOn::Keys(blocked)) => blocked.leave(&worker.server, false),
+            Some(ParkedOn::Script(script)) => script.abandon(),
+            _ => {}
         }
         transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
@@ -198,7 +200,7 @@ impl Connection {
                 return Poll::Ready(Turn::Over(End::Gone));
             }
             // What was sent behind a command that waited leads to more replies at once: they leave with its answer.
-            let goes_on = self.take_answer(worker) && self.has_input() && self.may_execute(worker);
+            let goes_on = self.take_blocked_answer(worker) && self.has_input() && self.may_execute(worker);
             if self.session.client.has_pushes() {
                 self.fetch_pushes(worker, me);
             }
@@ -542,6 +544,11 @@ impl Connection {
         let client = &self.session.client;
         let is_over = match on {
             ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
+            ParkedOn::Script(script) => {
+                let Some(answer) = script.take_answer() else { return Poll::Pending };
+                self.take_answer(answer);
+                return Poll::Ready(());
+            }
             // Said to those who serve, never to a connection.
             ParkedOn::StillNothing => return Poll::Pending,
             ParkedOn::Gate { opened } => {
@@ -560,12 +567,23 @@ impl Connection {
     }
 
     /// Puts the answer of a command that waited for a key behind the other replies, if there is one.
-    fn take_answer(&mut self, worker: &Worker) -> bool {
+    fn take_blocked_answer(&mut self, worker: &Worker) -> bool {
         let Some(ParkedOn::Keys(blocked)) = &self.parked else { return false };
-        let Some(mut answer) = blocked.take_answer() else { return false };
+        let Some(answer) = blocked.take_answer() else { return false };
         blocked.leave(&worker.server, answer.served);
+        self.take_answer(answer);
+        true
+    }
+
+    /// Takes the answer of a request that was over for this connection before it came.
+    fn take_answer(&mut self, mut answer: Answer) {
         (self.parked, self.timer) = (None, None);
         self.sociable = true;
+        if let Some(session) = answer.session {
+            let told = self.session.told;
+            self.session = *session;
+            self.session.told = told;
+        }
         if self.session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(&mut self.session, || answer.output.clear());
         }
@@ -577,7 +595,6 @@ impl Connection {
             }
         }
         self.session.told = self.session.told.max(answer.lsn);
-        true
     }
 
     /// Waits for the answer of a command that waits for a key.

@@ -2,6 +2,7 @@
 //!
 //! Its buffers are shared by all its connections, since only one of them runs at a time: an idle connection has none.
 
+use crate::command::script::slow::{self, Round};
 use crate::keyspace::EffectBuffer;
 use crate::net::batch::Batch;
 use crate::net::connection::pushes;
@@ -20,6 +21,7 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc;
 
@@ -152,6 +154,7 @@ pub fn run(
         tokio::task::spawn_local(wave::run_waves(Rc::clone(&worker)));
         tokio::task::spawn_local(wave::send_held(Rc::clone(&worker)));
         tokio::task::spawn_local(pushes::send_pushes(Rc::clone(&worker)));
+        tokio::task::spawn_local(run_scripts());
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
             let before = held_bytes();
@@ -167,6 +170,35 @@ fn note_no_ring(index: usize, error: &std::io::Error) {
     if index == 0 {
         tracing::info!("No io_uring here ({error}): each socket is read and written by a call of its own");
     }
+}
+
+/// Gives this thread's slow scripts their turns, each after everything else that is ready, for ever.
+async fn run_scripts() {
+    std::future::poll_fn(|cx| {
+        slow::set_waker(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
+    loop {
+        match slow::take_turns() {
+            Round::Busy => tokio::task::yield_now().await,
+            Round::Idle => once(|_| true).await,
+            Round::Waiting(opened) => once(|waker| slow::wait(waker, opened)).await,
+        }
+    }
+}
+
+/// Waits to be called once, unless `wait` says that there is nothing to wait for.
+async fn once(wait: impl Fn(&Waker) -> bool) {
+    let mut has_waited = false;
+    std::future::poll_fn(|cx| {
+        if has_waited || !wait(cx.waker()) {
+            return Poll::Ready(());
+        }
+        has_waited = true;
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Serves one client from its first byte to its last.

@@ -4,6 +4,7 @@
 //! the calling thread writes what they hand it.
 
 use crate::keyspace::{Locked, Shard, recreate};
+use crate::state::Server;
 use dunlin_storage::disk::DiskFile;
 use dunlin_storage::log::{BaseBlock, BaseWriter, LogError};
 use parking_lot::Mutex;
@@ -22,7 +23,15 @@ fn next<'s>(todo: &Todo<'s>) -> Option<&'s mut Shard> {
 }
 
 /// Writes every key of the locked shards, expired ones too: their deletion is an effect of its own. Returns how many.
-pub(super) fn write<F: DiskFile>(shards: &mut Locked<'_>, base: &mut BaseWriter<F>) -> Result<u64, LogError> {
+pub(super) fn write<F: DiskFile>(
+    server: &Server,
+    shards: &mut Locked<'_>,
+    base: &mut BaseWriter<F>,
+) -> Result<u64, LogError> {
+    // The libraries change only while all shards are held.
+    for library in server.scripts.functions.load().iter() {
+        base.command_args(0, &[b"FUNCTION", b"LOAD", &library.code])?;
+    }
     let encoders = std::thread::available_parallelism().map_or(1, usize::from).min(ENCODERS_MAX);
     let (full, blocks) = sync_channel(encoders * BLOCKS_AHEAD);
     let (empty, emptied) = channel();

@@ -14,6 +14,7 @@ use crate::persist::latency;
 use crate::persist::replay::{self, ReplayError};
 use crate::persist::settings::LogSettings;
 use crate::persist::writing;
+use crate::script::library::Libraries;
 use crate::state::{Server, gates, unix_ms};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use dunlin_storage::disk::{Disk, RealDisk};
@@ -74,6 +75,12 @@ impl Persistence {
 
     pub(super) fn active(&self) -> Option<Arc<ActiveLog>> {
         self.active.load_full()
+    }
+
+    /// Waits until no script owns anything, and lets none begin meanwhile. Not for a worker, which may have to run them.
+    pub fn without_scripts<R>(&self, server: &Server, work: impl FnOnce() -> R) -> R {
+        let _none = WithoutScripts::wait(server);
+        work()
     }
 
     /// Begins BGREWRITEAOF: returns at once, the rewrite goes on by itself.
@@ -299,21 +306,30 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     server.gates.close(gates::LOADING);
     // A command that had passed the gate before would meet a part of the data, and change what no log holds.
     server.rounds.wait();
+    let _scripts = WithoutScripts::wait(server);
     let before = {
         let mut shards = server.keyspace.lock_all();
         server.commit.set_log(None);
         let written = log.writer.lock().write_from(&log.buffer);
-        written.map(|_| exchange(server, &mut shards, Vec::new()))
+        written.map(|_| {
+            let libraries = Libraries::clone(&server.scripts.functions.load());
+            server.scripts.functions.store(Libraries::default());
+            (exchange(server, &mut shards, Vec::new()), libraries)
+        })
     };
     // What was just written has no torn tail: anything that doesn't fit is damage, and a file in use must not be cut.
     let mut settings = LogSettings::clone(&persist.settings());
     settings.load.cut_torn_tail = false;
-    let reloaded = before.map_err(StartError::from).and_then(|before| {
+    let reloaded = before.map_err(StartError::from).and_then(|(before, libraries)| {
         let loaded = load(server, directory(&settings), &settings);
         // What goes is freed when the shards are free again.
         let _gone = match &loaded {
             Ok(_) => before,
-            Err(_) => exchange(server, &mut server.keyspace.lock_all(), before),
+            Err(_) => {
+                let mut shards = server.keyspace.lock_all();
+                server.scripts.functions.store(libraries);
+                exchange(server, &mut shards, before)
+            }
         };
         loaded
     });
@@ -323,6 +339,32 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     server.gates.open(gates::LOADING);
     drop(switch);
     reloaded.map(drop).map_err(|error| format!("the log can't be loaded, the data are as before: {error}"))
+}
+
+/// While this lives no script owns anything, or begins to: what is in the shards is of no unfinished unit.
+struct WithoutScripts<'s>(&'s Server);
+
+impl<'s> WithoutScripts<'s> {
+    /// Waits for scripts that have begun. To be made before anything is locked that they might need.
+    fn wait(server: &'s Server) -> Self {
+        let owners = &server.scripts.owners;
+        owners.hold();
+        let is_owned = || {
+            owners.token_holder() != 0
+                || (0..crate::keyspace::SHARD_COUNT).any(|index| server.keyspace.lock(index).owner != 0)
+        };
+        while is_owned() {
+            owners.wait_for_end();
+        }
+        Self(server)
+    }
+}
+
+impl Drop for WithoutScripts<'_> {
+    fn drop(&mut self) {
+        self.0.scripts.owners.release();
+        self.0.gates.retry();
+    }
 }
 
 /// Puts these parts of databases, in the order in which they were taken out, in the place of those that are there;
@@ -400,6 +442,7 @@ fn open(server: &Arc<Server>, switch: &mut Switch, log: &Arc<ActiveLog>) -> Resu
         thread.spawn(move || writing::run(&thread_server, &thread_log)).map_err(StartError::Thread)?;
     switch.thread = Some(thread);
     server.persist.active.store(Some(Arc::clone(log)));
+    let _scripts = WithoutScripts::wait(server);
     let _shards = server.keyspace.lock_all();
     server.commit.set_log(Some(sink(server, log)));
     Ok(())
@@ -448,9 +491,10 @@ fn turn_off(server: &Arc<Server>) {
 
 /// Has effects go nowhere and finishes the log.
 fn close(server: &Arc<Server>, switch: &mut Switch) -> Result<(), LogError> {
+    let scripts = WithoutScripts::wait(server);
     let shards = server.keyspace.lock_all();
     server.commit.set_log(None);
-    drop(shards);
+    drop((shards, scripts));
     finish(server, switch)
 }
 
@@ -492,6 +536,7 @@ fn rewrite(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
 fn write_anew(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
     sync_ahead(server, log);
     // Before the shards, so that nobody waits for a sync that runs: see the lock order in `persist`.
+    let scripts = WithoutScripts::wait(server);
     let mut writer = log.writer.lock();
     if writer.failure().is_some() && !writer.needs_rewrite() {
         // Where the disk still refuses, a new file may not be refused.
@@ -502,12 +547,13 @@ fn write_anew(server: &Arc<Server>, log: &ActiveLog) -> Result<(), StartError> {
         let mut shards = server.keyspace.lock_all();
         let mut base = writer.begin_rewrite(&log.buffer)?;
         drop(writer);
-        let written = base::write(&mut shards, &mut base);
+        let written = base::write(server, &mut shards, &mut base);
         match written {
             Ok(count) => (Ok(()), count, Some(base)),
             Err(error) => (Err(error), 0, None),
         }
     };
+    drop(scripts);
     let paused = paused_at.elapsed();
     latency::paused(server, paused);
     // What came in since counts from here on.
@@ -550,9 +596,10 @@ fn write_base_only(server: &Arc<Server>, last_lsn: u64) -> Result<(), StartError
     let mut writer = LogWriter::detached(directory, lsn, rand::random())?;
     let buffer = LogBuffer::new(lsn, 0);
     let (base, written) = {
+        let _scripts = WithoutScripts::wait(server);
         let mut shards = server.keyspace.lock_all();
         let mut base = writer.begin_rewrite(&buffer)?;
-        let written = base::write(&mut shards, &mut base);
+        let written = base::write(server, &mut shards, &mut base);
         (base, written)
     };
     match written.and_then(|_| base.seal()) {

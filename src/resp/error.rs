@@ -31,6 +31,7 @@ pub enum CommandError {
     DbIndexOutOfRange,
     Loading,
     Busy,
+    BusyFunction,
     NoProto,
     /// WAITAOF without a log.
     NoLogToWaitFor,
@@ -46,6 +47,11 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// What those are told who come while a script runs for too long.
+    pub fn busy(with_function: bool) -> Self {
+        if with_function { Self::BusyFunction } else { Self::Busy }
+    }
+
     /// `ERR` followed by a text of the command's own.
     pub const fn text(text: &'static str) -> Self {
         Self::Plain(Cow::Borrowed(text))
@@ -84,6 +90,9 @@ impl CommandError {
             }
             Self::NoLogToWaitFor => {
                 "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+            }
+            Self::BusyFunction => {
+                "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
             }
             Self::NoProto => "NOPROTO unsupported protocol version",
             Self::InvalidExpire(command) => {

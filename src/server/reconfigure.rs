@@ -34,6 +34,7 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.timeout.store(config.timeout().map_or(0, |timeout| timeout.as_secs()), Relaxed);
     hot.tcp_keepalive.store(config.tcp_keepalive().map_or(0, |interval| interval.as_secs()), Relaxed);
     hot.slowlog_log_slower_than.store(config.slowlog_log_slower_than_us(), Relaxed);
+    hot.busy_reply_threshold.store(config.busy_reply_threshold_ms(), Relaxed);
     hot.slowlog_max_len.store(config.slowlog_max_len() as u64, Relaxed);
     hot.latency_monitor_threshold.store(config.latency_monitor_threshold_ms(), Relaxed);
     hot.attention_ns.store(attention_ns(config), Relaxed);

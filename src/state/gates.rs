@@ -22,6 +22,8 @@ pub const LOG_FULL: u32 = 1 << 5;
 pub const SHUTTING_DOWN: u32 = 1 << 6;
 /// A `maxmemory` is set: memory is checked before a command that may need more.
 pub const MEMORY_LIMITED: u32 = 1 << 7;
+/// A script runs for longer than busy-reply-threshold.
+pub const SCRIPT_BUSY: u32 = 1 << 9;
 
 /// Somebody sees all requests (MONITOR).
 pub const MONITORED: u32 = 1 << 8;
@@ -61,6 +63,12 @@ impl Gates {
             self.opened.fetch_add(1, Ordering::Release);
             self.wake();
         }
+    }
+
+    /// Has everybody who waits try again, as when a gate opens.
+    pub fn retry(&self) {
+        self.opened.fetch_add(1, Ordering::Release);
+        self.wake();
     }
 
     pub fn opened(&self) -> u64 {

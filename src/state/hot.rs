@@ -47,6 +47,8 @@ hot_settings! {
     slowlog_log_slower_than: AtomicI64 = 10_000,
     /// The shorter of the slow log's and the latency monitor's thresholds, in ns.
     attention_ns: AtomicU64 = 10_000_000,
+    /// `busy-reply-threshold`, in ms; 0: never.
+    busy_reply_threshold: AtomicU64 = 5_000,
     /// `slowlog-max-len`.
     slowlog_max_len: AtomicU64 = 128,
     /// `latency-monitor-threshold`, in ms; 0: off.
@@ -59,6 +61,8 @@ hot_settings! {
     active_expire: AtomicBool = true,
     /// Whether nothing at all is done just because time passes (DEBUG PAUSE-CRON).
     cron_paused: AtomicBool = false,
+    /// Whether scripts may call what they must not call (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    scripts_call_anything: AtomicBool = false,
     /// `lazyfree-lazy-user-flush`.
     lazy_user_flush: AtomicBool = false,
     /// `protected-mode`.

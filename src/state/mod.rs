@@ -44,6 +44,7 @@ pub struct Server {
     pub hot: hot::HotSettings,
     /// How large a collection may be before it is stored another way.
     pub thresholds: thresholds::Thresholds,
+    pub scripts: crate::script::Scripts,
     pub settings: settings::Settings,
     /// Figures of each worker, in order.
     pub workers: Box<[stats::WorkerStats]>,

@@ -9,6 +9,7 @@ mod durability;
 mod failure;
 mod kill;
 mod replay;
+mod scripts;
 mod server;
 
 /// A number from the environment.

@@ -272,7 +272,19 @@ const TEMPLATES: &[&str] = &[
     "EVAL return(redis.pcall(unpack(ARGV))) 0 C",
     "EVAL return{KEYS[1],ARGV[1],{ok='x'},3.5,false} 1 sK V",
     "EVAL_RO return(redis.call('GET',KEYS[1])) 1 sK",
-    "EVAL for(i=1,N)do(a)end 0",
+    "EVAL P 0",
+    "EVAL P 2 sK lK C",
+    "EVAL_RO P 1 hK V",
+    "SCRIPT LOAD P",
+    "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
+    "FUNCTION LOAD REPLACE F",
+    "FUNCTION LOAD F",
+    "FUNCTION DELETE lib1",
+    "FUNCTION LIST LIBRARYNAME l* WITHCODE",
+    "FUNCTION RESTORE V REPLACE",
+    "FCALL f0 2 sK lK C",
+    "FCALL f1 1 hK V",
+    "FCALL_RO f2 0",
     "SCRIPT FLUSH",
     "SCRIPT LOAD return(1)",
     "FUNCTION FLUSH",
@@ -283,6 +295,36 @@ const TEMPLATES: &[&str] = &[
     "ACL DELUSER u1 u2",
     "AUTH u1 x",
     "ACL DRYRUN u1 C",
+];
+
+/// What scripts are made of. None of it runs for long: what has written can't be killed.
+const STATEMENTS: &[&str] = &[
+    "for i = 1, 20000 do end",
+    "local t = {} for i = 1, 5000 do t[i] = {i, tostring(i)} end KEYS = KEYS or t",
+    "redis.call(unpack(ARGV or {'ping'}))",
+    "redis.pcall(unpack(ARGV or {'ping'}))",
+    "redis.pcall('set', 's0', string.rep('x', 3000))",
+    "redis.pcall('lpush', 'l1', 'a', 1, 2.5)",
+    "redis.pcall('del', 'k1', 'h1', 'z1')",
+    "redis.setresp(3) local r = redis.pcall('hgetall', 'h0') redis.setresp(2)",
+    "pcall(function() error({err = 'MINE', deep = {}}) end)",
+    "local ok, e = pcall(cjson.decode, '[1,{\"a\":[null,1e400]}') if ok then return e end",
+    "local x = cmsgpack.pack({1, {a = 2}, 'x', -1.5}) cmsgpack.unpack(x .. x)",
+    "pcall(cmsgpack.unpack, redis.sha1hex('x'))",
+    "struct.unpack('<I4s', struct.pack('<I4s', 7, 'text'))",
+    "local s = string.rep('ab', 3000) s:gsub('a(b*)', '%1%0') s:find('(a*(.)%w(%s*))', 20)",
+    "string.format('%5.2f %q %s', 1, 'x', nil or 'y')",
+    "coroutine.wrap(function() coroutine.yield(1) end)()",
+    "table.sort({3, 1, 2}, function(a, b) return a < b end)",
+    "redis.acl_check_cmd('set', 'k', 1)",
+    "redis.log(redis.LOG_DEBUG, 'x')",
+    "error('stop')",
+    "return {1, {2, false, 'x', {ok = 'fine'}}, {err = 'ERR x'}, nil, 4}",
+    "return {map = {a = 1}, set = {b = true}}",
+    "return redis.pcall('zrange', 'z0', 0, -1, 'withscores')",
+    "return cjson.encode({a = {1, 2, {b = false}}, n = 1e300})",
+    "x = 1",
+    "return _G",
 ];
 
 /// What ends the server, makes it wait or shuts everybody out when it is asked to, or asks others for an address.
@@ -303,6 +345,8 @@ fn filled(random: &mut Random, names: &[Vec<Vec<u8>>], template: &str) -> Vec<Ve
         match word {
             "\"\"" => words.push(Vec::new()),
             "V" => words.push(argument(random)),
+            "P" => words.push(script(random)),
+            "F" => words.push(library(random)),
             "N" => words.push(random.pick(NUMBERS).into()),
             "C" => {
                 let inner = random_words(random, names);
@@ -315,6 +359,55 @@ fn filled(random: &mut Random, names: &[Vec<Vec<u8>>], template: &str) -> Vec<Ve
         }
     }
     words
+}
+
+/// A script's text.
+fn script(random: &mut Random) -> Vec<u8> {
+    let mut text = String::new();
+    if random.one_in(4) {
+        text += random.pick(&[
+            "#!lua\n",
+            "#!lua flags=no-writes\n",
+            "#!lua flags=allow-oom,no-cluster\n",
+            "#!lua x\n",
+        ]);
+    }
+    if random.one_in(40) {
+        // Only before anything else: it must be killed.
+        text += "while true do end ";
+    }
+    for _ in 0..random.below(5) {
+        // `return` may only end a block.
+        text += &format!("do {} end\n", random.pick(STATEMENTS));
+    }
+    let mut text = text.into_bytes();
+    if random.one_in(10) && !text.is_empty() {
+        let at = random.below(text.len());
+        text[at] = random.next() as u8;
+    }
+    text
+}
+
+/// A library with two functions.
+fn library(random: &mut Random) -> Vec<u8> {
+    let (name, number) = (random.below(3), random.below(3));
+    let header = format!("#!lua name=lib{name}\nredis.register_function('f{number}', function(KEYS, ARGV)\n");
+    let next = format!(
+        "end)\nredis.register_function{{function_name='f{}', callback=function(KEYS, ARGV)\n",
+        number + 1
+    );
+    let script = |random: &mut Random| {
+        let text = script(random);
+        if text.starts_with(b"#!") { b"return 1 ".to_vec() } else { text }
+    };
+    [
+        header.into_bytes(),
+        script(random),
+        next.into_bytes(),
+        script(random),
+        b"end, flags={'no-writes'}}".to_vec(),
+    ]
+    .concat()
 }
 
 /// The letter of the type of key that a command is most likely about.
@@ -446,8 +539,10 @@ fn free_the_waiting(served: &Served, stop: &AtomicBool) {
             peer = served.unix();
             continue;
         };
-        peer.try_send(&request(&[b"SCRIPT", b"KILL"]));
-        let _ = peer.reply();
+        for kind in [b"SCRIPT".as_slice(), b"FUNCTION"] {
+            peer.try_send(&request(&[kind, b"KILL"]));
+            let _ = peer.reply();
+        }
         let list = String::from_utf8_lossy(&list).into_owned();
         for line in list
             .lines()

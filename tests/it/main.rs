@@ -12,6 +12,7 @@ mod network;
 mod observability_port;
 mod protocol;
 mod pushes;
+mod scripts;
 mod serializable;
 mod start_and_stop;
 mod transactions;

@@ -6,6 +6,8 @@
 //! that we know of leave all out; here it is the value as DUMP writes it.
 
 use crate::command::Context;
+use crate::command::debug::wait_for;
+use crate::command::dispatch::Owned;
 use crate::keyspace::{Locked, SHARD_COUNT};
 use crate::resp::Args;
 use crate::state::Server;
@@ -121,12 +123,17 @@ fn hex(hash: &Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The digest of all databases, at one moment: all shards are locked for as long as it takes.
-pub(super) fn of_everything(cx: &mut Context<'_>) -> String {
-    match cx.keys.lent() {
-        Some(locked) => of_shards(cx.server, locked),
-        None => of_shards(cx.server, &cx.server.keyspace.lock_all()),
+/// The digest of all databases, at one moment: all shards are locked for as long as it takes. None: a script owns some.
+pub(super) fn of_everything(cx: &mut Context<'_>) -> Option<String> {
+    if let Some(locked) = cx.keys.lent() {
+        return Some(of_shards(cx.server, locked));
     }
+    let locked = cx.server.keyspace.lock_all();
+    if let Some(owner) = locked.owner() {
+        wait_for(cx, Owned::new(cx.server, owner));
+        return None;
+    }
+    Some(of_shards(cx.server, &locked))
 }
 
 fn of_shards(server: &Server, locked: &Locked<'_>) -> String {

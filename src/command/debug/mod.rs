@@ -9,6 +9,8 @@ mod protocol;
 mod reload;
 mod stored;
 
+use crate::command::context::ParkedOn;
+use crate::command::dispatch::Owned;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
@@ -72,8 +74,12 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         (b"htstats", 3 | 4) => stored::tables(cx, args)?,
         (b"htstats-key", 3 | 4) => stored::table_of_key(cx, args)?,
         (b"reload", _) => reload::reload(cx, args)?,
-        // What they switch off in Redis does not exist here.
-        (b"set-disable-deny-scripts" | b"dict-resizing", 3) | (b"replybuffer", 4) => cx.reply.ok(),
+        // What it switches off in Redis does not exist here.
+        (b"dict-resizing", 3) | (b"replybuffer", 4) => cx.reply.ok(),
+        (b"set-disable-deny-scripts", 3) => {
+            cx.server.hot.scripts_call_anything.store(is_on(args), Relaxed);
+            cx.reply.ok();
+        }
         (b"pause-cron", 3) => {
             cx.server.hot.cron_paused.store(is_on(args), Relaxed);
             cx.reply.ok();
@@ -98,8 +104,9 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.reply.ok();
         }
         (b"digest", 2) => {
-            let digest = digest::of_everything(cx);
-            cx.reply.simple(&digest);
+            if let Some(digest) = digest::of_everything(cx) {
+                cx.reply.simple(&digest);
+            }
         }
         (b"digest-value", _) => digest::of_values(cx, args),
         (b"protocol", 3) => protocol::sample(cx, args.at(2))?,
@@ -130,7 +137,15 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         _ => return Err(CommandError::TryHelp { given: given.into(), container: "debug" }),
     }
+    if let Some(met) = cx.keys.met_owner() {
+        wait_for(cx, Owned::seen(cx.server, met));
+    }
     Ok(())
+}
+
+/// Has the request run again when a script has ended that owns what it looked at.
+fn wait_for(cx: &mut Context<'_>, owned: Owned) {
+    cx.parked = Some(ParkedOn::Gate { opened: owned.opened });
 }
 
 fn is(given: &[u8], name: &str) -> bool {
@@ -212,7 +227,7 @@ fn help(cx: &mut Context<'_>) {
             "    Setting it to 0 disables expiring keys in background when they are not",
             "    accessed. Setting it to 1 reenables back the default.",
             "SET-DISABLE-DENY-SCRIPTS <0|1>",
-            "    Whether scripts may run what they must not. There are no scripts yet.",
+            "    Whether scripts may run what they must not.",
             "SLEEP <seconds>",
             "    Stop the worker of this connection for <seconds>. Decimals allowed.",
             "STRINGMATCH-TEST",

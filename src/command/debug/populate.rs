@@ -1,6 +1,7 @@
 //! DEBUG POPULATE: many keys at once.
 
-use crate::command::dispatch::{append_effects, count_keys};
+use crate::command::debug::wait_for;
+use crate::command::dispatch::{Owned, append_effects, count_keys};
 use crate::command::{CommandResult, Context};
 use crate::keyspace::door::{Access, Expiry};
 use crate::keyspace::effect::EffectWriter;
@@ -55,6 +56,11 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
         effects.clear();
         effects.wanted = server.commit.wanted();
         let locked = server.keyspace.lock_one(Position::of(&key).shard());
+        if let Some(owner) = locked.owner() {
+            // Begins again: what is stored by now is left alone.
+            wait_for(cx, Owned::new(server, owner));
+            return Ok(());
+        }
         let no_request = Args::new(&[], &[]);
         let mut keys = Keys::new(
             &server.keyspace,

@@ -23,7 +23,7 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
         return Ok(());
     }
     let Some(server) = cx.server.this.upgrade() else { return Ok(()) };
-    let work = move || reload_all(&server);
+    let work = move || server.persist.without_scripts(&server, || reload_all(&server));
     if let Some(reloaded) = cx.aside("reload", work) {
         reloaded?;
         cx.reply.ok();

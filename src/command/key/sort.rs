@@ -8,6 +8,7 @@ use crate::command::spec::*;
 use crate::command::{CommandResult, Context, permission};
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
+use crate::session::gate;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, Kind};
 use dunlin_structures::fields::Fields;
@@ -180,9 +181,10 @@ fn sort_ro(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn run(cx: &mut Context<'_>, key: &[u8], mut options: Options<'_>) -> CommandResult {
     let mut loaded = Loaded::default();
+    let is_in_script = cx.session.gates & gate::IN_SCRIPT != 0;
     if let Some(entry) = cx.keys.read(key) {
         match entry.kind() {
-            Kind::Set if options.keeps_order && options.destination.is_some() => {
+            Kind::Set if options.keeps_order && (options.destination.is_some() || is_in_script) => {
                 // The order of a set is nobody's business: what is stored must not depend on it.
                 (options.keeps_order, options.is_alpha) = (false, true);
             }

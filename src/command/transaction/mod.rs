@@ -6,14 +6,16 @@
 
 pub mod watch;
 
-use crate::command::dispatch::{Unit, apply_reply_mode, shards_of};
+use crate::command::dispatch::{Owned, Unit, Whole, apply_reply_mode, shards_of};
 use crate::command::group::Group;
 use crate::command::permission;
+use crate::command::script::eval::flags_of;
+use crate::command::script::exec;
 use crate::command::spec::*;
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
+use crate::keyspace::Locked;
 use crate::keyspace::door::Known;
-use crate::keyspace::{Locked, Lsn};
 use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::transaction::Transaction;
 use crate::session::{ReplyMode, Session, gate};
@@ -91,8 +93,9 @@ pub fn queue(server: &Server, session: &mut Session, command: &Command, args: Ar
     let limit = server.hot.client_query_buffer_limit.load(Relaxed);
     let fits = queue.push(command.id, args, known) && queue.argument_bytes() as u64 <= limit;
     queue.shards |= shards_of(command, args, known);
-    queue.flags |= command.flags().0;
-    queue.lacking |= !command.flags().0;
+    let flags = flags_of(server, command, args);
+    queue.flags |= flags.0;
+    queue.lacking |= !flags.0;
     if !fits {
         server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
         tracing::warn!(
@@ -130,8 +133,13 @@ pub fn note_refusal(
 
 /// The flags by which the gates judge a request: EXEC has those of the commands that it will run. The second ones are those
 /// that something in it lacks.
-pub fn effective_flags(session: &Session, command: &Command) -> (Flags, Flags) {
-    let own = command.flags();
+pub fn effective_flags(
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+) -> (Flags, Flags) {
+    let own = flags_of(server, command, args);
     match &session.transaction {
         Some(transaction) if is_exec(command) => {
             let queue = &transaction.queue;
@@ -152,7 +160,7 @@ pub fn forget(server: &Server, session: &mut Session) {
 }
 
 /// Ends a transaction that watches nothing any more.
-fn end(session: &mut Session) {
+pub fn end(session: &mut Session) {
     session.gates &= !gate::IN_MULTI;
     if let Some(transaction) = &mut session.transaction {
         transaction.clear();
@@ -179,9 +187,11 @@ fn publish(session: &Session) {
 fn exec(
     unit: &mut Unit<'_>,
     session: &mut Session,
+    command: &Command,
     _: Args<'_>,
+    _: &[Known],
     out: &mut Output,
-) -> Result<Lsn, CommandError> {
+) -> Result<Whole, CommandError> {
     if session.gates & gate::IN_MULTI == 0 {
         return Err(CommandError::text("EXEC without MULTI"));
     }
@@ -191,7 +201,14 @@ fn exec(
         forget(unit.server, session);
         return Err(CommandError::coded("EXECABORT Transaction discarded because of previous errors."));
     }
+    if exec::has_scripts(unit.server, &transaction) {
+        return Ok(exec::run(unit, session, command, transaction, out));
+    }
     let mut locked = lock(unit, session, &transaction);
+    if let Some(owner) = locked.owner() {
+        session.transaction = Some(transaction);
+        return Ok(Whole::Owned(Owned::new(unit.server, owner)));
+    }
     let is_touched = watch::unwatch_held(&mut locked, session, &mut transaction, unit.now);
     let mut group = Group::new(unit.server, unit.stats, unit.now, unit.access_clock, unit.effects);
     if is_touched {
@@ -208,7 +225,7 @@ fn exec(
     if session.gates & gate::REPLY_MODE != 0 {
         apply_reply_mode(session, || {});
     }
-    Ok(lsn)
+    Ok(Whole::Done(lsn))
 }
 
 /// Locks all that the transaction may touch.

@@ -79,7 +79,7 @@ pub(super) fn unwatch_all(server: &Server, session: &mut Session) {
 
 /// As [`unwatch_all`], for a transaction that was taken out of its session, and whose shards are held. Returns whether a
 /// watched key has changed, or expired.
-pub(super) fn unwatch_held(
+pub fn unwatch_held(
     locked: &mut Locked<'_>,
     session: &Session,
     transaction: &mut Transaction,

@@ -74,10 +74,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         "busy-reply-threshold",
         Kind::Int { min: 0, max: i64::MAX },
         "5000",
-        Accepted,
-        "Milliseconds after which a script is called slow.",
+        Live,
+        "Milliseconds after which those who wait for a script are told that it is slow; 0: never.",
     )
     .alias("lua-time-limit"),
+    Setting::flag(
+        "lua-enable-deprecated-api",
+        "no",
+        Accepted,
+        "Give scripts getfenv, setfenv and newproxy; Dunlin's never have them.",
+    )
+    .immutable()
+    .hidden(),
     Setting::new(
         "proc-title-template",
         Kind::Text(TextRule::ProcessTitle),

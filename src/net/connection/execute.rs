@@ -147,7 +147,7 @@ impl Connection {
                 Outcome::Parked(on) => {
                     // It and those behind it are decoded again when it can run; or those behind it only, if what it
                     // waits for is a key: then it waits elsewhere, and is answered there.
-                    if matches!(on, ParkedOn::Keys(_)) {
+                    if matches!(on, ParkedOn::Keys(_) | ParkedOn::Script(_)) {
                         progress.at = request.end;
                         progress.commands += 1;
                         progress.last_command = request.command.unwrap_or(progress.last_command);

@@ -1,7 +1,7 @@
 //! The section on memory.
 
 use super::Lines;
-use crate::observe::memory::{Usage, percent, ratio};
+use crate::observe::memory::{Usage, human, percent, ratio};
 use crate::observe::process;
 use crate::state::Server;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +22,7 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("allocator_active", allocator.active);
     lines.add("allocator_resident", allocator.resident);
     lines.bytes("total_system_memory", process::total_memory_bytes());
-    scripts(lines);
+    scripts(server, lines);
     lines.bytes("maxmemory", server.hot.maxmemory.load(Relaxed));
     let config = server.settings.snapshot();
     lines.add("maxmemory_policy", config.max_memory_policy());
@@ -48,21 +48,24 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("lazyfreed_objects", server.keyspace.reclaimer.freed());
 }
 
-/// There are no scripts yet, so they take nothing.
-fn scripts(lines: &mut Lines) {
-    lines.constants(&[
-        ("used_memory_lua", "0"),
-        ("used_memory_vm_eval", "0"),
-        ("used_memory_lua_human", "0B"),
-        ("used_memory_scripts_eval", "0"),
-        ("number_of_cached_scripts", "0"),
-        ("number_of_functions", "0"),
-        ("number_of_libraries", "0"),
-        ("used_memory_vm_functions", "0"),
-        ("used_memory_vm_total", "0"),
-        ("used_memory_vm_total_human", "0B"),
-        ("used_memory_functions", "0"),
-        ("used_memory_scripts", "0"),
-        ("used_memory_scripts_human", "0B"),
-    ]);
+/// What Lua holds in all workers' states (vm), and the texts of scripts and libraries.
+fn scripts(server: &Server, lines: &mut Lines) {
+    let scripts = &server.scripts;
+    let held = |bytes: &std::sync::atomic::AtomicI64| u64::try_from(bytes.load(Relaxed)).unwrap_or(0);
+    let (eval, functions) = (held(&scripts.eval_bytes), held(&scripts.function_bytes));
+    let libraries = scripts.functions.load();
+    let (cached, of_libraries) = (scripts.cache.bytes(), libraries.bytes());
+    lines.add("used_memory_lua", eval);
+    lines.add("used_memory_vm_eval", eval);
+    lines.add("used_memory_lua_human", human(eval));
+    lines.add("used_memory_scripts_eval", cached);
+    lines.add("number_of_cached_scripts", scripts.cache.len());
+    lines.add("number_of_functions", libraries.function_count());
+    lines.add("number_of_libraries", libraries.iter().len());
+    lines.add("used_memory_vm_functions", functions);
+    lines.add("used_memory_vm_total", eval + functions);
+    lines.add("used_memory_vm_total_human", human(eval + functions));
+    lines.add("used_memory_functions", of_libraries);
+    lines.add("used_memory_scripts", cached + of_libraries);
+    lines.add("used_memory_scripts_human", human(cached + of_libraries));
 }

@@ -24,13 +24,17 @@ pub fn seal(writer: Writer, version: u16) -> Vec<u8> {
 
 /// What stands between a payload's beginning and its seal, and the version in that.
 pub fn unseal(payload: &[u8]) -> Option<(&[u8], u16)> {
+    // A type, and a byte of a value at least.
+    unseal_any(payload).filter(|(body, _)| body.len() >= 2)
+}
+
+/// The same, where there may be nothing between (FUNCTION DUMP).
+pub fn unseal_any(payload: &[u8]) -> Option<(&[u8], u16)> {
     let (sealed, sum) = payload.split_last_chunk::<SUM_BYTES>()?;
     let (body, version) = sealed.split_last_chunk::<VERSION_BYTES>()?;
     let version = u16::from_le_bytes(*version);
     let is_known = version <= VERSION_MAX || version >= VERSION_VALKEY;
-    // A type, and a byte of a value at least.
-    let is_whole = body.len() >= 2;
-    (is_whole && is_known && crc64::sum(sealed) == u64::from_le_bytes(*sum)).then_some((body, version))
+    (is_known && crc64::sum(sealed) == u64::from_le_bytes(*sum)).then_some((body, version))
 }
 
 /// The payload with the sum that it should have.

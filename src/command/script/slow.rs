@@ -1,0 +1,335 @@
+//! Scripts that take longer than a moment.
+//!
+//! Such a script stays on its thread, in its state, and runs on for a slice of time whenever the thread's other work
+//! has had its turn ([`take_turns`]). Its connection waits for its answer, as for one of a command that waits for a key.
+
+use crate::command::blocking::Answer;
+use crate::command::script::eval::write_failure;
+use crate::command::script::exec::Exec;
+use crate::command::script::pool::{self, Runner};
+use crate::command::script::run::{self, Hold, Script, Turn};
+use crate::command::table::Command;
+use crate::resp::Output;
+use crate::script::owners::Owner;
+use crate::session::Session;
+use crate::state::clients::Client;
+use crate::state::stats::WorkerStats;
+use crate::state::{Server, gates};
+use dunlin_structures::cycles;
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::task::Waker;
+
+/// A script that runs on by itself.
+pub struct Slow {
+    answer: Mutex<Option<Answer>>,
+    /// Nobody waits for the answer any more.
+    is_abandoned: AtomicBool,
+    client: Arc<Client>,
+}
+
+/// What runs on.
+pub enum Work {
+    Script { runner: Box<Runner>, script: Script, keys: usize, resp3: bool },
+    Exec(Box<Exec>),
+}
+
+/// The thread's part of it.
+struct Running {
+    server: Arc<Server>,
+    slow: Arc<Slow>,
+    owner: Arc<Owner>,
+    command: usize,
+    began: u64,
+    session: Session,
+    hold: Hold,
+    work: Work,
+    /// It must begin again as soon as it can have what it needs.
+    is_to_begin: bool,
+}
+
+#[derive(Default)]
+struct Mine {
+    running: Vec<Running>,
+    /// Calls the task that gives turns.
+    waker: Option<Waker>,
+}
+
+thread_local! {
+    static MINE: RefCell<Mine> = RefCell::default();
+}
+
+/// What a round of turns came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// There are no such scripts: the waker is called when there is one.
+    Idle,
+    /// All of them wait for others. The number is what counted ends of owners before they were looked at.
+    Waiting(u64),
+    Busy,
+}
+
+impl Slow {
+    /// Takes over what did not end at once.
+    pub fn begin(
+        server: &Server,
+        session: &Session,
+        command: &Command,
+        request: Vec<Vec<u8>>,
+        mut hold: Hold,
+        work: Work,
+    ) -> Arc<Self> {
+        let slow = Arc::new(Self {
+            answer: Mutex::new(None),
+            is_abandoned: AtomicBool::new(false),
+            client: Arc::clone(&session.client),
+        });
+        let Some(server) = server.this.upgrade() else { unreachable!("the server that runs it is there") };
+        let (what, wrote) = match &work {
+            Work::Script { script, .. } => (script.what(request), hold.has_written),
+            Work::Exec(exec) => exec.what(request),
+        };
+        let owner = Arc::new(Owner::new(hold.id, what, wrote));
+        hold.owner = Some(Arc::clone(&owner));
+        server.scripts.owners.add_slow(Arc::clone(&owner));
+        let running = Running {
+            server,
+            slow: Arc::clone(&slow),
+            owner,
+            command: command.id,
+            began: cycles::now(),
+            session: session.of_script(),
+            hold,
+            work,
+            is_to_begin: false,
+        };
+        MINE.with_borrow_mut(|mine| {
+            mine.running.push(running);
+            if let Some(waker) = &mine.waker {
+                waker.wake_by_ref();
+            }
+        });
+        slow
+    }
+
+    /// The answer, if there is one.
+    pub fn take_answer(&self) -> Option<Answer> {
+        self.answer.lock().take()
+    }
+
+    /// The client is gone. A script that has written goes on to its end all the same.
+    pub fn abandon(&self) {
+        self.is_abandoned.store(true, SeqCst);
+    }
+}
+
+/// Has `waker` called when the thread has a script to give turns to.
+pub fn set_waker(waker: &Waker) {
+    MINE.with_borrow_mut(|mine| mine.waker = Some(waker.clone()));
+}
+
+/// Lets every slow script of this thread run for a slice.
+pub fn take_turns() -> Round {
+    let running = MINE.with_borrow_mut(|mine| std::mem::take(&mut mine.running));
+    let Some(first) = running.first() else { return Round::Idle };
+    let opened = first.server.gates.opened();
+    let (mut is_busy, mut left) = (false, Vec::new());
+    for mut script in running {
+        match script.turn() {
+            Turn::Done => script.leave(),
+            turn => {
+                is_busy |= turn == Turn::Slice;
+                left.push(script);
+            }
+        }
+    }
+    MINE.with_borrow_mut(|mine| {
+        // One that a script's end has let in may have joined meanwhile.
+        left.append(&mut mine.running);
+        mine.running = left;
+        match mine.running.is_empty() {
+            true => Round::Idle,
+            false if is_busy => Round::Busy,
+            false => Round::Waiting(opened),
+        }
+    })
+}
+
+/// Where those who wait for shards or the token are called from.
+pub fn wait(waker: &Waker, opened: u64) -> bool {
+    MINE.with_borrow(|mine| match mine.running.first() {
+        Some(script) => {
+            let gates = &script.server.gates;
+            gates.wait(waker);
+            script.server.scripts.owners.wait();
+            gates.opened() == opened
+        }
+        None => false,
+    })
+}
+
+impl Running {
+    fn turn(&mut self) -> Turn {
+        self.look_around();
+        if self.is_to_begin && !self.begin_again() {
+            if self.owner.killed.load(SeqCst) {
+                self.fail_killed();
+                return Turn::Done;
+            }
+            return Turn::Waits;
+        }
+        let server = Arc::clone(&self.server);
+        let stats = stats_of(&server, &self.slow.client);
+        // Before it is looked at who owns what, so that no end is missed.
+        server.scripts.owners.wait();
+        let turn = match &mut self.work {
+            Work::Script { runner, script, .. } => {
+                let turn = script.turn(&mut self.hold, runner, &server, stats);
+                runner.show_memory(&server);
+                turn
+            }
+            Work::Exec(exec) => exec.turn(&mut self.hold, &server, stats),
+        };
+        match turn {
+            Turn::Done => self.finish(),
+            Turn::Restarts => {
+                self.stop();
+                self.hold.give_up(&server);
+                self.is_to_begin = true;
+                return Turn::Slice;
+            }
+            Turn::Waits if self.is_killable() && self.owner.killed.load(SeqCst) => {
+                self.stop();
+                self.hold.give_up(&server);
+                self.fail_killed();
+                return Turn::Done;
+            }
+            Turn::Slice | Turn::Waits => {}
+        }
+        turn
+    }
+
+    /// What has written goes on to its end, and a transaction is not given up either.
+    fn is_killable(&self) -> bool {
+        !self.hold.has_written && matches!(self.work, Work::Script { .. })
+    }
+
+    fn stop(&mut self) {
+        if let Work::Script { runner, .. } = &mut self.work {
+            run::abandon(runner);
+        }
+    }
+
+    /// It was ended, and owns nothing.
+    fn fail_killed(&mut self) {
+        let line = format!("ERR {KILLED}");
+        let mut output = Output::default();
+        write_failure(&self.server, &self.session, line.as_bytes(), false, &mut output);
+        self.answer(
+            Answer {
+                before: Output::default(),
+                output,
+                lsn: Default::default(),
+                served: false,
+                session: None,
+            },
+            true,
+        );
+    }
+
+    /// Sees whether it is to end, and whether it has taken too long.
+    fn look_around(&mut self) {
+        if self.slow.is_abandoned.load(SeqCst) && self.is_killable() {
+            self.owner.killed.store(true, SeqCst);
+        }
+        if self.owner.killed.load(SeqCst) {
+            match &mut self.work {
+                Work::Script { runner, .. } if !self.hold.has_written => runner.vm.kill(KILLED),
+                Work::Script { .. } => {}
+                Work::Exec(exec) => exec.kill(KILLED),
+            }
+        }
+        let server = &self.server;
+        let threshold = server.hot.busy_reply_threshold.load(Relaxed);
+        // One that only waits for its turn keeps nobody from anything.
+        if threshold == 0 || self.is_to_begin || self.owner.is_busy.load(Relaxed) {
+            return;
+        }
+        let ms = self.owner.began.elapsed().as_millis();
+        if ms < u128::from(threshold) {
+            return;
+        }
+        let what = self.owner.what();
+        tracing::warn!(
+            "Slow script detected: still in execution after {ms} milliseconds. You can try killing the script using the {} command. Script name is: {}.",
+            if what.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" },
+            what.name
+        );
+        self.owner.is_busy.store(true, SeqCst);
+        server.gates.close(gates::SCRIPT_BUSY);
+        // Those who wait are told so.
+        server.gates.retry();
+    }
+
+    fn begin_again(&mut self) -> bool {
+        let Work::Script { runner, script, keys, resp3 } = &mut self.work else { return true };
+        if self.hold.begin(&self.server, script.needs_token()).is_err() {
+            return false;
+        }
+        self.is_to_begin = false;
+        let what = self.owner.what();
+        let (keys, args) = what.request[3..].split_at(*keys);
+        let (keys, args) = (keys.iter().map(Vec::as_slice), args.iter().map(Vec::as_slice));
+        run::prepare(runner, script, *resp3, keys, args);
+        true
+    }
+
+    fn finish(&mut self) {
+        let server = Arc::clone(&self.server);
+        let lsn = self.hold.end(&server, stats_of(&server, &self.slow.client));
+        let mut output = Output::default();
+        let (mut failed, mut session) = (false, None);
+        match &mut self.work {
+            Work::Script { runner, .. } => {
+                if let Some((line, counted)) = run::result(runner, &mut output.bytes) {
+                    write_failure(&server, &self.session, &line, counted, &mut output);
+                    failed = true;
+                }
+            }
+            Work::Exec(exec) => (output, session) = exec.take_output(),
+        }
+        self.answer(Answer { before: Output::default(), output, lsn, served: false, session }, failed);
+    }
+
+    fn answer(&mut self, answer: Answer, failed: bool) {
+        let server = &self.server;
+        if !server.scripts.owners.remove_slow(self.owner.id) {
+            server.gates.open(gates::SCRIPT_BUSY);
+        }
+        let took = cycles::now().wrapping_sub(self.began);
+        let of_command = &stats_of(server, &self.slow.client).commands[self.command];
+        of_command.calls.add(1);
+        of_command.cycles.add(took);
+        of_command.record_latency(cycles::to_ns(took));
+        of_command.failed.add(u64::from(failed));
+        *self.slow.answer.lock() = Some(answer);
+        self.slow.client.wake();
+    }
+
+    /// Gives its state back to the thread.
+    fn leave(self) {
+        if let Work::Script { mut runner, .. } = self.work {
+            runner.effects = self.hold.effects;
+            pool::put(&self.server, runner);
+        }
+    }
+}
+
+const KILLED: &str = "Script killed by user with SCRIPT KILL...";
+
+fn stats_of<'s>(server: &'s Server, client: &Client) -> &'s WorkerStats {
+    &server.workers[client.worker.min(server.workers.len() - 1)]
+}

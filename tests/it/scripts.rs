@@ -1,0 +1,93 @@
+//! Scripts that take long, over sockets and with one worker: who needs their keys waits, everybody else goes on.
+
+use crate::common::network::{Served, eventually};
+use std::time::{Duration, Instant};
+
+fn eval(script: &str, keys: &[&str]) -> Vec<u8> {
+    let count = keys.len().to_string();
+    let words = ["EVAL", script, &count].into_iter().chain(keys.iter().copied());
+    let mut request = format!("*{}\r\n", 3 + keys.len()).into_bytes();
+    words.for_each(|word| request.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes()));
+    request
+}
+
+#[test]
+fn a_looping_script_stalls_only_who_needs_its_keys_until_it_is_busy() {
+    let served = Served::start(&["--io-threads", "1", "--busy-reply-threshold", "60000"]);
+    let (mut looping, mut other, mut waiting) = (served.tcp(), served.tcp(), served.tcp());
+    looping.send(&eval("while true do end", &["owned"]));
+    // Known to run when it can be killed, but for that.
+    eventually("the script", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    waiting.send(b"GET owned\r\n");
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(other.ask(&[b"INCR", b"free"]).first(), Some(&b':'));
+    }
+    // A slice of the script before each of them.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(other.ask(&[b"CONFIG", b"SET", b"busy-reply-threshold", b"1"]), b"+OK\r\n");
+    eventually("BUSY", || other.ask(&[b"PING"]).starts_with(b"-BUSY").then_some(()));
+    waiting.expect(
+        b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n",
+    );
+    assert_eq!(other.ask(&[b"SCRIPT", b"KILL"]), b"+OK\r\n");
+    let reply = looping.reply().expect("it is answered");
+    assert!(reply.starts_with(b"-ERR Script killed by user with SCRIPT KILL... script: "), "{reply:?}");
+    assert_eq!(waiting.ask(&[b"GET", b"owned"]), b"$-1\r\n");
+}
+
+#[test]
+fn a_busy_script_is_told_of_to_all_and_a_waiting_client_is_called() {
+    let served = Served::start(&["--io-threads", "1", "--busy-reply-threshold", "50"]);
+    let (mut looping, mut other) = (served.tcp(), served.tcp());
+    looping.send(&eval("while true do end", &[]));
+    eventually("BUSY", || other.ask(&[b"GET", b"any"]).starts_with(b"-BUSY").then_some(()));
+    assert_eq!(other.ask(&[b"SCRIPT", b"KILL"]), b"+OK\r\n");
+    assert!(looping.reply().is_some_and(|reply| reply.starts_with(b"-ERR Script killed")));
+    assert_eq!(other.ask(&[b"GET", b"any"]), b"$-1\r\n");
+    // A client that leaves takes its script along.
+    let mut leaving = served.tcp();
+    leaving.send(&eval("while true do end", &["k"]));
+    eventually("the script", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    drop(leaving);
+    eventually("its end", || (other.ask(&[b"GET", b"k"]) == b"$-1\r\n").then_some(()));
+}
+
+#[test]
+fn scripts_with_undeclared_keys_conserve_sums_beside_everything_else() {
+    const CLIENTS: usize = 8;
+    let served = Served::start(&["--io-threads", "2"]);
+    let mut first = served.tcp();
+    for account in 0..16 {
+        first.ask(&[b"SET", format!("a{account}").as_bytes(), b"100"]);
+    }
+    let script = "local r = tonumber(ARGV and KEYS[1]:sub(2)) \
+        redis.call('decr', 'a' .. (r * 7 % 16)) redis.call('incr', 'a' .. (r * 5 % 16)) \
+        local sum = 0 for i = 0, 15 do sum = sum + redis.call('get', 'a' .. i) end return sum";
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let served = &served;
+            scope.spawn(move || {
+                let mut peer = served.tcp();
+                for round in 0..200 {
+                    let key = format!("a{}", (client * 31 + round * 17) % 16);
+                    match round % 4 {
+                        0 => {
+                            peer.send(b"MULTI\r\n");
+                            peer.send(format!("DECR {key}\r\nINCR a3\r\nEXEC\r\n").as_bytes());
+                            peer.expect(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+                            let _sums = peer.reply();
+                        }
+                        1 if round % 20 == 1 => {
+                            peer.ask(&[b"SWAPDB", b"5", b"6"]);
+                        }
+                        _ => {
+                            peer.send(&eval(script, &[&key]));
+                            assert_eq!(peer.reply().as_deref(), Some(&b":1600\r\n"[..]));
+                        }
+                    }
+                }
+            });
+        }
+    });
+}
