@@ -7,6 +7,7 @@ use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
 use crate::command::listening;
 use crate::command::permission;
+use crate::command::script::eval;
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
 use crate::command::transaction;
@@ -518,15 +519,21 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     {
         return Gate::Refused(busy_error(owner.is_function));
     }
-    let paused = closed & gates::PAUSED_ALL != 0
-        || closed & gates::PAUSED_WRITES != 0 && (is_write || flags.has(spec::MAY_REPLICATE));
+    let may_replicate = || {
+        let is_script = matches!(command.spec.run, Run::Whole(_)) && !transaction::is_exec(command);
+        let flags = if is_script { eval::flags_of(server, command, args) } else { flags };
+        is_write || flags.has(spec::MAY_REPLICATE)
+    };
+    let paused = closed & gates::PAUSED_ALL != 0 || closed & gates::PAUSED_WRITES != 0 && may_replicate();
     if paused && !flags.has(spec::NEVER_PAUSED) && now < server.gates.pause_ends() {
         return Gate::Parked(ParkedOn::Gate { opened });
     }
     if is_queued {
         return Gate::Queued;
     }
-    if closed & gates::LOG_FULL != 0 && is_write {
+    // What scripts write takes room, too.
+    let takes_room = || is_write || matches!(command.spec.run, Run::Whole(_)) && may_replicate();
+    if closed & gates::LOG_FULL != 0 && takes_room() {
         return Gate::Parked(ParkedOn::Gate { opened });
     }
     if !matches!(command.spec.run, Run::Whole(_)) {

@@ -23,6 +23,15 @@ pub fn note(session: &Session, command: &Command, args: Args<'_>, notices: &mut 
     }
 }
 
+/// The keys that a script declares, if its client is to hear of changes of what the script reads: Redis remembers all of
+/// them as soon as it reads anything.
+pub fn tracked_by_script<'k>(session: &Session, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Vec<u8>> {
+    if session.gates & gate::TRACKING == 0 || !tracking::wants(&session.client, session.caching) {
+        return Vec::new();
+    }
+    keys.map(<[u8]>::to_vec).collect()
+}
+
 /// Shows a request that is about to run to who monitors, as far as it is for others to see.
 #[inline]
 pub fn monitor(server: &Server, session: &Session, command: &Command, args: Args<'_>) {

@@ -12,6 +12,7 @@ use crate::keyspace::Position;
 use crate::keyspace::door::Known;
 use crate::resp::{Args, CommandError, Output, Protocol, Reply};
 use crate::script::cache::{self, Script, Sha};
+use crate::script::flags;
 use crate::session::{Session, gate};
 use crate::state::Server;
 use dunlin_lua::Kind;
@@ -138,6 +139,26 @@ pub(super) fn runs(command: &Command) -> bool {
     COMMANDS.iter().any(|spec| spec.name == command.full_name)
 }
 
+/// A command's flags; a script that says it writes nothing is not for others to be kept from.
+pub fn flags_of(server: &Server, command: &Command, args: Args<'_>) -> Flags {
+    let own = command.flags();
+    if !own.has(MAY_REPLICATE) || !runs(command) {
+        return own;
+    }
+    let said = match command.full_name {
+        "eval" => flags::of_script(args.at(1)).map_or(flags::SILENT, |(flags, _)| flags),
+        "evalsha" => cache::sha_given(args.at(1))
+            .and_then(|sha| server.scripts.cache.get(&sha))
+            .map_or(flags::SILENT, |script| script.flags),
+        _ => {
+            let libraries = server.scripts.functions.load();
+            let function = libraries.function(args.at(1));
+            function.map_or(flags::SILENT, |(library, index)| library.functions[index].flags)
+        }
+    };
+    if said.has(flags::NO_WRITES) { Flags(own.0 & !MAY_REPLICATE.0) } else { own }
+}
+
 /// What a request asks to be run.
 pub(super) struct Found {
     pub runner: Box<Runner>,
@@ -181,7 +202,10 @@ pub(super) fn find(
         Ok((run::Script::new(server, session, code, is_function, read_only)?, keys))
     });
     match found {
-        Ok((script, keys)) => Ok(Found { runner, script, keys }),
+        Ok((mut script, keys)) => {
+            script.tracked = listening::tracked_by_script(session, args.from(3).take(keys));
+            Ok(Found { runner, script, keys })
+        }
         Err(error) => {
             pool::put(server, runner);
             Err(error)
@@ -220,7 +244,7 @@ fn eval(
         Turn::Restarts => {
             // It has written nothing, and asks for the token at once when it comes again.
             run::abandon(&mut runner);
-            hold.give_up(server);
+            hold.give_up(server, unit.stats);
             runner.effects = hold.effects;
             pool::put(server, runner);
             let opened = server.gates.opened();

@@ -206,13 +206,13 @@ impl Running {
             Turn::Done => self.finish(),
             Turn::Restarts => {
                 self.stop();
-                self.hold.give_up(&server);
+                self.hold.give_up(&server, stats);
                 self.is_to_begin = true;
                 return Turn::Slice;
             }
             Turn::Waits if self.is_killable() && self.owner.killed.load(SeqCst) => {
                 self.stop();
-                self.hold.give_up(&server);
+                self.hold.end(&server, stats);
                 self.fail_killed();
                 return Turn::Done;
             }
@@ -278,6 +278,9 @@ impl Running {
 
     fn begin_again(&mut self) -> bool {
         let Work::Script { runner, script, keys, resp3 } = &mut self.work else { return true };
+        let now = self.server.now();
+        self.hold.set_time((now, Server::access_clock(now)));
+        script.begin_again();
         if self.hold.begin(&self.server, script.needs_token()).is_err() {
             return false;
         }

@@ -9,7 +9,7 @@ pub mod watch;
 use crate::command::dispatch::{Owned, Unit, Whole, apply_reply_mode, shards_of};
 use crate::command::group::Group;
 use crate::command::permission;
-use crate::command::script::exec;
+use crate::command::script::{eval, exec};
 use crate::command::spec::*;
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
@@ -92,8 +92,9 @@ pub fn queue(server: &Server, session: &mut Session, command: &Command, args: Ar
     let limit = server.hot.client_query_buffer_limit.load(Relaxed);
     let fits = queue.push(command.id, args, known) && queue.argument_bytes() as u64 <= limit;
     queue.shards |= shards_of(command, args, known);
-    queue.flags |= command.flags().0;
-    queue.lacking |= !command.flags().0;
+    let flags = eval::flags_of(server, command, args);
+    queue.flags |= flags.0;
+    queue.lacking |= !flags.0;
     if !fits {
         server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
         tracing::warn!(
@@ -142,7 +143,7 @@ pub fn effective_flags(session: &Session, command: &Command) -> (Flags, Flags) {
     }
 }
 
-fn is_exec(command: &Command) -> bool {
+pub fn is_exec(command: &Command) -> bool {
     command.full_name == "exec"
 }
 
