@@ -36,6 +36,8 @@ pub struct Context<'a> {
 pub enum ParkedOn {
     /// A gate that is closed: a pause, a full log. Tried again when any gate opens, which `Gates::opened` counts.
     Gate { opened: u64 },
+    /// A script that owns what it needs, until which ends; counted in the same way.
+    Owner { opened: u64 },
     /// Keys: the request is kept there, and is over for its connection.
     Keys(Arc<Blocked>),
     /// A script that runs on by itself, now and then: the request is over for its connection.

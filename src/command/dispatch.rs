@@ -260,7 +260,7 @@ impl Unit<'_> {
             }
             _ => {
                 self.stopwatch.lap();
-                Outcome::Parked(ParkedOn::Gate { opened: owned.opened })
+                Outcome::Parked(ParkedOn::Owner { opened: owned.opened })
             }
         }
     }

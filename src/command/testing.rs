@@ -181,7 +181,9 @@ impl TestClient {
                 }
                 slow::take_turns();
             },
-            Outcome::Parked(ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing) => None,
+            Outcome::Parked(
+                ParkedOn::Gate { .. } | ParkedOn::Owner { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing,
+            ) => None,
         }
     }
 

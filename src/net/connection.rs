@@ -142,6 +142,16 @@ pub async fn run(connection: SharedConnection, worker: &Worker) {
     .await;
 }
 
+/// Whether a client that has ended its side is answered all the same: Redis would not have stopped for a script, and would
+/// have read what it sent. (One whose script doesn't end is not waited for.)
+fn outlives_input(on: &ParkedOn) -> bool {
+    match on {
+        ParkedOn::Script(script) => !script.is_late(),
+        ParkedOn::Owner { .. } => true,
+        ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing | ParkedOn::Errand => false,
+    }
+}
+
 impl Connection {
     pub fn new(stream: Stream, session: Session) -> Self {
         Self {
@@ -250,7 +260,7 @@ impl Connection {
             {
                 continue;
             }
-            if self.parked.is_some() && self.input_ended {
+            if self.input_ended && self.parked.as_ref().is_some_and(|on| !outlives_input(on)) {
                 // As in Redis, who leaves while a command waits is gone with it, and gives its place free.
                 worker.server.gates.forget(cx.waker());
                 return Poll::Ready(Turn::Over(End::Gone));
@@ -515,13 +525,19 @@ impl Connection {
         let is_over = match on {
             ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
             ParkedOn::Script(script) => {
-                let Some(answer) = script.take_answer() else { return Poll::Pending };
+                let Some(answer) = script.take_answer() else {
+                    // Who waits is not idle.
+                    client.set_flag(flag::BLOCKED, true);
+                    return Poll::Pending;
+                };
+                client.last_active.store(worker.server.now(), Relaxed);
+                client.set_flag(flag::BLOCKED, false);
                 self.take_answer(answer);
                 return Poll::Ready(());
             }
             // Said to those who serve, never to a connection.
             ParkedOn::StillNothing => return Poll::Pending,
-            ParkedOn::Gate { opened } => {
+            ParkedOn::Gate { opened } | ParkedOn::Owner { opened } => {
                 let gates = &worker.server.gates;
                 gates.wait(cx.waker());
                 gates.opened() != opened
@@ -546,6 +562,10 @@ impl Connection {
         }
         if self.session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(&mut self.session, || answer.output.clear());
+        }
+        if self.session.gates & (gate::TRACKING | gate::IN_MULTI) == gate::TRACKING {
+            // CLIENT CACHING was about this request.
+            self.session.caching = false;
         }
         self.output.append(&mut answer.before);
         self.output.append(&mut answer.output);

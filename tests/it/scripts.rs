@@ -1,6 +1,7 @@
 //! Scripts that take long, over sockets and with one worker: who needs their keys waits, everybody else goes on.
 
-use crate::common::network::{Served, eventually};
+use crate::common::network::{Peer, Served, eventually};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 fn eval(script: &str, keys: &[&str]) -> Vec<u8> {
@@ -88,4 +89,39 @@ fn scripts_with_undeclared_keys_conserve_sums_beside_everything_else() {
             });
         }
     });
+}
+
+#[test]
+fn who_has_sent_all_is_answered_however_long_a_script_takes() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let script = "local n = 0 for i = 1, 3e7 do n = n + i end return redis.call('incr', KEYS[1])";
+    let half_closing = || {
+        let stream = served.tcp_stream();
+        let half = stream.try_clone().expect("a descriptor");
+        (Peer::new(stream), move || half.shutdown(Shutdown::Write).expect("it is open"))
+    };
+    let ((mut running, end_running), (mut waiting, end_waiting)) = (half_closing(), half_closing());
+    running.send(&eval(script, &["k"]));
+    running.send(b"PING\r\n");
+    end_running();
+    let mut other = served.tcp();
+    eventually("the script", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    waiting.send(b"INCR k\r\n");
+    end_waiting();
+    running.expect(b":1\r\n+PONG\r\n");
+    waiting.expect(b":2\r\n");
+}
+
+#[test]
+fn a_client_whose_script_runs_is_not_idle() {
+    let served = Served::start(&["--io-threads", "1", "--timeout", "1", "--busy-reply-threshold", "0"]);
+    let (mut running, mut other) = (served.tcp(), served.tcp());
+    running.send(&eval("while true do end", &["k"]));
+    eventually("the script", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    let until = Instant::now() + Duration::from_millis(2800);
+    while Instant::now() < until {
+        assert_eq!(other.ask(&[b"PING"]), b"+PONG\r\n");
+    }
+    assert_eq!(other.ask(&[b"SCRIPT", b"KILL"]), b"+OK\r\n");
+    assert!(running.reply().is_some_and(|reply| reply.starts_with(b"-ERR Script killed")));
 }

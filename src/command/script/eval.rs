@@ -223,6 +223,9 @@ fn eval(
     out: &mut Output,
 ) -> Result<Whole, CommandError> {
     let server = unit.server;
+    if let Some(owner) = slow::too_many() {
+        return Ok(Whole::Owned(Owned::new(server, owner)));
+    }
     let Found { mut runner, mut script, keys } = find(server, session, command, args)?;
     let declared = if known.len() == keys {
         known.iter().fold(0, |set, known| set | 1u64 << known.position.shard())
@@ -259,6 +262,7 @@ fn eval(
         Turn::Slice | Turn::Waits => {
             let request = args.from(0).map(<[u8]>::to_vec).collect();
             let work = slow::Work::Script { runner, script, keys, resp3 };
+            let hold = (hold, unit.stopwatch.lap().cycles);
             return Ok(Whole::Parked(ParkedOn::Script(Slow::begin(
                 server, session, command, request, hold, work,
             ))));

@@ -4,14 +4,14 @@
 //! owns its shards as a script does, with the token from the beginning, and locks them for each of its commands.
 
 use crate::command::context::ParkedOn;
-use crate::command::dispatch::{Unit, Whole, apply_reply_mode};
+use crate::command::dispatch::{Owned, Unit, Whole, apply_reply_mode};
 use crate::command::group::NOT_IN_A_GROUP;
 use crate::command::listening;
 use crate::command::permission;
 use crate::command::script::eval::{self, Found};
 use crate::command::script::pool::{self, Runner};
 use crate::command::script::run::{self, Executed, Hold, Script, Turn};
-use crate::command::script::slow::{Slow, Work};
+use crate::command::script::slow::{self, Slow, Work};
 use crate::command::spec::Run;
 use crate::command::table::Command;
 use crate::command::transaction::{self, watch};
@@ -56,6 +56,10 @@ pub fn run(
     out: &mut Output,
 ) -> Whole {
     let server = unit.server;
+    if let Some(owner) = slow::too_many() {
+        session.transaction = Some(transaction);
+        return Whole::Owned(Owned::new(server, owner));
+    }
     let declared = transaction.queue.shards | transaction.watched_shards();
     let mut hold = Hold::new(server, (unit.now, unit.access_clock), declared, EffectBuffer::default());
     if let Err(owned) = hold.begin(server, true) {
@@ -89,6 +93,7 @@ pub fn run(
         Turn::Done => {}
         Turn::Slice | Turn::Waits | Turn::Restarts => {
             let request = vec![b"EXEC".to_vec()];
+            let hold = (hold, unit.stopwatch.lap().cycles);
             let slow = Slow::begin(server, session, command, request, hold, Work::Exec(exec));
             return Whole::Parked(ParkedOn::Script(slow));
         }

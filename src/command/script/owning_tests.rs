@@ -208,3 +208,31 @@ fn what_a_script_may_have_read_is_remembered_for_its_client() {
     client.finish();
     assert_eq!(told(&mut client), ">2|$10|invalidate|*1|$1|b");
 }
+
+#[test]
+fn the_slow_log_hears_of_slow_scripts_and_exec() {
+    let mut client = TestClient::configured("slowlog-log-slower-than 1000");
+    let script = format!("{A_WHILE} return 1");
+    client.start(&words("EVAL", &script, "1", &["k"]));
+    assert_eq!(client.finish(), ":1");
+    client.say("MULTI");
+    eval(&mut client, &script, &["k"]);
+    client.start(&[b"EXEC"]);
+    client.finish();
+    let log = client.beside().say("SLOWLOG GET");
+    assert!(log.starts_with("*2\r\n") && log.contains("EVAL") && log.contains("$4\r\nEXEC"), "{log}");
+}
+
+#[test]
+fn so_many_scripts_take_turns_and_further_ones_wait() {
+    let mut first = TestClient::new();
+    let script = format!("{A_WHILE} return 1");
+    let mut running: Vec<TestClient> = (0..16).map(|_| first.beside()).collect();
+    for client in &mut running {
+        client.start(&words("EVAL_RO", &script, "0", &[]));
+    }
+    assert_eq!(eval(&mut first, "return 1", &[]), "(parked)");
+    assert_eq!(running[0].finish(), ":1");
+    assert_eq!(eval(&mut first, "return 1", &[]), ":1");
+    running[1..].iter_mut().for_each(|client| assert_eq!(client.finish(), ":1"));
+}

@@ -549,7 +549,7 @@ fn flatten(output: &Output, reply: &mut Vec<u8>) {
 }
 
 /// Owners have ended: whoever waits for that tries again.
-fn tell_end(server: &Server) {
+pub fn tell_end(server: &Server) {
     if server.scripts.owners.end() {
         server.gates.retry();
     }
