@@ -56,6 +56,8 @@ pub enum Whole {
 pub struct Owned {
     pub owner: u64,
     pub opened: u64,
+    /// Who waits is no script itself.
+    pub may_hold: bool,
 }
 
 impl Owned {
@@ -63,7 +65,12 @@ impl Owned {
     pub fn new(server: &Server, owner: u64) -> Self {
         let opened = server.gates.opened();
         server.scripts.owners.wait();
-        Self { owner, opened }
+        Self { owner, opened, may_hold: true }
+    }
+
+    /// For a script.
+    pub fn by_script(server: &Server, owner: u64) -> Self {
+        Self { may_hold: false, ..Self::new(server, owner) }
     }
 
     /// What those are told who would wait for a script that runs for too long.
@@ -260,7 +267,7 @@ impl Unit<'_> {
             }
             _ => {
                 self.stopwatch.lap();
-                Outcome::Parked(ParkedOn::Owner { opened: owned.opened })
+                Outcome::Parked(ParkedOn::Owner { opened: owned.opened, may_hold: owned.may_hold })
             }
         }
     }

@@ -125,3 +125,25 @@ fn a_client_whose_script_runs_is_not_idle() {
     assert_eq!(other.ask(&[b"SCRIPT", b"KILL"]), b"+OK\r\n");
     assert!(running.reply().is_some_and(|reply| reply.starts_with(b"-ERR Script killed")));
 }
+
+#[test]
+fn a_stream_of_scripts_keeps_nobody_waiting_for_ever() {
+    const STREAMS: usize = 6;
+    const SCRIPTS: usize = 100;
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut streams: Vec<Peer> = (0..STREAMS).map(|_| served.tcp()).collect();
+    for (index, stream) in streams.iter_mut().enumerate() {
+        let script = "local n = 0 for i = 1, 1e6 do n = n + i end return redis.call('get', KEYS[1])";
+        stream.send(&eval(script, &[&format!("k{index}")]).repeat(SCRIPTS));
+    }
+    let mut other = served.tcp();
+    eventually("the scripts", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    assert_eq!(other.ask(&[b"FLUSHALL"]), b"+OK\r\n");
+    other.send(b"MULTI\r\nFLUSHALL\r\nEXEC\r\n");
+    other.expect(b"+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    let info = String::from_utf8(other.ask(&[b"INFO", b"commandstats"])).expect("text");
+    let calls = info.split("cmdstat_eval:calls=").nth(1).and_then(|rest| rest.split(',').next());
+    let calls: usize = calls.and_then(|calls| calls.parse().ok()).unwrap_or(0);
+    assert!(calls < STREAMS * SCRIPTS * 3 / 4, "it waited for all of them: {calls}");
+    streams.iter_mut().for_each(|stream| stream.expect(&b"$-1\r\n".repeat(SCRIPTS)));
+}

@@ -224,7 +224,7 @@ fn eval(
 ) -> Result<Whole, CommandError> {
     let server = unit.server;
     if let Some(owner) = slow::too_many() {
-        return Ok(Whole::Owned(Owned::new(server, owner)));
+        return Ok(Whole::Owned(Owned::by_script(server, owner)));
     }
     let Found { mut runner, mut script, keys } = find(server, session, command, args)?;
     let declared = if known.len() == keys {
@@ -257,7 +257,7 @@ fn eval(
                 // It is free by now: nobody else would call.
                 server.gates.retry();
             }
-            return Ok(Whole::Owned(Owned { owner, opened }));
+            return Ok(Whole::Owned(Owned { owner, opened, may_hold: false }));
         }
         Turn::Slice | Turn::Waits => {
             let request = args.from(0).map(<[u8]>::to_vec).collect();

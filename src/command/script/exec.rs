@@ -16,11 +16,13 @@ use crate::command::spec::Run;
 use crate::command::table::Command;
 use crate::command::transaction::{self, watch};
 use crate::keyspace::EffectBuffer;
+use crate::observe;
 use crate::resp::{CommandError, Output, Protocol, Reply};
 use crate::session::transaction::Transaction;
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
 use crate::state::stats::WorkerStats;
+use dunlin_structures::cycles;
 use std::sync::Arc;
 
 /// How far a transaction is.
@@ -30,8 +32,9 @@ pub struct Exec {
     /// The client's, as its commands leave it.
     session: Session,
     output: Output,
-    /// The script that runs.
+    /// The script that runs, and the cycles that it took.
     script: Option<(Box<Runner>, Script)>,
+    took: u64,
 }
 
 /// Whether a transaction runs scripts.
@@ -58,7 +61,7 @@ pub fn run(
     let server = unit.server;
     if let Some(owner) = slow::too_many() {
         session.transaction = Some(transaction);
-        return Whole::Owned(Owned::new(server, owner));
+        return Whole::Owned(Owned::by_script(server, owner));
     }
     let declared = transaction.queue.shards | transaction.watched_shards();
     let mut hold = Hold::new(server, (unit.now, unit.access_clock), declared, EffectBuffer::default());
@@ -84,6 +87,7 @@ pub fn run(
         session: session.clone(),
         output: Output::default(),
         script: None,
+        took: 0,
     });
     if !exec.is_silent() {
         let len = exec.transaction.queue.len();
@@ -131,8 +135,11 @@ impl Exec {
     pub fn turn(&mut self, hold: &mut Hold, server: &Server, stats: &WorkerStats) -> Turn {
         loop {
             if let Some((runner, script)) = &mut self.script {
-                match script.turn(hold, runner, server, stats) {
-                    Turn::Done => self.end_script(server),
+                let from = cycles::now();
+                let turn = script.turn(hold, runner, server, stats);
+                self.took += cycles::now().wrapping_sub(from);
+                match turn {
+                    Turn::Done => self.end_script(server, stats),
                     turn => return turn,
                 }
             }
@@ -187,10 +194,12 @@ impl Exec {
         }
     }
 
-    fn end_script(&mut self, server: &Server) {
+    fn end_script(&mut self, server: &Server, stats: &WorkerStats) {
         let Some((mut runner, _)) = self.script.take() else { return };
         let mark = self.output.mark();
-        if let Some((line, counted)) = run::result(&mut runner, &mut self.output.bytes) {
+        let failure = run::result(&mut runner, &mut self.output.bytes);
+        self.count(server, stats, failure.is_some());
+        if let Some((line, counted)) = failure {
             eval::write_failure(server, &self.session, &line, counted, &mut self.output);
         }
         if self.is_silent() {
@@ -198,6 +207,23 @@ impl Exec {
         }
         pool::put(server, runner);
         self.next += 1;
+    }
+
+    /// Counts the script's request like any other command of a transaction.
+    fn count(&mut self, server: &Server, stats: &WorkerStats, failed: bool) {
+        let took = std::mem::take(&mut self.took);
+        let queue = &self.transaction.queue;
+        let Some(queued) = queue.get(self.next) else { return };
+        let Some(command) = server.commands.all().get(queued.command) else { return };
+        let ns = cycles::to_ns(took);
+        let of_command = &stats.commands[command.id];
+        of_command.calls.add(1);
+        of_command.cycles.add(took);
+        of_command.record_latency(ns);
+        of_command.failed.add(u64::from(failed));
+        if ns >= observe::attention_ns(server) {
+            observe::slow_command(server, &self.session, command, queue.args(queued), ns, server.now());
+        }
     }
 
     fn answer(&mut self, server: &Server, result: Result<(), CommandError>) {

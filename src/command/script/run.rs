@@ -123,7 +123,7 @@ impl Hold {
         // Read before it is looked again at what is owned: an end in between is noticed.
         let opened = server.gates.opened();
         owners.wait();
-        self.try_begin(server, needs_token).map_err(|owner| Owned { owner, opened })
+        self.try_begin(server, needs_token).map_err(|owner| Owned { owner, opened, may_hold: false })
     }
 
     /// On an error, who is in the way; zero: nobody who could be named.
