@@ -238,3 +238,16 @@ fn so_many_scripts_take_turns_and_further_ones_wait() {
     assert_eq!(eval(&mut first, "return 1", &[]), ":1");
     running[1..].iter_mut().for_each(|client| assert_eq!(client.finish(), ":1"));
 }
+
+#[test]
+fn without_memory_a_script_that_says_nothing_else_does_not_begin() {
+    let mut client = TestClient::configured("maxmemory 1");
+    for (script, expect) in [
+        ("#!lua\nreturn 1", "-OOM command not allowed when used memory > 'maxmemory'."),
+        ("#!lua flags=no-writes\nreturn 1", ":1"),
+        ("#!lua flags=allow-oom\nreturn redis.call('set', KEYS[1], 1)", "+OK"),
+        ("return 1", ":1"),
+    ] {
+        assert_eq!(eval(&mut client, script, &["k"]), expect, "{script}");
+    }
+}

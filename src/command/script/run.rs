@@ -519,9 +519,7 @@ fn check_flags(
         }
     }
     if is_oom && !flags.has(flags::ALLOW_OOM) && !flags.has(flags::NO_WRITES) {
-        return Err(CommandError::coded(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-        ));
+        return Err(CommandError::OutOfMemory);
     }
     Ok(())
 }
