@@ -242,6 +242,8 @@ fn so_many_scripts_take_turns_and_further_ones_wait() {
 #[test]
 fn without_memory_a_script_that_says_nothing_else_does_not_begin() {
     let mut client = TestClient::configured("maxmemory 1");
+    client.server.gates.close(gates::MEMORY_LIMITED);
+    client.server.workers[0].memory.store(1 << 20, Ordering::Relaxed);
     for (script, expect) in [
         ("#!lua\nreturn 1", "-OOM command not allowed when used memory > 'maxmemory'."),
         ("#!lua flags=no-writes\nreturn 1", ":1"),
