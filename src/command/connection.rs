@@ -104,7 +104,10 @@ fn echo(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn select(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     cx.session.db = cx.database(args.at(1))?;
-    cx.session.client.db.store(cx.session.db, Relaxed);
+    // A script selects for itself.
+    if cx.session.gates & gate::IN_SCRIPT == 0 {
+        cx.session.client.db.store(cx.session.db, Relaxed);
+    }
     cx.reply.ok();
     Ok(())
 }

@@ -36,6 +36,9 @@ pub struct Context<'a> {
 pub enum ParkedOn {
     /// A gate that is closed: a pause, a full log. Tried again when any gate opens, which `Gates::opened` counts.
     Gate { opened: u64 },
+    /// A script that owns what it needs; its end is counted in the same way. `may_hold`: it is no script itself, and may
+    /// keep others from beginning.
+    Owner { opened: u64, may_hold: bool },
     /// Keys: the request is kept there, and is over for its connection.
     Keys(Arc<Blocked>),
     /// A script that runs on by itself, now and then: the request is over for its connection.

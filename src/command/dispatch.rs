@@ -55,6 +55,8 @@ pub enum Whole {
 pub struct Owned {
     pub owner: u64,
     pub opened: u64,
+    /// Who waits is no script itself.
+    pub may_hold: bool,
 }
 
 impl Owned {
@@ -62,7 +64,12 @@ impl Owned {
     pub fn new(server: &Server, owner: u64) -> Self {
         let opened = server.gates.opened();
         server.scripts.owners.wait();
-        Self { owner, opened }
+        Self { owner, opened, may_hold: true }
+    }
+
+    /// For a script.
+    pub fn by_script(server: &Server, owner: u64) -> Self {
+        Self { may_hold: false, ..Self::new(server, owner) }
     }
 
     /// For a mark that was seen under a lock which is gone by now.
@@ -266,7 +273,7 @@ impl Unit<'_> {
             }
             _ => {
                 self.stopwatch.lap();
-                Outcome::Parked(ParkedOn::Gate { opened: owned.opened })
+                Outcome::Parked(ParkedOn::Owner { opened: owned.opened, may_hold: owned.may_hold })
             }
         }
     }
@@ -537,7 +544,9 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     if is_queued {
         return Gate::Queued;
     }
-    if closed & gates::LOG_FULL != 0 && is_write {
+    // What scripts write takes room, too.
+    let takes_room = is_write || matches!(command.spec.run, Run::Whole(_)) && may_write;
+    if closed & gates::LOG_FULL != 0 && takes_room {
         return Gate::Parked(ParkedOn::Gate { opened });
     }
     if !matches!(command.spec.run, Run::Whole(_)) {

@@ -63,6 +63,13 @@ impl Default for Totals {
     }
 }
 
+impl Totals {
+    /// What was looked up will be again.
+    pub fn forget_lookups(&mut self) {
+        (self.hits, self.misses) = (0, 0);
+    }
+}
+
 impl<'g> Group<'g> {
     /// An empty one. `effects` is cleared.
     pub fn new(

@@ -126,6 +126,12 @@ impl TestClient {
         Self { server, session, now, effects, log, logged, events, starts: false, script: None }
     }
 
+    /// Turns the log off, or on again.
+    pub fn log(&mut self, on: bool) {
+        let recording = RecordingLog { shown: Arc::clone(&self.log), logged: Arc::clone(&self.logged) };
+        self.server.commit.set_log(on.then(|| Box::new(recording) as Box<dyn LogSink>));
+    }
+
     /// Lets time pass.
     pub fn pass(&mut self, ms: i64) {
         self.now += ms;
@@ -175,7 +181,9 @@ impl TestClient {
                 }
                 slow::take_turns();
             },
-            Outcome::Parked(ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing) => None,
+            Outcome::Parked(
+                ParkedOn::Gate { .. } | ParkedOn::Owner { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing,
+            ) => None,
         }
     }
 

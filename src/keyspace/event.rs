@@ -99,6 +99,18 @@ impl Notices {
         self.list.push(kept);
     }
 
+    /// Forgets all but what has happened to keys: their unit says and reads the rest again.
+    pub fn keep_changes(&mut self) {
+        self.list.retain(|kept| match kept {
+            Kept::Event { class, .. } => !matches!(class, EventClass::KeyMiss),
+            Kept::Changed { .. } | Kept::Flushed => true,
+            Kept::Read { .. } | Kept::Message { .. } => false,
+        });
+        if self.list.is_empty() {
+            self.clear();
+        }
+    }
+
     /// The keys that have changed.
     pub fn changed(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.list.iter().filter_map(|kept| match kept {

@@ -18,11 +18,13 @@ use crate::net::worker::{READ_BYTES, Worker};
 use crate::resp::decode::Decoder;
 use crate::resp::{CommandError, Output};
 use crate::session::{Session, gate};
+use crate::state::Server;
 use crate::state::backlog::FREE_BYTES;
 use crate::state::clients::flag;
 use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -85,6 +87,9 @@ pub struct Connection {
     /// Replies that wait: for the client to read, or for the log.
     output: Output,
     parked: Option<ParkedOn>,
+    /// So often it had to wait for scripts with one request.
+    owners_met: u8,
+    scripts_held: Option<ScriptsHeld>,
     /// Rings when a client that waits for a key has waited long enough.
     timer: Option<Pin<Box<Sleep>>>,
     /// The stream has taken bytes that it may still hold: TLS keeps records that the socket did not take.
@@ -148,6 +153,29 @@ pub async fn run(connection: SharedConnection, worker: &Worker) {
     .await;
 }
 
+/// After it waited so often for scripts a request keeps further ones from beginning.
+const OWNERS_MET_MAX: u8 = 8;
+
+/// No script begins while this lives.
+struct ScriptsHeld(Arc<Server>);
+
+impl Drop for ScriptsHeld {
+    fn drop(&mut self) {
+        self.0.scripts.owners.release();
+        self.0.gates.retry();
+    }
+}
+
+/// Whether a client that has ended its side is answered all the same: Redis would not have stopped for a script, and would
+/// have read what it sent. (One whose script doesn't end is not waited for.)
+fn outlives_input(on: &ParkedOn) -> bool {
+    match on {
+        ParkedOn::Script(script) => !script.is_late(),
+        ParkedOn::Owner { .. } => true,
+        ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing | ParkedOn::Errand => false,
+    }
+}
+
 impl Connection {
     pub fn new(stream: Stream, session: Session) -> Self {
         Self {
@@ -158,6 +186,8 @@ impl Connection {
             executed: 0,
             output: Output::default(),
             parked: None,
+            owners_met: 0,
+            scripts_held: None,
             timer: None,
             unflushed: false,
             finishing: false,
@@ -181,6 +211,7 @@ impl Connection {
             Some(ParkedOn::Script(script)) => script.abandon(),
             _ => {}
         }
+        self.scripts_held = None;
         transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
         hub::forget(&worker.server, &self.session.client);
@@ -262,12 +293,13 @@ impl Connection {
                     continue;
                 }
             }
+            self.hold_scripts(worker);
             if let Some(on) = self.parked.clone()
                 && self.poll_parked(cx, worker, on).is_ready()
             {
                 continue;
             }
-            if self.parked.is_some() && self.input_ended {
+            if self.input_ended && self.parked.as_ref().is_some_and(|on| !outlives_input(on)) {
                 // As in Redis, who leaves while a command waits is gone with it, and gives its place free.
                 worker.server.gates.forget(cx.waker());
                 return Poll::Ready(Turn::Over(End::Gone));
@@ -289,6 +321,18 @@ impl Connection {
                 Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// One script or other owns what the client needs, again and again: then none begins until it had its turn. To be
+    /// called where its request was just tried, or can't be.
+    fn hold_scripts(&mut self, worker: &Worker) {
+        if !matches!(self.parked, Some(ParkedOn::Owner { may_hold: true, .. })) {
+            // While it waits for something else the scripts go on.
+            (self.owners_met, self.scripts_held) = (0, None);
+        } else if self.owners_met >= OWNERS_MET_MAX && self.scripts_held.is_none() {
+            worker.server.scripts.owners.hold();
+            self.scripts_held = Some(ScriptsHeld(Arc::clone(&worker.server)));
         }
     }
 
@@ -545,13 +589,19 @@ impl Connection {
         let is_over = match on {
             ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
             ParkedOn::Script(script) => {
-                let Some(answer) = script.take_answer() else { return Poll::Pending };
+                let Some(answer) = script.take_answer() else {
+                    // Who waits is not idle.
+                    client.set_flag(flag::BLOCKED, true);
+                    return Poll::Pending;
+                };
+                client.last_active.store(worker.server.now(), Relaxed);
+                client.set_flag(flag::BLOCKED, false);
                 self.take_answer(answer);
                 return Poll::Ready(());
             }
             // Said to those who serve, never to a connection.
             ParkedOn::StillNothing => return Poll::Pending,
-            ParkedOn::Gate { opened } => {
+            ParkedOn::Gate { opened } | ParkedOn::Owner { opened, .. } => {
                 let gates = &worker.server.gates;
                 gates.wait(cx.waker());
                 gates.opened() != opened
@@ -561,6 +611,9 @@ impl Connection {
         client.set_flag(flag::BLOCKED, !is_over);
         if !is_over {
             return Poll::Pending;
+        }
+        if matches!(on, ParkedOn::Owner { .. }) {
+            self.owners_met = self.owners_met.saturating_add(1);
         }
         self.parked = None;
         Poll::Ready(())
@@ -586,6 +639,10 @@ impl Connection {
         }
         if self.session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(&mut self.session, || answer.output.clear());
+        }
+        if self.session.gates & (gate::TRACKING | gate::IN_MULTI) == gate::TRACKING {
+            // CLIENT CACHING was about this request.
+            self.session.caching = false;
         }
         for mut part in [answer.before, answer.output] {
             if self.output.is_empty() {

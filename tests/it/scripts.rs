@@ -1,6 +1,7 @@
 //! Scripts that take long, over sockets and with one worker: who needs their keys waits, everybody else goes on.
 
-use crate::common::network::{Served, eventually};
+use crate::common::network::{Peer, Served, eventually};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 fn eval(script: &str, keys: &[&str]) -> Vec<u8> {
@@ -90,4 +91,61 @@ fn scripts_with_undeclared_keys_conserve_sums_beside_everything_else() {
             });
         }
     });
+}
+
+#[test]
+fn who_has_sent_all_is_answered_however_long_a_script_takes() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let script = "local n = 0 for i = 1, 3e7 do n = n + i end return redis.call('incr', KEYS[1])";
+    let half_closing = || {
+        let stream = served.tcp_stream();
+        let half = stream.try_clone().expect("a descriptor");
+        (Peer::new(stream), move || half.shutdown(Shutdown::Write).expect("it is open"))
+    };
+    let ((mut running, end_running), (mut waiting, end_waiting)) = (half_closing(), half_closing());
+    running.send(&eval(script, &["k"]));
+    running.send(b"PING\r\n");
+    end_running();
+    let mut other = served.tcp();
+    eventually("the script", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    waiting.send(b"INCR k\r\n");
+    end_waiting();
+    running.expect(b":1\r\n+PONG\r\n");
+    waiting.expect(b":2\r\n");
+}
+
+#[test]
+fn a_client_whose_script_runs_is_not_idle() {
+    let served = Served::start(&["--io-threads", "1", "--timeout", "1", "--busy-reply-threshold", "0"]);
+    let (mut running, mut other) = (served.tcp(), served.tcp());
+    running.send(&eval("while true do end", &["k"]));
+    eventually("the script", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    let until = Instant::now() + Duration::from_millis(2800);
+    while Instant::now() < until {
+        assert_eq!(other.ask(&[b"PING"]), b"+PONG\r\n");
+    }
+    assert_eq!(other.ask(&[b"SCRIPT", b"KILL"]), b"+OK\r\n");
+    assert!(running.reply().is_some_and(|reply| reply.starts_with(b"-ERR Script killed")));
+}
+
+#[test]
+fn a_stream_of_scripts_keeps_nobody_waiting_for_ever() {
+    const STREAMS: usize = 6;
+    const SCRIPTS: usize = 100;
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut streams: Vec<Peer> = (0..STREAMS).map(|_| served.tcp()).collect();
+    for (index, stream) in streams.iter_mut().enumerate() {
+        let script = "local n = 0 for i = 1, 1e6 do n = n + i end return redis.call('get', KEYS[1])";
+        stream.send(&eval(script, &[&format!("k{index}")]).repeat(SCRIPTS));
+    }
+    let mut other = served.tcp();
+    eventually("the scripts", || other.ask(&[b"FUNCTION", b"KILL"]).starts_with(b"-BUSY").then_some(()));
+    assert_eq!(other.ask(&[b"FLUSHALL"]), b"+OK\r\n");
+    other.send(b"MULTI\r\nFLUSHALL\r\nEXEC\r\n");
+    other.expect(b"+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    let info = String::from_utf8(other.ask(&[b"INFO", b"commandstats"])).expect("text");
+    let calls = info.split("cmdstat_eval:calls=").nth(1).and_then(|rest| rest.split(',').next());
+    let calls: usize = calls.and_then(|calls| calls.parse().ok()).unwrap_or(0);
+    assert!(calls < STREAMS * SCRIPTS * 3 / 4, "it waited for all of them: {calls}");
+    streams.iter_mut().for_each(|stream| stream.expect(&b"$-1\r\n".repeat(SCRIPTS)));
 }

@@ -234,6 +234,9 @@ fn eval(
     out: &mut Output,
 ) -> Result<Whole, CommandError> {
     let server = unit.server;
+    if let Some(owner) = slow::too_many() {
+        return Ok(Whole::Owned(Owned::by_script(server, owner)));
+    }
     let Found { mut runner, mut script, keys } = find(server, session, command, args)?;
     let declared = if known.len() == keys {
         known.iter().fold(0, |set, known| set | 1u64 << known.position.shard())
@@ -255,7 +258,7 @@ fn eval(
         Turn::Restarts => {
             // It has written nothing, and asks for the token at once when it comes again.
             run::abandon(&mut runner);
-            hold.give_up(server);
+            hold.give_up(server, unit.stats);
             runner.effects = hold.effects;
             pool::put(server, runner);
             let opened = server.gates.opened();
@@ -265,11 +268,12 @@ fn eval(
                 // It is free by now: nobody else would call.
                 server.gates.retry();
             }
-            return Ok(Whole::Owned(Owned { owner, opened }));
+            return Ok(Whole::Owned(Owned { owner, opened, may_hold: false }));
         }
         Turn::Slice | Turn::Waits => {
             let request = args.from(0).map(<[u8]>::to_vec).collect();
             let work = slow::Work::Script { runner, script, keys, resp3 };
+            let hold = (hold, unit.stopwatch.lap().cycles);
             return Ok(Whole::Parked(ParkedOn::Script(Slow::begin(
                 server, session, command, request, hold, work,
             ))));

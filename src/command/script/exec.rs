@@ -5,7 +5,7 @@
 
 use crate::command::Context;
 use crate::command::context::ParkedOn;
-use crate::command::dispatch::{Unit, Whole, apply_reply_mode};
+use crate::command::dispatch::{Owned, Unit, Whole, apply_reply_mode};
 use crate::command::group::NOT_IN_A_GROUP;
 use crate::command::listening;
 use crate::command::permission;
@@ -13,17 +13,19 @@ use crate::command::script::eval::{self, Found};
 use crate::command::script::function;
 use crate::command::script::pool::{self, Runner};
 use crate::command::script::run::{self, Executed, Hold, Script, Turn};
-use crate::command::script::slow::{Slow, Work};
+use crate::command::script::slow::{self, Slow, Work};
 use crate::command::spec::Run;
 use crate::command::table::Command;
 use crate::command::transaction::{self, watch};
 use crate::keyspace::EffectBuffer;
+use crate::observe;
 use crate::resp::{Args, CommandError, Output, Protocol, Reply};
 use crate::script::owners::What;
 use crate::session::transaction::Transaction;
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
 use crate::state::stats::WorkerStats;
+use dunlin_structures::cycles;
 
 /// How far a transaction is.
 pub struct Exec {
@@ -32,8 +34,9 @@ pub struct Exec {
     /// The client's, as its commands leave it.
     session: Session,
     output: Output,
-    /// The script that runs.
+    /// The script that runs, and the cycles that it took.
     script: Option<(Box<Runner>, Script)>,
+    took: u64,
 }
 
 /// Whether a transaction runs scripts.
@@ -58,6 +61,10 @@ pub fn run(
     out: &mut Output,
 ) -> Whole {
     let server = unit.server;
+    if let Some(owner) = slow::too_many() {
+        session.transaction = Some(transaction);
+        return Whole::Owned(Owned::by_script(server, owner));
+    }
     let declared = transaction.queue.shards | transaction.watched_shards();
     let mut hold = Hold::new(server, (unit.now, unit.access_clock), declared, EffectBuffer::default());
     if let Err(owned) = hold.begin(server, true) {
@@ -82,6 +89,7 @@ pub fn run(
         session: session.clone(),
         output: Output::default(),
         script: None,
+        took: 0,
     });
     if !exec.is_silent() {
         let len = exec.transaction.queue.len();
@@ -91,6 +99,7 @@ pub fn run(
         Turn::Done => {}
         Turn::Slice | Turn::Waits | Turn::Restarts => {
             let request = vec![b"EXEC".to_vec()];
+            let hold = (hold, unit.stopwatch.lap().cycles);
             let slow = Slow::begin(server, session, command, request, hold, Work::Exec(exec));
             return Whole::Parked(ParkedOn::Script(slow));
         }
@@ -140,8 +149,11 @@ impl Exec {
     pub fn turn(&mut self, hold: &mut Hold, server: &Server, stats: &WorkerStats) -> Turn {
         loop {
             if let Some((runner, script)) = &mut self.script {
-                match script.turn(hold, runner, server, stats) {
-                    Turn::Done => self.end_script(server),
+                let from = cycles::now();
+                let turn = script.turn(hold, runner, server, stats);
+                self.took += cycles::now().wrapping_sub(from);
+                match turn {
+                    Turn::Done => self.end_script(server, stats),
                     turn => return turn,
                 }
             }
@@ -216,10 +228,12 @@ impl Exec {
         }
     }
 
-    fn end_script(&mut self, server: &Server) {
+    fn end_script(&mut self, server: &Server, stats: &WorkerStats) {
         let Some((mut runner, _)) = self.script.take() else { return };
         let mark = self.output.mark();
-        if let Some((line, counted)) = run::result(&mut runner, &mut self.output.bytes) {
+        let failure = run::result(&mut runner, &mut self.output.bytes);
+        self.count(server, stats, failure.is_some());
+        if let Some((line, counted)) = failure {
             eval::write_failure(server, &self.session, &line, counted, &mut self.output);
         }
         if self.is_silent() {
@@ -227,6 +241,23 @@ impl Exec {
         }
         pool::put(server, runner);
         self.next += 1;
+    }
+
+    /// Counts the script's request like any other command of a transaction.
+    fn count(&mut self, server: &Server, stats: &WorkerStats, failed: bool) {
+        let took = std::mem::take(&mut self.took);
+        let queue = &self.transaction.queue;
+        let Some(queued) = queue.get(self.next) else { return };
+        let Some(command) = server.commands.all().get(queued.command) else { return };
+        let ns = cycles::to_ns(took);
+        let of_command = &stats.commands[command.id];
+        of_command.calls.add(1);
+        of_command.cycles.add(took);
+        of_command.record_latency(ns);
+        of_command.failed.add(u64::from(failed));
+        if ns >= observe::attention_ns(server) {
+            observe::slow_command(server, &self.session, command, queue.args(queued), ns, server.now());
+        }
     }
 
     fn answer(&mut self, server: &Server, result: Result<(), CommandError>) {

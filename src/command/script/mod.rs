@@ -16,4 +16,6 @@ pub mod run;
 pub mod slow;
 
 #[cfg(test)]
+mod owning_tests;
+#[cfg(test)]
 mod tests;

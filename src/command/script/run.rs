@@ -60,6 +60,8 @@ pub struct Script {
     allows_oom: bool,
     /// There was no memory left when it began.
     is_oom: bool,
+    /// The database that it begins in.
+    db: u16,
     /// Its call was not yet answered: it waits for a shard.
     is_calling: bool,
     calls: u32,
@@ -96,7 +98,6 @@ impl Hold {
     ) -> Self {
         let mut effects = effects;
         effects.clear();
-        effects.wanted = server.commit.wanted();
         Self {
             id: server.scripts.owners.next_id(),
             now,
@@ -120,12 +121,18 @@ impl Hold {
         // Read before it is looked again at what is owned: an end in between is noticed.
         let opened = server.gates.opened();
         owners.wait();
-        self.try_begin(server, needs_token).map_err(|owner| Owned { owner, opened })
+        self.try_begin(server, needs_token).map_err(|owner| Owned { owner, opened, may_hold: false })
     }
 
     /// On an error, who is in the way; zero: nobody who could be named.
     fn try_begin(&mut self, server: &Server, needs_token: bool) -> Result<(), u64> {
         let owners = &server.scripts.owners;
+        let mut locked = server.keyspace.lock_set(self.declared);
+        if let Some(owner) = locked.owner() {
+            return Err(owner);
+        }
+        // Looked at under the locks: who holds scripts back and then looks for owners finds none later. The token is taken
+        // last, and not given back: who met it would wait for a holder that has told nobody of its end.
         if owners.is_held() {
             return Err(0);
         }
@@ -133,20 +140,15 @@ impl Hold {
             return Err(owners.token_holder());
         }
         self.has_token = needs_token;
-        if self.declared != 0 {
-            let mut locked = server.keyspace.lock_set(self.declared);
-            let owner = locked.owner();
-            // Looked at under the locks: who holds scripts back and then looks for owners finds none later.
-            if owner.is_some() || owners.is_held() {
-                drop(locked);
-                self.give_token(server);
-                return Err(owner.unwrap_or_default());
-            }
-            let id = self.id;
-            locked.for_each(|_, shard| shard.owner = id);
-            self.owned = self.declared;
-        }
+        let id = self.id;
+        locked.for_each(|_, shard| shard.owner = id);
+        self.owned = self.declared;
         Ok(())
+    }
+
+    /// The unit has not begun yet, and what it does counts from now.
+    pub fn set_time(&mut self, (now, access_clock): (i64, u32)) {
+        (self.now, self.access_clock) = (now, access_clock);
     }
 
     fn give_token(&mut self, server: &Server) {
@@ -172,15 +174,13 @@ impl Hold {
         true
     }
 
-    /// Lets go of everything, having written nothing.
-    pub fn give_up(&mut self, server: &Server) {
+    /// Lets go of everything, having written nothing, since it begins again. What it met that had expired is gone all the
+    /// same; what it said, and looked for in vain, it says and looks for again.
+    pub fn give_up(&mut self, server: &Server, stats: &WorkerStats) {
         debug_assert!(!self.has_written);
-        server.keyspace.lock_set(self.owned).for_each(|_, shard| shard.owner = 0);
-        self.owned = 0;
-        self.totals = Totals::default();
-        self.effects.clear();
-        self.give_token(server);
-        tell_end(server);
+        self.effects.notices.keep_changes();
+        self.totals.forget_lookups();
+        self.end(server, stats);
     }
 
     /// Appends what was written, serves those who wait for it, and lets go of everything. Returns what the reply waits for.
@@ -230,6 +230,10 @@ impl Hold {
                 return Executed::Waits;
             }
             locked = server.keyspace.lock_set(shards);
+        }
+        if self.effects.is_empty() {
+            // Whoever turns the log on waits until nobody owns what is here.
+            self.effects.wanted = server.commit.wanted();
         }
         if writes {
             self.has_written = true;
@@ -307,6 +311,7 @@ impl Script {
         Ok(Self {
             is_function,
             session: session.of_script(),
+            db: session.db,
             has_written: false,
             read_only: read_only || says_flags && flags.has(flags::NO_WRITES),
             allows_oom: says_flags && flags.has(flags::ALLOW_OOM),
@@ -327,9 +332,14 @@ impl Script {
         self.has_written
     }
 
-    /// Whether it is known to need the token.
+    /// Whether it is known to need the token. It may only read all the same, but what it did not declare.
     pub fn needs_token(&self) -> bool {
-        !self.read_only && self.code.needs_token.load(Relaxed)
+        self.code.needs_token.load(Relaxed)
+    }
+
+    /// Forgets what it did in a run that is given up.
+    pub fn begin_again(&mut self) {
+        self.session.db = self.db;
     }
 
     /// Lets the script run, until it is over or others are to have their turn.
@@ -541,9 +551,7 @@ fn check_flags(
         }
     }
     if is_oom && !flags.has(flags::ALLOW_OOM) && !flags.has(flags::NO_WRITES) {
-        return Err(CommandError::coded(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-        ));
+        return Err(CommandError::OutOfMemory);
     }
     Ok(())
 }
@@ -571,7 +579,7 @@ fn flatten(output: &Output, reply: &mut Vec<u8>) {
 }
 
 /// Owners have ended: whoever waits for that tries again.
-fn tell_end(server: &Server) {
+pub fn tell_end(server: &Server) {
     if server.scripts.owners.end() {
         server.gates.retry();
     }

@@ -9,7 +9,9 @@ use crate::command::script::exec::Exec;
 use crate::command::script::pool::{self, Runner};
 use crate::command::script::run::{self, Hold, Script, Turn};
 use crate::command::table::Command;
-use crate::resp::Output;
+use crate::observe;
+use crate::resp::decode::Span;
+use crate::resp::{Args, Output};
 use crate::script::owners::Owner;
 use crate::session::Session;
 use crate::state::clients::Client;
@@ -28,8 +30,13 @@ pub struct Slow {
     answer: Mutex<Option<Answer>>,
     /// Nobody waits for the answer any more.
     is_abandoned: AtomicBool,
+    /// It runs for longer than busy-reply-threshold.
+    is_late: AtomicBool,
     client: Arc<Client>,
 }
+
+/// So many run on in one thread, in turns; further ones wait until one has ended.
+const SLOW_MAX: usize = 16;
 
 /// What runs on.
 pub enum Work {
@@ -43,7 +50,8 @@ struct Running {
     slow: Arc<Slow>,
     owner: Arc<Owner>,
     command: usize,
-    began: u64,
+    /// The cycles that it ran.
+    took: u64,
     session: Session,
     hold: Hold,
     work: Work,
@@ -79,12 +87,13 @@ impl Slow {
         session: &Session,
         command: &Command,
         request: Vec<Vec<u8>>,
-        mut hold: Hold,
+        (mut hold, took): (Hold, u64),
         work: Work,
     ) -> Arc<Self> {
         let slow = Arc::new(Self {
             answer: Mutex::new(None),
             is_abandoned: AtomicBool::new(false),
+            is_late: AtomicBool::new(false),
             client: Arc::clone(&session.client),
         });
         let Some(server) = server.this.upgrade() else { unreachable!("the server that runs it is there") };
@@ -100,7 +109,7 @@ impl Slow {
             slow: Arc::clone(&slow),
             owner,
             command: command.id,
-            began: cycles::now(),
+            took,
             session: session.of_script(),
             hold,
             work,
@@ -120,10 +129,20 @@ impl Slow {
         self.answer.lock().take()
     }
 
+    /// Whether it takes longer than others should have to wait.
+    pub fn is_late(&self) -> bool {
+        self.is_late.load(SeqCst)
+    }
+
     /// The client is gone. A script that has written goes on to its end all the same.
     pub fn abandon(&self) {
         self.is_abandoned.store(true, SeqCst);
     }
+}
+
+/// A script of this thread that ends before another one may begin, if there are too many: each has a state of its own.
+pub fn too_many() -> Option<u64> {
+    MINE.with_borrow(|mine| mine.running.get(SLOW_MAX - 1).map(|script| script.owner.id))
 }
 
 /// Has `waker` called when the thread has a script to give turns to.
@@ -131,25 +150,26 @@ pub fn set_waker(waker: &Waker) {
     MINE.with_borrow_mut(|mine| mine.waker = Some(waker.clone()));
 }
 
-/// Lets every slow script of this thread run for a slice.
+/// Lets the slow script of this thread run for a slice whose turn it is: everything else goes on after each.
 pub fn take_turns() -> Round {
-    let running = MINE.with_borrow_mut(|mine| std::mem::take(&mut mine.running));
-    let Some(first) = running.first() else { return Round::Idle };
+    let mut running = MINE.with_borrow_mut(|mine| std::mem::take(&mut mine.running)).into_iter();
+    let Some(first) = running.as_slice().first() else { return Round::Idle };
     let opened = first.server.gates.opened();
-    let (mut is_busy, mut left) = (false, Vec::new());
-    for mut script in running {
-        match script.turn() {
+    let (mut is_busy, mut had_turn) = (false, Vec::new());
+    for mut script in running.by_ref() {
+        let turn = script.turn();
+        match turn {
             Turn::Done => script.leave(),
-            turn => {
-                is_busy |= turn == Turn::Slice;
-                left.push(script);
-            }
+            _ => had_turn.push(script),
+        }
+        if turn != Turn::Waits {
+            is_busy = true;
+            break;
         }
     }
     MINE.with_borrow_mut(|mine| {
         // One that a script's end has let in may have joined meanwhile.
-        left.append(&mut mine.running);
-        mine.running = left;
+        mine.running = running.chain(mine.running.drain(..)).chain(had_turn).collect();
         match mine.running.is_empty() {
             true => Round::Idle,
             false if is_busy => Round::Busy,
@@ -185,6 +205,7 @@ impl Running {
         let stats = stats_of(&server, &self.slow.client);
         // Before it is looked at who owns what, so that no end is missed.
         server.scripts.owners.wait();
+        let from = cycles::now();
         let turn = match &mut self.work {
             Work::Script { runner, script, .. } => {
                 let turn = script.turn(&mut self.hold, runner, &server, stats);
@@ -193,17 +214,18 @@ impl Running {
             }
             Work::Exec(exec) => exec.turn(&mut self.hold, &server, stats),
         };
+        self.took += cycles::now().wrapping_sub(from);
         match turn {
             Turn::Done => self.finish(),
             Turn::Restarts => {
                 self.stop();
-                self.hold.give_up(&server);
+                self.hold.give_up(&server, stats);
                 self.is_to_begin = true;
                 return Turn::Slice;
             }
             Turn::Waits if self.is_killable() && self.owner.killed.load(SeqCst) => {
                 self.stop();
-                self.hold.give_up(&server);
+                self.hold.end(&server, stats);
                 self.fail_killed();
                 return Turn::Done;
             }
@@ -225,6 +247,8 @@ impl Running {
 
     /// It was ended, and owns nothing.
     fn fail_killed(&mut self) {
+        // It leaves its place to another one.
+        run::tell_end(&self.server);
         let line = format!("ERR {KILLED}");
         let mut output = Output::default();
         write_failure(&self.server, &self.session, line.as_bytes(), false, &mut output);
@@ -270,12 +294,17 @@ impl Running {
         );
         self.owner.is_busy.store(true, SeqCst);
         server.gates.close(gates::SCRIPT_BUSY);
-        // Those who wait are told so.
+        // Those who wait are told so, and a client that has left is not waited for any longer.
         server.gates.retry();
+        self.slow.is_late.store(true, SeqCst);
+        self.slow.client.wake();
     }
 
     fn begin_again(&mut self) -> bool {
         let Work::Script { runner, script, keys, resp3 } = &mut self.work else { return true };
+        let now = self.server.now();
+        self.hold.set_time((now, Server::access_clock(now)));
+        script.begin_again();
         if self.hold.begin(&self.server, script.needs_token()).is_err() {
             return false;
         }
@@ -309,14 +338,35 @@ impl Running {
         if !server.scripts.owners.remove_slow(self.owner.id) {
             server.gates.open(gates::SCRIPT_BUSY);
         }
-        let took = cycles::now().wrapping_sub(self.began);
+        let ns = cycles::to_ns(self.took);
         let of_command = &stats_of(server, &self.slow.client).commands[self.command];
         of_command.calls.add(1);
-        of_command.cycles.add(took);
-        of_command.record_latency(cycles::to_ns(took));
+        of_command.cycles.add(self.took);
+        of_command.record_latency(ns);
         of_command.failed.add(u64::from(failed));
+        if ns >= observe::attention_ns(server) {
+            self.note_slow(ns);
+        }
         *self.slow.answer.lock() = Some(answer);
         self.slow.client.wake();
+    }
+
+    /// The slow log hears of it as of any command.
+    fn note_slow(&self, ns: u64) {
+        let Some(command) = self.server.commands.all().get(self.command) else { return };
+        let what = self.owner.what();
+        let spans: Vec<Span> = what
+            .request
+            .iter()
+            .scan(0, |start, arg| {
+                let span = Span { start: *start, len: arg.len() as u32 };
+                *start += span.len;
+                Some(span)
+            })
+            .collect();
+        let request = what.request.concat();
+        let args = Args::new(&request, &spans);
+        observe::slow_command(&self.server, &self.session, command, args, ns, self.server.now());
     }
 
     /// Gives its state back to the thread.

@@ -149,7 +149,7 @@ pub fn effective_flags(
     }
 }
 
-fn is_exec(command: &Command) -> bool {
+pub fn is_exec(command: &Command) -> bool {
     command.full_name == "exec"
 }
 
