@@ -65,6 +65,8 @@ pub(crate) enum Native {
 pub(crate) enum Guard {
     Refuse,
     LookBehind,
+    /// It makes a coroutine: the clock is looked at.
+    Tick,
 }
 
 /// The type of a value.
@@ -80,6 +82,12 @@ pub enum Type {
     Function,
     Userdata,
     Thread,
+}
+
+/// A number as the 64-bit integer that C makes of it on the machines that Redis runs on: what has no place there becomes the
+/// smallest.
+pub(crate) fn to_integer(number: f64) -> i64 {
+    if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
 }
 
 /// A function's view of the state.
@@ -256,7 +264,7 @@ impl Frame<'_> {
 
     /// An integer argument, as Lua converts a number to one.
     pub fn check_integer(&self, index: c_int) -> Result<i64, Error> {
-        self.check_number(index).map(|number| number as i64)
+        self.check_number(index).map(to_integer)
     }
 
     pub fn optional_integer(&self, index: c_int, otherwise: i64) -> Result<i64, Error> {
@@ -564,6 +572,7 @@ impl Frame<'_> {
         let guarded = match guard {
             Guard::Refuse => vm::refusing_proxies,
             Guard::LookBehind => vm::looking_behind_proxies,
+            Guard::Tick => vm::ticking,
         };
         // SAFETY: a C function without upvalues; the guard gets it as its own upvalue, and casts it back.
         unsafe {
@@ -609,13 +618,17 @@ impl Frame<'_> {
     }
 
     /// Compiles a chunk and pushes its function. On an error nothing is pushed. Nothing but source is accepted: compiled
-    /// code could do anything.
+    /// code could do anything. What it makes of the source counts: the allocator may refuse while it is parsed.
     pub fn load(&mut self, source: &[u8], name: &[u8]) -> Result<(), Vec<u8>> {
         if source.first() == Some(&0x1b) {
             let mut message = Vec::new();
             format::chunk_id(name, &mut message);
             message.extend_from_slice(b":1: unexpected symbol near 'char(27)'");
             return Err(message);
+        }
+        if i32::try_from(source.len()).is_err() {
+            // Lua's lexer counts in such.
+            return Err(b"not enough memory".to_vec());
         }
         let mut name = name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
         // Kept on the stack: Lua 5.1 forgets to protect it from being collected.
@@ -624,8 +637,10 @@ impl Frame<'_> {
         self.make_room();
         // SAFETY: the parser runs protected and returns its errors; the name ends with NUL and is held by the stack.
         let (status, message) = unsafe {
+            (*self.host).set_strict(true);
             let status =
                 ffi::luaL_loadbuffer(self.l, source.as_ptr().cast(), source.len(), name.as_ptr().cast());
+            (*self.host).set_strict(false);
             (status, if status == ffi::LUA_OK { None } else { self.bytes(-1).map(<[u8]>::to_vec) })
         };
         self.remove(-2);
@@ -636,17 +651,20 @@ impl Frame<'_> {
         Err(message.unwrap_or_default())
     }
 
-    /// Calls the function below `arguments` values. Its results, or the error, take their place.
-    pub fn call(&mut self, arguments: c_int, results: c_int) -> Result<(), Error> {
+    /// Calls the function below `arguments` values. Its results, or the error, take their place. The caller says how many
+    /// bytes it holds meanwhile: what is called may do the same, and so on.
+    pub fn call(&mut self, arguments: c_int, results: c_int, held: usize) -> Result<(), Error> {
         assert!(arguments >= 0 && arguments < self.top() && results >= 0);
         self.reserve(results as usize + 1)?;
         // What is there afterwards is asked for then.
         self.room = 0;
         // SAFETY: a protected call; while Lua code runs the allocator may refuse. The host isn't borrowed.
         let status = unsafe {
+            let before = (*self.host).hold(held);
             (*self.host).set_strict(true);
             let status = ffi::lua_pcall(self.l, arguments, results, 0);
             (*self.host).set_strict(false);
+            (*self.host).holds_again(before);
             status
         };
         if status == ffi::LUA_OK { Ok(()) } else { Err(Error::Value) }
@@ -675,8 +693,15 @@ impl Frame<'_> {
     }
 
     /// Fails if so many more bytes are too many.
-    pub fn check_memory(&mut self, more: usize) -> Result<(), Error> {
-        if self.host().is_over_limit(more) { Err(vm::NO_MEMORY) } else { Ok(()) }
+    pub fn check_memory(&self, more: usize) -> Result<(), Error> {
+        // SAFETY: as `new` demands; only fields are read.
+        if unsafe { (*self.host).is_over_limit(more) } { Err(vm::NO_MEMORY) } else { Ok(()) }
+    }
+
+    /// Fails if a reply of so many bytes is too large: it may be as large as the state.
+    pub(crate) fn check_reply(&self, len: usize) -> Result<(), Error> {
+        // SAFETY: as `new` demands; only a field is read.
+        if unsafe { (*self.host).memory_limit() } < len { Err(vm::NO_MEMORY) } else { Ok(()) }
     }
 
     /// Makes a text of the value at 1, in its place, as `tostring` does.

@@ -24,6 +24,7 @@ mod pack;
 mod patterns;
 mod redis;
 pub mod sandbox;
+mod strings;
 pub mod vm;
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ fn encode(frame: &mut Frame<'_>, out: &mut Vec<u8>, level: u32) -> Result<(), Er
     match frame.type_of(-1) {
         Type::String => {
             let text = frame.bytes(-1).unwrap_or_default();
+            frame.check_memory(out.len() + text.len())?;
             match text.len() {
                 len @ 0..32 => out.push(0xa0 | len as u8),
                 len => header(out, len, [Some(0xd9), Some(0xda), Some(0xdb)]),

@@ -557,7 +557,7 @@ fn add_replacement(
         _ => {
             frame.push_copy(3);
             let count = push_pieces(frame, 1, pieces)?;
-            frame.call(count, 1)?;
+            frame.call(count, 1, out.len())?;
         }
     }
     match frame.type_of(-1) {
@@ -592,6 +592,7 @@ fn add_string(frame: &Frame<'_>, whole: Piece, pieces: &[Piece], out: &mut Vec<u
             out.push(byte);
             continue;
         }
+        frame.check_memory(out.len())?;
         match rest.next() {
             Some(b'0') => add_piece(frame, whole, out),
             Some(digit @ b'1'..=b'9') => match pieces.get(usize::from(digit - b'1')) {

@@ -7,7 +7,7 @@
 
 use crate::frame::{Error, Frame, Function, Guard, Native, Type};
 use crate::vm::{Kind, Reference};
-use crate::{bits, json, msgpack, pack, patterns, redis};
+use crate::{bits, json, msgpack, pack, patterns, redis, strings};
 use std::ffi::{CStr, c_int};
 
 /// What Redis answers to an attempt to change what can't be.
@@ -87,6 +87,11 @@ pub(crate) fn build(frame: &mut Frame<'_>) {
     );
 
     frame.push_field_raw(old, c"coroutine");
+    for name in [c"create", c"wrap"] {
+        frame.push_field_raw(-1, name);
+        frame.guard(Guard::Tick);
+        frame.set_field_raw(name);
+    }
     set_library(frame, c"coroutine");
 
     frame.push_field_raw(old, c"table");
@@ -99,6 +104,7 @@ pub(crate) fn build(frame: &mut Frame<'_>) {
 
     frame.push_field_raw(old, c"string");
     set_functions(frame, patterns::FUNCTIONS);
+    set_functions(frame, strings::FUNCTIONS);
     set_library(frame, c"string");
     frame.push_bytes(b"");
     if frame.push_metatable(-1) {
@@ -340,7 +346,7 @@ fn load(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     loop {
         frame.set_top(1);
         frame.push_copy(1);
-        if let Err(error) = frame.call(0, 1) {
+        if let Err(error) = frame.call(0, 1, source.len()) {
             let Error::Value = error else { return Err(error) };
             // As Lua's own: an error of the function is an error of the load.
             frame.push_nil();

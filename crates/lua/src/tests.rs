@@ -143,7 +143,11 @@ fn replies_become_values() {
         ("redis.setresp(3) return tostring(redis.call('double').double)", "$3|3.5"),
         ("redis.setresp(3) return redis.call('big').big_number", "$9|123456789"),
         ("redis.setresp(3) return redis.call('verbatim').verbatim_string.string", "$2|hi"),
-        ("return redis.call('echo', 3.15)", "$18|3.1499999999999999"),
+        ("return redis.call('echo', 3.15)", "$4|3.15"),
+        ("return redis.call('echo', -0.0)", "$1|0"),
+        ("return redis.call('echo', 2 ^ 53)", "$16|9007199254740992"),
+        ("return redis.call('echo', 1e20)", "$5|1e+20"),
+        ("return redis.call('echo', 1 / 3)", "$18|0.3333333333333333"),
         ("return redis.call('echo', 10000000000)", "$11|10000000000"),
         ("return redis.pcall('fail').err", "$16|WRONGTYPE no way"),
         ("return redis.pcall('fail')", "-WRONGTYPE no way"),
@@ -426,6 +430,8 @@ fn libraries_of_functions_are_loaded() {
         vm.registered();
     }
 }
+
+mod limits;
 
 mod decoders {
     //! Whatever bytes a script hands to a decoder: an error or a value, never more.

@@ -22,7 +22,7 @@
 //! (every instruction fails then) and has the coroutine return.
 #![expect(unsafe_code, reason = "Lua's C interface; see above")]
 
-use crate::frame::{Error, Frame, Function};
+use crate::frame::{Error, Frame, Function, Type};
 use crate::{convert, sandbox};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -90,19 +90,17 @@ impl Request {
 
     /// Ends the argument that began at `start`. Returns whether there was room for it.
     pub(crate) fn end(&mut self, start: usize) -> bool {
-        match (u32::try_from(start), u32::try_from(self.bytes.len() - start)) {
-            (Ok(start), Ok(len)) => {
-                self.spans.push(Span { start, len });
-                true
-            }
-            _ => false,
-        }
+        self.spans.push(Span { start: start as u32, len: (self.bytes.len() - start) as u32 });
+        self.bytes.len() <= REQUEST_MAX
     }
 
     pub fn args(&self) -> impl Iterator<Item = &[u8]> {
         self.spans.iter().map(|span| &self.bytes[span.start as usize..][..span.len as usize])
     }
 }
+
+/// How large a request may be: far below what a span can say, and far above what a command takes.
+const REQUEST_MAX: usize = 1 << 30;
 
 /// What buffers keep from script to script at most.
 pub(crate) const KEPT_BYTES: usize = 256 * 1024;
@@ -147,6 +145,10 @@ pub struct Host {
     quits: bool,
     /// The script is to end, with this error.
     killed: Option<&'static str>,
+    /// No command may be called: a library is loaded, or the script was killed.
+    pub(crate) refuses_calls: bool,
+    /// Bytes that functions hold while they call Lua: counted as the state's.
+    held: usize,
     /// The cycle counter's value at which the script stops for others.
     slice_ends: u64,
     slice_cycles: u64,
@@ -201,6 +203,8 @@ impl Vm {
             yielder: ptr::null(),
             quits: false,
             killed: None,
+            refuses_calls: false,
+            held: 0,
             slice_ends: u64::MAX,
             slice_cycles: cycles::from_ns(slice_ns),
             kind,
@@ -293,6 +297,8 @@ impl Vm {
         let host = self.host_mut();
         host.arguments = if call.globals { 0 } else { 2 };
         host.job = Job::Run;
+        host.killed = None;
+        host.refuses_calls = false;
         host.name.clear();
         host.name.push_str(call.name);
         host.client_resp3 = call.resp3;
@@ -318,6 +324,8 @@ impl Vm {
         let host = self.host_mut();
         host.arguments = 0;
         host.job = Job::Load;
+        host.killed = None;
+        host.refuses_calls = true;
         host.name.clear();
         host.client_resp3 = false;
         host.script_resp3 = false;
@@ -377,7 +385,9 @@ impl Vm {
 
     /// Has the script end with this error as soon as it runs on. Nothing that it does can stop that.
     pub fn kill(&mut self, message: &'static str) {
-        self.host_mut().killed = Some(message);
+        let host = self.host_mut();
+        host.killed = Some(message);
+        host.refuses_calls = true;
     }
 
     /// How the script ended, and its reply as RESP bytes.
@@ -436,7 +446,6 @@ unsafe fn run_jobs(yielder: &Yielder<(), Event>, host: *mut Host, l: *mut ffi::l
         (*host).yielder = yielder;
         while !(*host).quits {
             run_job(host, l);
-            (*host).killed = None;
             yielder.suspend(Event::Done);
         }
         (*host).yielder = ptr::null();
@@ -455,26 +464,29 @@ unsafe fn run_job(host: *mut Host, l: *mut ffi::lua_State) {
         let status = ffi::lua_pcall(l, arguments, results, -(arguments + 2));
         (*host).strict = false;
         ffi::lua_sethook(l, None, 0, 0);
-        let host = &mut *host;
+        // The frame reaches the host, too: no reference to it is held beside the frame.
         let mut frame = Frame::new(l, host);
-        host.result.clear();
-        if host.result.capacity() > KEPT_BYTES {
-            host.result = Vec::new();
-        }
-        if host.job == Job::Load {
+        if (*host).job == Job::Load {
             sandbox::show_library_api(&mut frame, false);
         }
-        host.finished = if status != ffi::LUA_OK {
-            convert::failure(&mut frame, &host.name, host.job == Job::Load)
-        } else if host.job == Job::Run {
-            let (mut result, resp3, script3) =
-                (std::mem::take(&mut host.result), host.client_resp3, host.script_resp3);
-            let finished = convert::to_reply(&mut frame, &mut result, resp3, script3);
-            host.result = result;
+        let mut result = std::mem::take(&mut (*host).result);
+        result.clear();
+        if result.capacity() > KEPT_BYTES {
+            result = Vec::new();
+        }
+        let finished = if status != ffi::LUA_OK {
+            let name = std::mem::take(&mut (*host).name);
+            let finished = convert::failure(&mut frame, &name, (*host).job == Job::Load);
+            (*host).name = name;
             finished
+        } else if (*host).job == Job::Run {
+            let (resp3, script3) = ((*host).client_resp3, (*host).script_resp3);
+            convert::to_reply(&mut frame, &mut result, resp3, script3)
         } else {
             Finished::Replied
         };
+        (*host).finished = finished;
+        (*host).result = result;
         ffi::lua_settop(l, 0);
     }
 }
@@ -491,7 +503,10 @@ unsafe extern "C" fn allocate(
     unsafe {
         let host = host.cast::<Host>();
         let old_size = if old.is_null() { 0 } else { old_size };
-        if size > old_size && (*host).strict && (*host).used + (size - old_size) > (*host).limit {
+        if size > old_size
+            && (*host).strict
+            && (*host).used + (*host).held + (size - old_size) > (*host).limit
+        {
             return ptr::null_mut();
         }
         let layout = |size| Layout::from_size_align_unchecked(size, ALIGNMENT);
@@ -565,10 +580,7 @@ unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug)
         if let Some(message) = tick(host) {
             // From now on every instruction fails: whoever catches the error gets no further.
             ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, 1);
-            let strict = std::mem::replace(&mut (*host).strict, false);
-            Frame::new(l, host).push_error_table(message.as_bytes(), false);
-            (*host).strict = strict;
-            ffi::lua_error(l);
+            raise(l, host, message);
         }
     }
 }
@@ -617,10 +629,9 @@ pub(crate) unsafe extern "C-unwind" fn protected_call(l: *mut ffi::lua_State) ->
             ffi::lua_remove(l, 1);
             if ffi::lua_type(l, -1) == ffi::LUA_TTABLE {
                 ffi::lua_getfield_(l, -1, c"err".as_ptr());
+                // What is no text stays as a third result, as in Redis.
                 if ffi::lua_isstring(l, -1) != 0 {
                     ffi::lua_replace(l, -2);
-                } else {
-                    ffi::lua_settop(l, -2);
                 }
             }
             ffi::lua_pushboolean(l, 0);
@@ -691,6 +702,35 @@ pub(crate) unsafe extern "C-unwind" fn refusing_proxies(l: *mut ffi::lua_State) 
     }
 }
 
+/// A function of Lua's own that makes a coroutine. Each counts its instructions anew: without a look at the clock here, a
+/// script could hide all that it does in coroutines that end before their first.
+pub(crate) unsafe extern "C-unwind" fn ticking(l: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; the message is copied before the error is raised.
+    unsafe {
+        let host = host_of(l);
+        if let Some(message) = tick(host) {
+            raise(l, host, message);
+        }
+        let original = ffi::lua_touserdata(l, ffi::lua_upvalueindex(1));
+        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(original)(l)
+    }
+}
+
+/// Fails with a table.
+///
+/// # Safety
+/// Inside a function or a hook that Lua called, with nothing of the caller's to be dropped.
+unsafe fn raise(l: *mut ffi::lua_State, host: *mut Host, message: &'static str) -> ! {
+    // SAFETY: see above.
+    unsafe {
+        let strict = std::mem::replace(&mut (*host).strict, false);
+        // A hook, too, has the room of a function that was just called, however much the script has on its stack.
+        Frame::of_function(l, host).push_error_table(message.as_bytes(), false);
+        (*host).strict = strict;
+        ffi::lua_error(l)
+    }
+}
+
 /// A function of Lua's own that reads its first argument, and doesn't hand it out.
 pub(crate) unsafe extern "C-unwind" fn looking_behind_proxies(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: as above.
@@ -739,13 +779,11 @@ unsafe extern "C-unwind" fn error_handler(l: *mut ffi::lua_State) -> c_int {
     unsafe {
         let host = host_of(l);
         let strict = std::mem::replace(&mut (*host).strict, false);
-        if ffi::lua_type(l, 1) != ffi::LUA_TTABLE {
-            let mut frame = Frame::new(l, host);
-            frame.set_top(1);
+        let mut frame = Frame::of_function(l, host);
+        frame.set_top(1);
+        if frame.type_of(1) != Type::Table {
             frame.describe_error();
             frame.push_error_table_from_top();
-        } else {
-            ffi::lua_settop(l, 1);
         }
         let mut place: ffi::lua_Debug = std::mem::zeroed();
         let mut found = ffi::lua_getstack(l, 1, &mut place) != 0;
@@ -759,7 +797,6 @@ unsafe extern "C-unwind" fn error_handler(l: *mut ffi::lua_State) -> c_int {
             }
         }
         if found {
-            let mut frame = Frame::new(l, host);
             frame.push_bytes(CStr::from_ptr(place.source).to_bytes());
             frame.set_field_raw(c"source");
             frame.push_number(f64::from(place.currentline));
@@ -806,8 +843,34 @@ impl Host {
         self.used
     }
 
+    /// Counts bytes that are held while Lua is called; returns what was counted before.
+    pub(crate) fn hold(&mut self, bytes: usize) -> usize {
+        let before = self.held;
+        self.held = before.saturating_add(bytes);
+        before
+    }
+
+    pub(crate) fn holds_again(&mut self, before: usize) {
+        self.held = before;
+    }
+
+    /// Why no command may be called.
+    #[cold]
+    pub(crate) fn refusal(&self, name: &str) -> Error {
+        match self.killed {
+            Some(message) => Error::table(message),
+            None => Error::Table(
+                format!("{name} can only be called inside a script invocation").into_bytes().into(),
+            ),
+        }
+    }
+
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.limit
+    }
+
     pub(crate) fn is_over_limit(&self, more: usize) -> bool {
-        self.used.saturating_add(more) > self.limit
+        (self.used + self.held).saturating_add(more) > self.limit
     }
 }
 
