@@ -113,6 +113,8 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     let mut format = Format::new(frame.check_bytes(1)?);
     let mut out = Vec::new();
     let mut argument = 2;
+    // Behind the arguments comes a nil, as whoever gives too few is told.
+    frame.push_nil();
     while let Some(option) = format.next() {
         let size = format.size(option)?;
         let padding = format.padding(out.len(), option, size);
@@ -222,7 +224,7 @@ fn unpack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
         }
         position += size;
     }
-    frame.push_number((position + 1) as f64);
+    frame.push_number(position.wrapping_add(1) as i64 as f64);
     Ok(results + 1)
 }
 

@@ -303,8 +303,11 @@ impl<'m> Matcher<'m> {
     fn back_reference(&mut self, text: usize, digit: u8) -> Matched {
         let capture = usize::from(digit).checked_sub(usize::from(b'1'));
         let capture = capture.and_then(|index| self.captures[..self.level].get(index));
-        let Some(&Capture { start, len: Length::Bytes(len) }) = capture else {
-            return Err(Error::text("invalid capture index"));
+        let (start, len) = match capture {
+            Some(&Capture { start, len: Length::Bytes(len) }) => (start, len),
+            // A place is no text, and nothing is like it.
+            Some(&Capture { len: Length::Position, .. }) => return Ok(None),
+            _ => return Err(Error::text("invalid capture index")),
         };
         let is_there = self.text[text..].starts_with(&self.text[start..start + len]);
         Ok(is_there.then_some(text + len))
@@ -481,7 +484,8 @@ fn gsub(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     frame.check_bytes(1)?;
     frame.check_bytes(2)?;
     let kind = frame.type_of(3);
-    let max = if frame.is_none_or_nil(4) { i64::MAX } else { frame.check_integer(4)? };
+    // As C cuts it off.
+    let max = if frame.is_none_or_nil(4) { c_int::MAX } else { frame.check_integer(4)? as c_int };
     if !matches!(kind, Type::Number | Type::String | Type::Table | Type::Function) {
         return Err(Error::argument(3, "string/function/table expected"));
     }
