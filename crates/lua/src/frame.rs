@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "Lua's C interface; see above")]
 
 use crate::format;
+use crate::natives;
 use crate::vm::{self, Event, Host, Reference};
 use mlua_sys::lua51 as ffi;
 use std::borrow::Cow;
@@ -51,13 +52,16 @@ impl Error {
     }
 }
 
-/// Functions that talk to Lua directly: see [`crate::vm`].
+/// Functions that talk to Lua directly: see [`natives`].
 #[derive(Clone, Copy)]
 pub(crate) enum Native {
     ProtectedCall,
     HandledCall,
     Next,
     Pairs,
+    Sort,
+    /// `table[key]`, with metamethods.
+    Index,
 }
 
 /// What a guarded function does with a read-only table.
@@ -499,6 +503,14 @@ impl Frame<'_> {
         found
     }
 
+    pub(crate) fn has_metatable(&mut self, index: c_int) -> bool {
+        let has = self.push_metatable(index);
+        if has {
+            self.pop(1);
+        }
+        has
+    }
+
     /// Whether two values are one.
     pub fn same(&self, one: c_int, other: c_int) -> bool {
         // SAFETY: reads values.
@@ -556,10 +568,12 @@ impl Frame<'_> {
     pub(crate) fn push_native(&mut self, native: Native) {
         self.make_room();
         let function = match native {
-            Native::ProtectedCall => vm::protected_call,
-            Native::HandledCall => vm::handled_call,
-            Native::Next => vm::next_pair,
-            Native::Pairs => vm::pairs,
+            Native::ProtectedCall => natives::protected_call,
+            Native::HandledCall => natives::handled_call,
+            Native::Next => natives::next_pair,
+            Native::Pairs => natives::pairs,
+            Native::Sort => natives::sort,
+            Native::Index => natives::index,
         };
         // SAFETY: there is room.
         unsafe { ffi::lua_pushcclosure(self.l, function, 0) }
@@ -570,9 +584,9 @@ impl Frame<'_> {
     pub(crate) fn guard(&mut self, guard: Guard) {
         assert!(self.type_of(-1) == Type::Function);
         let guarded = match guard {
-            Guard::Refuse => vm::refusing_proxies,
-            Guard::LookBehind => vm::looking_behind_proxies,
-            Guard::Tick => vm::ticking,
+            Guard::Refuse => natives::refusing_proxies,
+            Guard::LookBehind => natives::looking_behind_proxies,
+            Guard::Tick => natives::ticking,
         };
         // SAFETY: a C function without upvalues; the guard gets it as its own upvalue, and casts it back.
         unsafe {

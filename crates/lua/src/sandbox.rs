@@ -2,7 +2,7 @@
 //!
 //! Redis' Lua has read-only tables; Lua's own has not. Here a read-only table is an empty *front* whose metatable reads
 //! from the table behind it and refuses to write. The functions that don't ask metatables know fronts and do the same
-//! ([`crate::vm`]): `rawset`, `setmetatable` and those of `table` that write refuse them, `next`, `pairs` and `rawget` look behind. Nothing
+//! ([`crate::natives`]): `rawset`, `setmetatable` and those of `table` that write refuse them, `next`, `pairs` and `rawget` look behind. Nothing
 //! hands out the table behind a front. So what one script does to its globals, or to a library, can't reach the next.
 
 use crate::frame::{Error, Frame, Function, Guard, Native, Type};
@@ -95,11 +95,13 @@ pub(crate) fn build(frame: &mut Frame<'_>) {
     set_library(frame, c"coroutine");
 
     frame.push_field_raw(old, c"table");
-    for name in [c"insert", c"remove", c"sort", c"setn"] {
+    for name in [c"insert", c"remove", c"setn"] {
         frame.push_field_raw(-1, name);
         frame.guard(Guard::Refuse);
         frame.set_field_raw(name);
     }
+    frame.push_native(Native::Sort);
+    frame.set_field_raw(c"sort");
     set_library(frame, c"table");
 
     frame.push_field_raw(old, c"string");

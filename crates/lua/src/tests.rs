@@ -374,6 +374,25 @@ fn libraries() {
             "return {('abc'):gsub('%w', {a='1', b=true})}",
             "-ERR user_script:1: invalid replacement value (a boolean) script: sha, on @user_script:1.",
         ),
+        (
+            "return ('abc'):gsub('%w', setmetatable({b='x'}, {__index = function(_, k) return k .. k end}))",
+            "$5|aaxcc",
+        ),
+        (
+            "return {('abc'):gsub('(a)(', '%2')}",
+            "-ERR user_script:1: unfinished capture script: sha, on @user_script:1.",
+        ),
+        ("return ('abc'):gsub('()(', {'x'})", "$4|xabc"),
+        ("local t = {3,1,2} table.sort(t) return t", "*3|:1|:2|:3"),
+        ("local t = {3,1,2} table.sort(t, function(a, b) return a > b end) return t", "*3|:3|:2|:1"),
+        (
+            "table.sort({3,1,2,5,4,7}, function() return true end)",
+            "-ERR user_script:1: invalid order function for sorting script: sha, on @user_script:1.",
+        ),
+        (
+            "table.sort({3,{},2})",
+            "-ERR user_script:1: attempt to compare table with number script: sha, on @user_script:1.",
+        ),
         ("return {('abc'):gsub('%w', function(c) return c:upper() end, 2)}", "*2|$3|ABc|:2"),
         ("return ('x'):rep(3)", "$3|xxx"),
         ("return {('THE (quick) fox'):find('%((%a+)%)')}", "*3|:5|:11|$5|quick"),

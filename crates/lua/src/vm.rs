@@ -576,11 +576,10 @@ pub(crate) unsafe fn tick(host: *mut Host) -> Option<&'static str> {
 unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     // SAFETY: nothing is to be dropped when the error is raised.
     unsafe {
-        let host = host_of(l);
-        if let Some(message) = tick(host) {
+        if let Some(message) = tick(host_of(l)) {
             // From now on every instruction fails: whoever catches the error gets no further.
             ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, 1);
-            raise(l, host, message);
+            raise(l, Error::table(message));
         }
     }
 }
@@ -612,164 +611,19 @@ pub(crate) unsafe extern "C-unwind" fn trampoline(l: *mut ffi::lua_State) -> c_i
     }
 }
 
-/// `pcall`. An error that is a table with a text in `err` is caught as that text, as Redis does.
-pub(crate) unsafe extern "C-unwind" fn protected_call(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        let count = ffi::lua_gettop(l);
-        if count == 0 {
-            ffi::lua_pushboolean(l, 0);
-            ffi::lua_pushstring_(l, c"attempt to call a boolean value".as_ptr());
-            return 2;
-        }
-        // The place of the result.
-        ffi::lua_pushboolean(l, 1);
-        ffi::lua_insert(l, 1);
-        if ffi::lua_pcall(l, count - 1, ffi::LUA_MULTRET, 0) != ffi::LUA_OK {
-            ffi::lua_remove(l, 1);
-            if ffi::lua_type(l, -1) == ffi::LUA_TTABLE {
-                ffi::lua_getfield_(l, -1, c"err".as_ptr());
-                // What is no text stays as a third result, as in Redis.
-                if ffi::lua_isstring(l, -1) != 0 {
-                    ffi::lua_replace(l, -2);
-                }
-            }
-            ffi::lua_pushboolean(l, 0);
-            ffi::lua_insert(l, 1);
-        }
-        ffi::lua_gettop(l)
-    }
-}
-
-/// `xpcall`. Lua's own calls the handler before anything is unwound, and from a hook no hook is called: a handler that
-/// never ends could not be killed. No script can look at the call stack, so it may as well be called afterwards.
-pub(crate) unsafe extern "C-unwind" fn handled_call(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        ffi::luaL_checkany(l, 2);
-        ffi::lua_settop(l, 2);
-        ffi::lua_insert(l, 1);
-        if ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 0) == ffi::LUA_OK {
-            ffi::lua_pushboolean(l, 1);
-            ffi::lua_replace(l, 1);
-            return ffi::lua_gettop(l);
-        }
-        if ffi::lua_pcall(l, 1, 1, 0) != ffi::LUA_OK {
-            ffi::lua_settop(l, 0);
-            ffi::lua_pushstring_(l, c"error in error handling".as_ptr());
-        }
-        ffi::lua_pushboolean(l, 0);
-        ffi::lua_insert(l, 1);
-        2
-    }
-}
-
-/// Whether the value at 1 is a read-only front; then what is behind it is pushed.
+/// Fails, as a function or a hook that Lua called.
 ///
 /// # Safety
-/// Inside a function that Lua called; nothing of the caller's is to be dropped.
-unsafe fn push_behind_proxy(l: *mut ffi::lua_State) -> bool {
-    // SAFETY: only reads tables, and there is room for what a function of Lua's needs.
-    unsafe {
-        if ffi::lua_type(l, 1) != ffi::LUA_TTABLE || ffi::lua_getmetatable(l, 1) == 0 {
-            return false;
-        }
-        let proxies = (*host_of(l)).places.proxies;
-        ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, proxies.0);
-        ffi::lua_pushvalue(l, 1);
-        ffi::lua_rawget_(l, -2);
-        let is_proxy = ffi::lua_type(l, -1) == ffi::LUA_TTABLE;
-        if is_proxy {
-            ffi::lua_replace(l, -3);
-            ffi::lua_settop(l, -2);
-        } else {
-            ffi::lua_settop(l, -4);
-        }
-        is_proxy
-    }
-}
-
-/// A function of Lua's own that changes its first argument.
-pub(crate) unsafe extern "C-unwind" fn refusing_proxies(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: the upvalue is the original function, put there by `Frame::guard`. Nothing is to be dropped.
-    unsafe {
-        if push_behind_proxy(l) {
-            ffi::lua_pushstring_(l, sandbox::READ_ONLY.as_ptr());
-            ffi::lua_error(l);
-        }
-        let original = ffi::lua_touserdata(l, ffi::lua_upvalueindex(1));
-        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(original)(l)
-    }
-}
-
-/// A function of Lua's own that makes a coroutine. Each counts its instructions anew: without a look at the clock here, a
-/// script could hide all that it does in coroutines that end before their first.
-pub(crate) unsafe extern "C-unwind" fn ticking(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as above; the message is copied before the error is raised.
+/// Inside of such a one, with nothing of the caller's to be dropped.
+pub(crate) unsafe fn raise(l: *mut ffi::lua_State, error: Error) -> ! {
+    // SAFETY: see above; the error is gone when it is raised.
     unsafe {
         let host = host_of(l);
-        if let Some(message) = tick(host) {
-            raise(l, host, message);
-        }
-        let original = ffi::lua_touserdata(l, ffi::lua_upvalueindex(1));
-        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(original)(l)
-    }
-}
-
-/// Fails with a table.
-///
-/// # Safety
-/// Inside a function or a hook that Lua called, with nothing of the caller's to be dropped.
-unsafe fn raise(l: *mut ffi::lua_State, host: *mut Host, message: &'static str) -> ! {
-    // SAFETY: see above.
-    unsafe {
         let strict = std::mem::replace(&mut (*host).strict, false);
         // A hook, too, has the room of a function that was just called, however much the script has on its stack.
-        Frame::of_function(l, host).push_error_table(message.as_bytes(), false);
+        Frame::of_function(l, host).push_error(error);
         (*host).strict = strict;
         ffi::lua_error(l)
-    }
-}
-
-/// A function of Lua's own that reads its first argument, and doesn't hand it out.
-pub(crate) unsafe extern "C-unwind" fn looking_behind_proxies(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as above.
-    unsafe {
-        if push_behind_proxy(l) {
-            ffi::lua_replace(l, 1);
-        }
-        let original = ffi::lua_touserdata(l, ffi::lua_upvalueindex(1));
-        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(original)(l)
-    }
-}
-
-/// `next`.
-pub(crate) unsafe extern "C-unwind" fn next_pair(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        ffi::luaL_checktype(l, 1, ffi::LUA_TTABLE);
-        ffi::lua_settop(l, 2);
-        if push_behind_proxy(l) {
-            ffi::lua_replace(l, 1);
-        }
-        if ffi::lua_next(l, 1) != 0 {
-            return 2;
-        }
-        ffi::lua_pushnil(l);
-        1
-    }
-}
-
-/// `pairs`.
-pub(crate) unsafe extern "C-unwind" fn pairs(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        ffi::luaL_checktype(l, 1, ffi::LUA_TTABLE);
-        let next = (*host_of(l)).places.next;
-        ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, next.0);
-        ffi::lua_pushvalue(l, 1);
-        ffi::lua_pushnil(l);
-        3
     }
 }
 
