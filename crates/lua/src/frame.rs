@@ -746,21 +746,21 @@ impl Frame<'_> {
 
     /// Pushes a table with an error line in `err`. The line begins with `-` and its code word, or is a text only.
     pub(crate) fn push_error_table(&mut self, line: &[u8], was_counted: bool) {
-        let mut text = Vec::with_capacity(line.len() + 4);
-        match line.strip_prefix(b"-") {
-            Some(rest) if rest.contains(&b' ') => text.extend_from_slice(rest),
-            rest => {
-                text.extend_from_slice(b"ERR ");
-                text.extend_from_slice(rest.unwrap_or(line));
-            }
-        }
-        while text.last().is_some_and(|last| matches!(last, b'\r' | b'\n')) {
-            text.pop();
-        }
         // A C string ends at the first NUL.
-        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
+        let (code, mut text) = match line.strip_prefix(b"-") {
+            Some(rest) => match rest.iter().position(|byte| *byte == b' ') {
+                Some(space) => (&rest[..space], &rest[space + 1..]),
+                None => (&b"ERR"[..], rest),
+            },
+            None => (&b"ERR"[..], line),
+        };
+        while let [b'\r' | b'\n', rest @ ..] | [rest @ .., b'\r' | b'\n'] = text {
+            text = rest;
+        }
+        let whole = [code, b" ", text].concat();
         self.push_table(0, 4);
-        self.push_bytes(&text[..end]);
+        self.push_bytes(&whole);
         self.set_field_raw(c"err");
         if was_counted {
             self.push_boolean(true);

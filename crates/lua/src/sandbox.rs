@@ -100,6 +100,9 @@ pub(crate) fn build(frame: &mut Frame<'_>) {
         frame.guard(Guard::Refuse);
         frame.set_field_raw(name);
     }
+    frame.push_field_raw(-1, c"foreach");
+    frame.guard(Guard::LookBehind);
+    frame.set_field_raw(c"foreach");
     frame.push_native(Native::Sort);
     frame.set_field_raw(c"sort");
     set_library(frame, c"table");
