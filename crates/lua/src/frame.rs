@@ -700,6 +700,15 @@ impl Frame<'_> {
         }
     }
 
+    /// To be called by what is soon done, but may be called often: [`Frame::tick`] after so many bytes.
+    pub(crate) fn spend(&self, bytes: usize) -> Result<(), Error> {
+        // SAFETY: as `suspend`.
+        match unsafe { vm::spend(self.host, bytes) } {
+            None => Ok(()),
+            Some(message) => Err(Error::table(message)),
+        }
+    }
+
     /// Frees what can't be reached any more.
     pub(crate) fn collect(&mut self) {
         // SAFETY: there are no finalizers, and the allocator never refuses.

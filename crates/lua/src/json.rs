@@ -188,6 +188,7 @@ fn encode(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     let mut out = std::mem::take(&mut frame.host().text);
     out.clear();
     append(frame, &mut out, 0)?;
+    frame.spend(out.len())?;
     frame.host().text = out;
     frame.push_text();
     Ok(1)
@@ -361,6 +362,7 @@ fn decode(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
         return Err(Error::text("JSON parser does not support UTF-16 or UTF-32"));
     }
+    frame.spend(text.len())?;
     // What it says in as many bytes takes at least as many.
     frame.check_memory(text.len())?;
     let config = &frame.host().json;

@@ -36,6 +36,7 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
         frame.push_copy(index);
         encode(frame, &mut out, 0)?;
     }
+    frame.spend(out.len())?;
     frame.host().text = out;
     frame.push_text();
     Ok(1)
@@ -185,6 +186,7 @@ fn unpack_some(frame: &mut Frame<'_>, limit: i64, offset: i64) -> Result<c_int, 
             text.len() as i32
         )));
     }
+    frame.spend(text.len())?;
     frame.check_memory(text.len())?;
     let mut input = Input { rest: &text[offset as usize..], values: 0 };
     let limit = if all { i64::from(i32::MAX) } else { limit };

@@ -160,10 +160,10 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
 }
 
 fn as_unsigned_long(number: f64) -> u64 {
-    if number < 2f64.powi(63) {
-        to_integer(number) as u64
-    } else {
+    if number >= 2f64.powi(63) {
         (to_integer(number - 2f64.powi(63)) as u64) ^ 1 << 63
+    } else {
+        to_integer(number) as u64
     }
 }
 

@@ -545,6 +545,7 @@ fn gsub(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     }
     out.extend_from_slice(&frame.bytes(1).unwrap_or_default()[at.min(len)..]);
     frame.check_memory(out.len())?;
+    frame.spend(len)?;
     frame.push_bytes(&out);
     frame.push_number(count as f64);
     Ok(2)

@@ -165,7 +165,9 @@ fn sha1hex(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if frame.top() != 1 {
         return Err(Error::table("wrong number of arguments"));
     }
-    let digest = Sha1::digest(frame.to_bytes(1).unwrap_or_default());
+    let text = frame.to_bytes(1).unwrap_or_default();
+    let (digest, len) = (Sha1::digest(text), text.len());
+    frame.spend(len)?;
     let mut hex = [0; 40];
     for (index, byte) in digest.iter().enumerate() {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

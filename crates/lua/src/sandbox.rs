@@ -328,6 +328,7 @@ fn unpack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if count > 8_000 || !frame.has_last_room(count as usize) {
         return Err(Error::text("too many results to unpack"));
     }
+    frame.spend(8 * count as usize)?;
     for index in from..=to {
         frame.push_index(1, index as c_int);
     }

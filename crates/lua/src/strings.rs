@@ -32,6 +32,7 @@ fn rep(frame: &mut Frame<'_>) -> Result<c_int, Error> {
         }
         _ => {}
     }
+    frame.spend(wanted / 16)?;
     frame.host().text = out;
     frame.push_text();
     Ok(1)

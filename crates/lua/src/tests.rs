@@ -25,6 +25,8 @@ fn answer(args: &[&[u8]], resp3: bool, out: &mut Vec<u8>) {
         (b"big", true) => b"(123456789\r\n",
         (b"verbatim", true) => b"=6\r\ntxt:hi\r\n",
         (b"fail", _) => b"-WRONGTYPE no way\r\n",
+        // Nothing that a server says.
+        (b"raw", _) => args[1],
         (b"echo", _) => {
             out.extend_from_slice(format!("${}\r\n", args[1].len()).as_bytes());
             out.extend_from_slice(args[1]);
@@ -464,11 +466,11 @@ mod decoders {
         static STATE: RefCell<Option<(Vm, Reference)>> = const { RefCell::new(None) };
     }
 
-    /// Tries every decoder on the same bytes, and everything that makes text of what they gave.
+    /// Tries every decoder on the same bytes, the one of replies too, and everything that makes text of what they gave.
     const SCRIPT: &str = "local text, format = ARGV[1], ARGV[2] \
         local function try(f, ...) local ok, value = pcall(f, ...) if ok then pcall(cjson.encode, value) pcall(cmsgpack.pack, value) end end \
         try(cmsgpack.unpack, text) try(cmsgpack.unpack_one, text, 1) try(cmsgpack.unpack_limit, text, 3) \
-        try(cjson.decode, text) try(struct.unpack, format, text) try(struct.pack, format, 1, 2, text) try(struct.size, format) \
+        try(cjson.decode, text) try(redis.call, 'raw', text) try(redis.pcall, 'raw', format) try(struct.unpack, format, text) try(struct.pack, format, 1, 2, text) try(struct.size, format) \
         try(string.find, text, format) try(string.gsub, text, format, text) try(string.match, format, text) \
         try(string.gsub, format, text, '%1') try(loadstring, text) try(loadstring, format) return 1";
 
@@ -511,6 +513,35 @@ mod decoders {
                 ],
                 0..64
             ),
+            proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "*2\r\n",
+                    "*-1\r\n",
+                    "*99999999999\r\n",
+                    "%1\r\n",
+                    "~2\r\n",
+                    "|1\r\n",
+                    "$3\r\nabc\r\n",
+                    "$-1\r\n",
+                    "$99\r\n",
+                    ":1\r\n",
+                    "+a\r\n",
+                    "-b\r\n",
+                    "-b c\r\n",
+                    "_\r\n",
+                    "#t\r\n",
+                    ",1.5\r\n",
+                    ",nan\r\n",
+                    ",x\r\n",
+                    "(12\r\n",
+                    "=5\r\ntxt:a\r\n",
+                    "=1\r\na\r\n",
+                    "\r",
+                    "\r\n",
+                ]),
+                0..12
+            )
+            .prop_map(|parts| parts.concat().into_bytes()),
         ]
     }
 

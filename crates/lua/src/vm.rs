@@ -36,6 +36,8 @@ use std::ptr::{self, NonNull};
 const STACK_BYTES: usize = 8 << 20;
 /// Instructions between two looks at the clock: some 50 microseconds.
 const HOOK_INSTRUCTIONS: c_int = 10_000;
+/// Bytes that functions go through between two looks at the clock: their time is not that of instructions.
+const WORK_PER_TICK: usize = 64 * 1024;
 /// All Lua memory is aligned for any of its types.
 const ALIGNMENT: usize = 16;
 
@@ -147,6 +149,8 @@ pub struct Host {
     killed: Option<&'static str>,
     /// No command may be called: a library is loaded, or the script was killed.
     pub(crate) refuses_calls: bool,
+    /// Bytes that functions went through since one of them looked at the clock.
+    work: usize,
     /// Bytes that functions hold while they call Lua: counted as the state's.
     held: usize,
     /// The cycle counter's value at which the script stops for others.
@@ -204,6 +208,7 @@ impl Vm {
             quits: false,
             killed: None,
             refuses_calls: false,
+            work: 0,
             held: 0,
             slice_ends: u64::MAX,
             slice_cycles: cycles::from_ns(slice_ns),
@@ -551,6 +556,22 @@ pub(crate) unsafe fn suspend(host: *mut Host, event: Event) {
         let strict = std::mem::replace(&mut (*host).strict, false);
         (*(*host).yielder).suspend(event);
         (*host).strict = strict;
+    }
+}
+
+/// Counts what a function did, in bytes, and looks at the clock ([`tick`]) now and then.
+///
+/// # Safety
+/// As [`suspend`].
+pub(crate) unsafe fn spend(host: *mut Host, bytes: usize) -> Option<&'static str> {
+    // SAFETY: as above.
+    unsafe {
+        (*host).work = (*host).work.saturating_add(bytes);
+        if (*host).work < WORK_PER_TICK {
+            return None;
+        }
+        (*host).work = 0;
+        tick(host)
     }
 }
 

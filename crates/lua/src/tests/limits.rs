@@ -66,6 +66,8 @@ fn functions_of_the_libraries_end_when_they_are_told() {
         "return ('x'):rep(2000000):gsub('x-x-x-x-y', '')",
         "local t = {} for i = 1, 2 do t[i] = t end return t",
         "local t = {} for i = 1, 30 do t = {t, t} end return t",
+        "local s = '[' .. ('1,'):rep(1000) .. '1]' for i = 1, 2000 do cjson.decode(s) end",
+        "local s = cmsgpack.pack({('x'):rep(10000)}) for i = 1, 100000 do cmsgpack.unpack(s) end",
         "local t = {} for i = 1, 30 do t = {t, t} end return cjson.encode(t)",
         "local t = {} for i = 1, 15 do t = {t, t, t, t, t} end return cmsgpack.pack(t)",
         "local t = {} for i = 1, 100000 do t[i] = i % 2 end table.sort(t, function(a, b) while true do end end)",
