@@ -184,6 +184,9 @@ struct Writer<'o> {
     tables: u32,
 }
 
+/// Slots of Lua's stack that nested tables may take, one to three each: far fewer than in Redis, and far more than anybody
+/// nests.
+const NESTING_SLOTS: i32 = 2_000;
 /// Tables between two looks at the clock.
 const TABLES_PER_TICK: u32 = 256;
 
@@ -213,7 +216,7 @@ impl Writer<'_> {
 
     /// Writes the value on top, and takes it off. Fails if the script has to end, or the reply is too large.
     fn value(&mut self, frame: &mut Frame<'_>) -> Result<(), Error> {
-        if !frame.has_room(8) {
+        if frame.top() > NESTING_SLOTS || !frame.has_room(8) {
             self.line(b'-', b"ERR reached lua stack limit");
             frame.pop(1);
             return Ok(());
