@@ -33,7 +33,7 @@ PACKED = bytes.fromhex("8191 92a1c0c2c3cacbcccdcecfd0d1d2d3d9dadbdcdddedfc1c4d4f
 STRUCT = "b B h H l L T i I i1 I2 i3 I4 i8 I8 i16 I32 i33 f d c c0 c3 s x < > ! !4 !3 !8 !16 z = c99999999999 i0 10".split() + [" ", "\0"]
 FORMATS = """%d %5d %-5d %05d %+d %i %u %c %x %X %#x %o %e %E %.3e %f %.0f %.20f %10.2f %g %G %.17g %.1g %#g %s %10s %-10s %.3s %q %% a
     % %5 %y %123d %.123d %99.99f %5.5s %-+#0d""".split()
-CALLS = """table.concat(t,V,P,P) table.concat(t) table.insert(t,V) table.insert(t,P,7) table.remove(t) table.remove(t,P) table.sort(t)
+CALLS = """table.concat(t,V,P,P) table.concat(t) table.insert(t,V) table.insert(t,Q,7) table.remove(t) table.remove(t,P) table.sort(t)
     table.sort(t,function(a,b)return(a>b)end) table.sort(t,function()return(true)end) table.maxn(t) #t unpack(t) unpack(t,P,P) next(t)
     select(P,1,2,3) rawget(t,P) string.byte('hello',P,P) string.char(P,P) string.sub('hello',P,P) string.rep('ab',-1) string.rep('ab',2.9)
     string.rep('ab',2^32+1) string.reverse(S) string.upper(S) string.len(S) tonumber(S,P) tonumber('0x1f') tonumber('7f',16) math.max(N,N)
@@ -184,7 +184,8 @@ def libraries(rng):
         call = rng.choice([f"struct.pack(ARGV[1]{values})", "struct.unpack(ARGV[1], ARGV[2])", f"struct.unpack(ARGV[1], ARGV[2], {number(rng)})",
                            "struct.size(ARGV[1])"])
     else:
-        letters = {"P": lambda: rng.choice([str(rng.randint(-2, 9)), "nil", rng.choice(POSITIONS)]), "V": lambda: value(rng, 1),
+        # An index far below the first would have Redis fill its memory.
+        letters = {"Q": lambda: str(rng.randint(-2, 9)), "P": lambda: rng.choice([str(rng.randint(-2, 9)), "nil", rng.choice(POSITIONS)]), "V": lambda: value(rng, 1),
                    "S": lambda: quote(some_bytes(rng)), "N": lambda: number(rng),
                    "F": lambda: quote("".join(rng.choice(FORMATS) for _ in range(rng.randint(1, 3))).encode())}
         call = "".join(letters.get(letter, lambda letter=letter: letter)() for letter in rng.choice(CALLS)).replace("!", " ")

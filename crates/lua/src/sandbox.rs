@@ -318,7 +318,8 @@ fn unpack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if frame.type_of(1) != Type::Table {
         return Err(Error::Type(1, "table"));
     }
-    let int = |number: i64| number.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+    // As C cuts them off.
+    let int = |number: i64| i64::from(number as c_int);
     let from = int(frame.optional_integer(2, 1)?);
     let to = if frame.is_none_or_nil(3) { frame.len(1) as i64 } else { int(frame.check_integer(3)?) };
     if from > to {

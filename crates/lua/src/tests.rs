@@ -388,6 +388,7 @@ fn libraries() {
             "-ERR user_script:1: unfinished capture script: sha, on @user_script:1.",
         ),
         ("return ('abc'):gsub('()(', {'x'})", "$4|xabc"),
+        ("return {unpack({5, 6, 7}, 2^32 + 2)}", "*2|:6|:7"),
         ("local t = {3,1,2} table.sort(t) return t", "*3|:1|:2|:3"),
         ("local t = {3,1,2} table.sort(t, function(a, b) return a > b end) return t", "*3|:3|:2|:1"),
         (

@@ -7,16 +7,21 @@
 //! the owner runs only while the coroutine is suspended; both are on one thread, since a `Vm` is not `Send`. So there
 //! are never two references to the host in use at once; all are made from one raw pointer, for as long as one call.
 //!
-//! **Jumps stay within C.** Lua ends a function that fails by a `longjmp`, which must not pass a Rust frame that has
-//! something to drop. Our functions inside Lua are [`trampoline`]s: they run safe code to its end, and fail afterwards,
-//! when nothing is left to drop. The safe code itself can't jump: it reaches Lua through [`Frame`], which uses only
+//! **Jumps pass nothing that is to be dropped.** Lua ends a function that fails by a `longjmp`. The only Rust frames that
+//! one can pass are those of [`trampoline`], of the hook and of [`natives`](crate::natives), which hold plain values then.
+//! Trampolines run safe code to its end, and fail afterwards, when nothing is left to drop. The safe code itself can't jump: it reaches Lua through [`Frame`], which uses only
 //! what can fail in one way, by lack of memory, and as long as it runs ([`Host::strict`] is off) the allocator never
 //! refuses. Outside of a protected call it is off, too, so that nothing ever jumps to nowhere. Finalizers could run
 //! foreign code at any allocation: there are none (no `newproxy`, no userdata).
 //!
 //! **Stacks.** `setjmp` and `longjmp` always happen on the same stack: a protected call is begun and ended on the
-//! coroutine's. Lua bounds the depth of C calls (200); what recurses here is bounded by its own limits, far below
-//! [`STACK_BYTES`], behind which lies a guard page.
+//! coroutine's, or, when the owner compiles, on its own. Lua bounds the depth of C calls (200), those within its coroutines
+//! included; what recurses here is bounded by its own limits, at the end of all those calls, too: the tests go there with
+//! the larger frames of the sanitizer. Behind [`STACK_BYTES`] lies a guard page.
+//!
+//! **Panics.** None is meant to happen. One ends the process, or, where panics unwind (in tests), the coroutine: then the
+//! state, in which Lua still believes to be, is never entered again, since `resume` fails on an ended coroutine and
+//! everything else on a running script.
 //!
 //! **The end.** A suspended coroutine would have to be unwound. Instead, dropping a `Vm` kills the script, runs it to its end
 //! (every instruction fails then) and has the coroutine return.
