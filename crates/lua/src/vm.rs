@@ -307,8 +307,8 @@ impl Vm {
         let host = self.host_mut();
         host.arguments = if call.globals { 0 } else { 2 };
         host.job = Job::Run;
-        host.killed = None;
-        host.refuses_calls = false;
+        // One that is killed before it begins does nothing.
+        host.refuses_calls = host.killed.is_some();
         host.name.clear();
         host.name.push_str(call.name);
         host.client_resp3 = call.resp3;
@@ -334,7 +334,6 @@ impl Vm {
         let host = self.host_mut();
         host.arguments = 0;
         host.job = Job::Load;
-        host.killed = None;
         host.refuses_calls = true;
         host.name.clear();
         host.client_resp3 = false;
@@ -456,6 +455,7 @@ unsafe fn run_jobs(yielder: &Yielder<(), Event>, host: *mut Host, l: *mut ffi::l
         (*host).yielder = yielder;
         while !(*host).quits {
             run_job(host, l);
+            (*host).killed = None;
             yielder.suspend(Event::Done);
         }
         (*host).yielder = ptr::null();
