@@ -41,7 +41,8 @@ fn bnot(frame: &mut Frame<'_>) -> Result<c_int, Error> {
 
 fn fold(frame: &mut Frame<'_>, operation: fn(u32, u32) -> u32) -> Result<c_int, Error> {
     let mut result = bits(frame, 1)?;
-    for index in 2..=frame.top() {
+    // From the last on: it is complained about first.
+    for index in (2..=frame.top()).rev() {
         result = operation(result, bits(frame, index)?);
     }
     push(frame, result)

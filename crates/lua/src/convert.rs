@@ -1,6 +1,6 @@
 //! Replies as Lua values, and Lua values as replies.
 
-use crate::frame::{Error, Frame, Type};
+use crate::frame::{Error, Frame, Type, to_integer};
 use crate::vm::Finished;
 use dunlin_structures::number::{DoubleBuffer, IntegerBuffer};
 
@@ -44,6 +44,12 @@ fn bulk<'r>(rest: &mut &'r [u8], len: i64) -> Result<&'r [u8], Error> {
     Ok(text)
 }
 
+/// Fails if there is no memory for so many elements. What they hold has been looked at with the whole reply.
+fn check_elements(frame: &mut Frame<'_>, count: usize) -> Result<(), Error> {
+    const ELEMENT_BYTES: usize = 40;
+    if count < 1024 { Ok(()) } else { frame.check_memory(count.saturating_mul(ELEMENT_BYTES)) }
+}
+
 fn push_value(frame: &mut Frame<'_>, rest: &mut &[u8], depth: usize) -> Result<(), Error> {
     if depth > DEPTH_MAX {
         return Err(MALFORMED);
@@ -76,6 +82,7 @@ fn push_value(frame: &mut Frame<'_>, rest: &mut &[u8], depth: usize) -> Result<(
             -1 => frame.push_boolean(false),
             len => {
                 let len = usize::try_from(len).map_err(|_| MALFORMED)?;
+                check_elements(frame, len)?;
                 frame.push_table(len, 0);
                 for index in 1..=len {
                     push_value(frame, rest, depth + 1)?;
@@ -85,6 +92,7 @@ fn push_value(frame: &mut Frame<'_>, rest: &mut &[u8], depth: usize) -> Result<(
         },
         b'%' => {
             let len = integer(text)?;
+            check_elements(frame, usize::try_from(len).unwrap_or(0))?;
             frame.push_table(0, 1);
             frame.push_table(0, usize::try_from(len).unwrap_or(0));
             for _ in 0..len {
@@ -96,6 +104,7 @@ fn push_value(frame: &mut Frame<'_>, rest: &mut &[u8], depth: usize) -> Result<(
         }
         b'~' => {
             let len = integer(text)?;
+            check_elements(frame, usize::try_from(len).unwrap_or(0))?;
             frame.push_table(0, 1);
             frame.push_table(0, usize::try_from(len).unwrap_or(0));
             for _ in 0..len {
@@ -158,15 +167,28 @@ pub(crate) fn to_reply(frame: &mut Frame<'_>, out: &mut Vec<u8>, resp3: bool, sc
             return failure_of_table(frame, None);
         }
     }
-    Writer { out, resp3, script3 }.value(frame);
-    Finished::Replied
+    let mut writer = Writer { out, resp3, script3, tables: 0 };
+    match writer.value(frame) {
+        Ok(()) => Finished::Replied,
+        Err(Error::Plain(text) | Error::Table(text) | Error::Text(text)) => {
+            Finished::Failed { line: [b"ERR ", &text[..]].concat(), counted: false }
+        }
+        Err(_) => unreachable!("no arguments are looked at"),
+    }
 }
 
 struct Writer<'o> {
     out: &'o mut Vec<u8>,
     resp3: bool,
     script3: bool,
+    tables: u32,
 }
+
+/// Slots of Lua's stack that nested tables may take, one to three each: far fewer than in Redis, and far more than anybody
+/// nests.
+const NESTING_SLOTS: i32 = 2_000;
+/// Tables between two looks at the clock.
+const TABLES_PER_TICK: u32 = 256;
 
 impl Writer<'_> {
     fn header(&mut self, kind: u8, value: i64) {
@@ -192,16 +214,20 @@ impl Writer<'_> {
         self.out.extend_from_slice(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
     }
 
-    /// Writes the value on top, and takes it off.
-    fn value(&mut self, frame: &mut Frame<'_>) {
-        if !frame.has_room(8) {
+    /// Writes the value on top, and takes it off. Fails if the script has to end, or the reply is too large.
+    fn value(&mut self, frame: &mut Frame<'_>) -> Result<(), Error> {
+        if frame.top() > NESTING_SLOTS || !frame.has_room(8) {
             self.line(b'-', b"ERR reached lua stack limit");
             frame.pop(1);
-            return;
+            return Ok(());
         }
         match frame.type_of(-1) {
-            Type::String => self.bulk(frame.bytes(-1).unwrap_or_default()),
-            Type::Number => self.header(b':', frame.number(-1).map_or(0, truncated)),
+            Type::String => {
+                let text = frame.bytes(-1).unwrap_or_default();
+                frame.check_reply(self.out.len() + text.len())?;
+                self.bulk(text);
+            }
+            Type::Number => self.header(b':', frame.number(-1).map_or(0, to_integer)),
             Type::Boolean => match (frame.boolean(-1), self.script3, self.resp3) {
                 (true, false, _) | (true, true, false) => self.out.extend_from_slice(b":1\r\n"),
                 (false, false, _) => self.null(),
@@ -209,28 +235,39 @@ impl Writer<'_> {
                 (true, true, true) => self.out.extend_from_slice(b"#t\r\n"),
                 (false, true, true) => self.out.extend_from_slice(b"#f\r\n"),
             },
-            Type::Table => self.table(frame),
+            Type::Table => self.table(frame)?,
             _ => self.null(),
         }
         frame.pop(1);
+        Ok(())
     }
 
     /// Writes the table on top.
-    fn table(&mut self, frame: &mut Frame<'_>) {
+    fn table(&mut self, frame: &mut Frame<'_>) -> Result<(), Error> {
+        self.tables += 1;
+        if self.tables.is_multiple_of(TABLES_PER_TICK) {
+            frame.tick()?;
+            frame.check_reply(self.out.len())?;
+        }
         // Most are arrays.
         let table = frame.top();
         frame.push_index(-1, 1);
         let may_be_array = frame.type_of(-1) != Type::Nil;
         frame.pop(1);
-        let written = self.tagged(frame);
+        let written = self.tagged(frame)?;
         frame.set_top(table);
-        if !written {
-            if may_be_array { self.array(frame) } else { self.out.extend_from_slice(b"*0\r\n") }
+        match (written, may_be_array) {
+            (true, _) => Ok(()),
+            (false, true) => self.array(frame),
+            (false, false) => {
+                self.out.extend_from_slice(b"*0\r\n");
+                Ok(())
+            }
         }
     }
 
     /// Writes a table that stands for another type; returns whether it is one.
-    fn tagged(&mut self, frame: &mut Frame<'_>) -> bool {
+    fn tagged(&mut self, frame: &mut Frame<'_>) -> Result<bool, Error> {
         let table = frame.top();
         let field = |frame: &mut Frame<'_>, name| {
             frame.set_top(table);
@@ -265,13 +302,13 @@ impl Writer<'_> {
             }
         } else if field(frame, c"verbatim_string") == Type::Table && self.verbatim(frame) {
         } else if field(frame, c"map") == Type::Table {
-            self.pairs(frame, true);
+            self.pairs(frame, true)?;
         } else if field(frame, c"set") == Type::Table {
-            self.pairs(frame, false);
+            self.pairs(frame, false)?;
         } else {
-            return false;
+            return Ok(false);
         }
-        true
+        Ok(true)
     }
 
     fn verbatim(&mut self, frame: &mut Frame<'_>) -> bool {
@@ -294,7 +331,7 @@ impl Writer<'_> {
     }
 
     /// Writes the keys of the table on top, and their values if it is a map.
-    fn pairs(&mut self, frame: &mut Frame<'_>, is_map: bool) {
+    fn pairs(&mut self, frame: &mut Frame<'_>, is_map: bool) -> Result<(), Error> {
         let table = frame.top();
         let mut count = 0;
         frame.push_nil();
@@ -311,16 +348,17 @@ impl Writer<'_> {
         frame.push_nil();
         while frame.next(table) {
             frame.push_copy(-2);
-            self.value(frame);
+            self.value(frame)?;
             if is_map {
-                self.value(frame);
+                self.value(frame)?;
             } else {
                 frame.pop(1);
             }
         }
+        Ok(())
     }
 
-    fn array(&mut self, frame: &mut Frame<'_>) {
+    fn array(&mut self, frame: &mut Frame<'_>) -> Result<(), Error> {
         let mut count = 0;
         loop {
             frame.push_index(-1, count + 1);
@@ -334,14 +372,10 @@ impl Writer<'_> {
         self.header(b'*', i64::from(count));
         for index in 1..=count {
             frame.push_index(-1, index);
-            self.value(frame);
+            self.value(frame)?;
         }
+        Ok(())
     }
-}
-
-/// As C converts a double to a 64-bit integer on the machines that Redis runs on: what has no place becomes the smallest.
-fn truncated(number: f64) -> i64 {
-    if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
 }
 
 fn until_nul(text: &[u8]) -> &[u8] {

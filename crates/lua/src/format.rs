@@ -1,5 +1,7 @@
 //! Numbers and names as Lua and C print them.
 
+use dunlin_structures::number::{DoubleBuffer, IntegerBuffer};
+
 /// Prints a number as C's `%.{precision}g` does.
 pub(crate) fn number(value: f64, precision: usize, out: &mut Vec<u8>) {
     // Most are small integers.
@@ -8,8 +10,7 @@ pub(crate) fn number(value: f64, precision: usize, out: &mut Vec<u8>) {
         && (value != 0.0 || value.is_sign_positive())
         && precision >= 9
     {
-        let mut digits = dunlin_structures::number::IntegerBuffer::new();
-        out.extend_from_slice(digits.format(value as i64));
+        out.extend_from_slice(IntegerBuffer::new().format(value as i64));
         return;
     }
     if value.is_nan() {
@@ -54,6 +55,15 @@ pub(crate) fn number(value: f64, precision: usize, out: &mut Vec<u8>) {
             out.push(b'.');
             out.extend_from_slice(&significant.as_bytes()[whole..]);
         }
+    }
+}
+
+/// Prints a number as an argument of a command: exactly, and without an exponent if it is an integer.
+pub(crate) fn argument(value: f64, out: &mut Vec<u8>) {
+    if value.fract() == 0.0 && value.abs() <= 2f64.powi(62) {
+        out.extend_from_slice(IntegerBuffer::new().format(value as i64));
+    } else {
+        out.extend_from_slice(DoubleBuffer::new().format(value));
     }
 }
 

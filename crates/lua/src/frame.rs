@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "Lua's C interface; see above")]
 
 use crate::format;
+use crate::natives;
 use crate::vm::{self, Event, Host, Reference};
 use mlua_sys::lua51 as ffi;
 use std::borrow::Cow;
@@ -51,13 +52,16 @@ impl Error {
     }
 }
 
-/// Functions that talk to Lua directly: see [`crate::vm`].
+/// Functions that talk to Lua directly: see [`natives`].
 #[derive(Clone, Copy)]
 pub(crate) enum Native {
     ProtectedCall,
     HandledCall,
     Next,
     Pairs,
+    Sort,
+    /// `table[key]`, with metamethods.
+    Index,
 }
 
 /// What a guarded function does with a read-only table.
@@ -65,6 +69,8 @@ pub(crate) enum Native {
 pub(crate) enum Guard {
     Refuse,
     LookBehind,
+    /// It makes a coroutine: the clock is looked at.
+    Tick,
 }
 
 /// The type of a value.
@@ -80,6 +86,12 @@ pub enum Type {
     Function,
     Userdata,
     Thread,
+}
+
+/// A number as the 64-bit integer that C makes of it on the machines that Redis runs on: what has no place there becomes the
+/// smallest.
+pub(crate) fn to_integer(number: f64) -> i64 {
+    if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
 }
 
 /// A function's view of the state.
@@ -256,7 +268,7 @@ impl Frame<'_> {
 
     /// An integer argument, as Lua converts a number to one.
     pub fn check_integer(&self, index: c_int) -> Result<i64, Error> {
-        self.check_number(index).map(|number| number as i64)
+        self.check_number(index).map(to_integer)
     }
 
     pub fn optional_integer(&self, index: c_int, otherwise: i64) -> Result<i64, Error> {
@@ -491,6 +503,14 @@ impl Frame<'_> {
         found
     }
 
+    pub(crate) fn has_metatable(&mut self, index: c_int) -> bool {
+        let has = self.push_metatable(index);
+        if has {
+            self.pop(1);
+        }
+        has
+    }
+
     /// Whether two values are one.
     pub fn same(&self, one: c_int, other: c_int) -> bool {
         // SAFETY: reads values.
@@ -548,10 +568,12 @@ impl Frame<'_> {
     pub(crate) fn push_native(&mut self, native: Native) {
         self.make_room();
         let function = match native {
-            Native::ProtectedCall => vm::protected_call,
-            Native::HandledCall => vm::handled_call,
-            Native::Next => vm::next_pair,
-            Native::Pairs => vm::pairs,
+            Native::ProtectedCall => natives::protected_call,
+            Native::HandledCall => natives::handled_call,
+            Native::Next => natives::next_pair,
+            Native::Pairs => natives::pairs,
+            Native::Sort => natives::sort,
+            Native::Index => natives::index,
         };
         // SAFETY: there is room.
         unsafe { ffi::lua_pushcclosure(self.l, function, 0) }
@@ -562,8 +584,9 @@ impl Frame<'_> {
     pub(crate) fn guard(&mut self, guard: Guard) {
         assert!(self.type_of(-1) == Type::Function);
         let guarded = match guard {
-            Guard::Refuse => vm::refusing_proxies,
-            Guard::LookBehind => vm::looking_behind_proxies,
+            Guard::Refuse => natives::refusing_proxies,
+            Guard::LookBehind => natives::looking_behind_proxies,
+            Guard::Tick => natives::ticking,
         };
         // SAFETY: a C function without upvalues; the guard gets it as its own upvalue, and casts it back.
         unsafe {
@@ -609,13 +632,17 @@ impl Frame<'_> {
     }
 
     /// Compiles a chunk and pushes its function. On an error nothing is pushed. Nothing but source is accepted: compiled
-    /// code could do anything.
+    /// code could do anything. What it makes of the source counts: the allocator may refuse while it is parsed.
     pub fn load(&mut self, source: &[u8], name: &[u8]) -> Result<(), Vec<u8>> {
         if source.first() == Some(&0x1b) {
             let mut message = Vec::new();
             format::chunk_id(name, &mut message);
             message.extend_from_slice(b":1: unexpected symbol near 'char(27)'");
             return Err(message);
+        }
+        if i32::try_from(source.len()).is_err() {
+            // Lua's lexer counts in such.
+            return Err(b"not enough memory".to_vec());
         }
         let mut name = name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
         // Kept on the stack: Lua 5.1 forgets to protect it from being collected.
@@ -624,8 +651,10 @@ impl Frame<'_> {
         self.make_room();
         // SAFETY: the parser runs protected and returns its errors; the name ends with NUL and is held by the stack.
         let (status, message) = unsafe {
+            (*self.host).set_strict(true);
             let status =
                 ffi::luaL_loadbuffer(self.l, source.as_ptr().cast(), source.len(), name.as_ptr().cast());
+            (*self.host).set_strict(false);
             (status, if status == ffi::LUA_OK { None } else { self.bytes(-1).map(<[u8]>::to_vec) })
         };
         self.remove(-2);
@@ -636,17 +665,20 @@ impl Frame<'_> {
         Err(message.unwrap_or_default())
     }
 
-    /// Calls the function below `arguments` values. Its results, or the error, take their place.
-    pub fn call(&mut self, arguments: c_int, results: c_int) -> Result<(), Error> {
+    /// Calls the function below `arguments` values. Its results, or the error, take their place. The caller says how many
+    /// bytes it holds meanwhile: what is called may do the same, and so on.
+    pub fn call(&mut self, arguments: c_int, results: c_int, held: usize) -> Result<(), Error> {
         assert!(arguments >= 0 && arguments < self.top() && results >= 0);
         self.reserve(results as usize + 1)?;
         // What is there afterwards is asked for then.
         self.room = 0;
         // SAFETY: a protected call; while Lua code runs the allocator may refuse. The host isn't borrowed.
         let status = unsafe {
+            let before = (*self.host).hold(held);
             (*self.host).set_strict(true);
             let status = ffi::lua_pcall(self.l, arguments, results, 0);
             (*self.host).set_strict(false);
+            (*self.host).holds_again(before);
             status
         };
         if status == ffi::LUA_OK { Ok(()) } else { Err(Error::Value) }
@@ -668,6 +700,15 @@ impl Frame<'_> {
         }
     }
 
+    /// To be called by what is soon done, but may be called often: [`Frame::tick`] after so many bytes.
+    pub(crate) fn spend(&self, bytes: usize) -> Result<(), Error> {
+        // SAFETY: as `suspend`.
+        match unsafe { vm::spend(self.host, bytes) } {
+            None => Ok(()),
+            Some(message) => Err(Error::table(message)),
+        }
+    }
+
     /// Frees what can't be reached any more.
     pub(crate) fn collect(&mut self) {
         // SAFETY: there are no finalizers, and the allocator never refuses.
@@ -675,8 +716,15 @@ impl Frame<'_> {
     }
 
     /// Fails if so many more bytes are too many.
-    pub fn check_memory(&mut self, more: usize) -> Result<(), Error> {
-        if self.host().is_over_limit(more) { Err(vm::NO_MEMORY) } else { Ok(()) }
+    pub fn check_memory(&self, more: usize) -> Result<(), Error> {
+        // SAFETY: as `new` demands; only fields are read.
+        if unsafe { (*self.host).is_over_limit(more) } { Err(vm::NO_MEMORY) } else { Ok(()) }
+    }
+
+    /// Fails if a reply of so many bytes is too large: it may be as large as the state.
+    pub(crate) fn check_reply(&self, len: usize) -> Result<(), Error> {
+        // SAFETY: as `new` demands; only a field is read.
+        if unsafe { (*self.host).memory_limit() } < len { Err(vm::NO_MEMORY) } else { Ok(()) }
     }
 
     /// Makes a text of the value at 1, in its place, as `tostring` does.
@@ -707,21 +755,21 @@ impl Frame<'_> {
 
     /// Pushes a table with an error line in `err`. The line begins with `-` and its code word, or is a text only.
     pub(crate) fn push_error_table(&mut self, line: &[u8], was_counted: bool) {
-        let mut text = Vec::with_capacity(line.len() + 4);
-        match line.strip_prefix(b"-") {
-            Some(rest) if rest.contains(&b' ') => text.extend_from_slice(rest),
-            rest => {
-                text.extend_from_slice(b"ERR ");
-                text.extend_from_slice(rest.unwrap_or(line));
-            }
-        }
-        while text.last().is_some_and(|last| matches!(last, b'\r' | b'\n')) {
-            text.pop();
-        }
         // A C string ends at the first NUL.
-        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
+        let (code, mut text) = match line.strip_prefix(b"-") {
+            Some(rest) => match rest.iter().position(|byte| *byte == b' ') {
+                Some(space) => (&rest[..space], &rest[space + 1..]),
+                None => (&b"ERR"[..], rest),
+            },
+            None => (&b"ERR"[..], line),
+        };
+        while let [b'\r' | b'\n', rest @ ..] | [rest @ .., b'\r' | b'\n'] = text {
+            text = rest;
+        }
+        let whole = [code, b" ", text].concat();
         self.push_table(0, 4);
-        self.push_bytes(&text[..end]);
+        self.push_bytes(&whole);
         self.set_field_raw(c"err");
         if was_counted {
             self.push_boolean(true);

@@ -188,6 +188,7 @@ fn encode(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     let mut out = std::mem::take(&mut frame.host().text);
     out.clear();
     append(frame, &mut out, 0)?;
+    frame.spend(out.len())?;
     frame.host().text = out;
     frame.push_text();
     Ok(1)
@@ -200,7 +201,7 @@ fn cannot_serialise(frame: &Frame<'_>, index: c_int, reason: &str) -> Error {
 /// Appends the value on top.
 fn append(frame: &mut Frame<'_>, out: &mut Vec<u8>, depth: i32) -> Result<(), Error> {
     match frame.type_of(-1) {
-        Type::String => append_string(frame.bytes(-1).unwrap_or_default(), out),
+        Type::String => append_string(frame, -1, out)?,
         Type::Number => append_number(frame, out, -1)?,
         Type::Boolean => out.extend_from_slice(if frame.boolean(-1) { b"true" } else { b"false" }),
         Type::Table => append_table(frame, out, depth + 1)?,
@@ -225,6 +226,7 @@ fn append_table(frame: &mut Frame<'_>, out: &mut Vec<u8>, depth: i32) -> Result<
             if index > 1 {
                 out.push(b',');
             }
+            tick_at(frame, index as usize)?;
             frame.push_index(table, index);
             append(frame, out, depth)?;
             frame.pop(1);
@@ -233,13 +235,15 @@ fn append_table(frame: &mut Frame<'_>, out: &mut Vec<u8>, depth: i32) -> Result<
         return Ok(());
     }
     out.push(b'{');
-    let mut is_first = true;
+    let (mut is_first, mut count) = (true, 0);
     frame.push_nil();
     while frame.next(table) {
         if !is_first {
             out.push(b',');
         }
         is_first = false;
+        count += 1;
+        tick_at(frame, count)?;
         match frame.type_of(-2) {
             Type::Number => {
                 out.push(b'"');
@@ -247,7 +251,7 @@ fn append_table(frame: &mut Frame<'_>, out: &mut Vec<u8>, depth: i32) -> Result<
                 out.extend_from_slice(b"\":");
             }
             Type::String => {
-                append_string(frame.bytes(-2).unwrap_or_default(), out);
+                append_string(frame, -2, out)?;
                 out.push(b':');
             }
             _ => return Err(cannot_serialise(frame, -2, "table key must be a number or string")),
@@ -257,6 +261,11 @@ fn append_table(frame: &mut Frame<'_>, out: &mut Vec<u8>, depth: i32) -> Result<
     }
     out.push(b'}');
     Ok(())
+}
+
+/// Looks at the clock at every so many elements.
+fn tick_at(frame: &Frame<'_>, count: usize) -> Result<(), Error> {
+    if count.is_multiple_of(1024) { frame.tick() } else { Ok(()) }
 }
 
 /// How many elements an array has that is on top; not positive if it is an object.
@@ -311,7 +320,9 @@ fn append_number(frame: &mut Frame<'_>, out: &mut Vec<u8>, index: c_int) -> Resu
     Ok(())
 }
 
-fn append_string(text: &[u8], out: &mut Vec<u8>) {
+fn append_string(frame: &Frame<'_>, index: c_int, out: &mut Vec<u8>) -> Result<(), Error> {
+    let text = frame.bytes(index).unwrap_or_default();
+    frame.check_memory(out.len() + text.len())?;
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut from = 0;
@@ -340,6 +351,7 @@ fn append_string(text: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&text[from..]);
     out.push(b'"');
+    Ok(())
 }
 
 fn decode(frame: &mut Frame<'_>) -> Result<c_int, Error> {
@@ -350,6 +362,7 @@ fn decode(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
         return Err(Error::text("JSON parser does not support UTF-16 or UTF-32"));
     }
+    frame.spend(text.len())?;
     // What it says in as many bytes takes at least as many.
     frame.check_memory(text.len())?;
     let config = &frame.host().json;

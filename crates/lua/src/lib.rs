@@ -10,7 +10,7 @@
 //! match patterns ([`patterns`]): in C they recurse as deep and run as long as a pattern wants. [`convert`] turns
 //! replies into values and values into replies.
 //!
-//! Knows nothing of servers, keys or clients. [`vm`] and [`frame`] are the only modules with unsafe code; everything
+//! Knows nothing of servers, keys or clients. [`vm`], [`natives`] and [`frame`] are the only modules with unsafe code; everything
 //! else sees Lua through a [`frame::Frame`], whose methods can't fail in Lua's own way (a jump over our frames): see
 //! there.
 
@@ -20,10 +20,12 @@ mod format;
 pub mod frame;
 mod json;
 mod msgpack;
+mod natives;
 mod pack;
 mod patterns;
 mod redis;
 pub mod sandbox;
+mod strings;
 pub mod vm;
 
 #[cfg(test)]

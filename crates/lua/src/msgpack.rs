@@ -8,6 +8,8 @@ pub(crate) const FUNCTIONS: &[(&CStr, Function)] =
 
 /// Tables that are nested deeper are packed as nil.
 const NESTING_MAX: u32 = 16;
+/// How deep what is unpacked may be nested: our own recursion ends here.
+const UNPACK_NESTING_MAX: u32 = 2_000;
 
 /// Sets what the library says of itself.
 pub(crate) fn describe(frame: &mut Frame<'_>) {
@@ -36,6 +38,7 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
         frame.push_copy(index);
         encode(frame, &mut out, 0)?;
     }
+    frame.spend(out.len())?;
     frame.host().text = out;
     frame.push_text();
     Ok(1)
@@ -46,6 +49,7 @@ fn encode(frame: &mut Frame<'_>, out: &mut Vec<u8>, level: u32) -> Result<(), Er
     match frame.type_of(-1) {
         Type::String => {
             let text = frame.bytes(-1).unwrap_or_default();
+            frame.check_memory(out.len() + text.len())?;
             match text.len() {
                 len @ 0..32 => out.push(0xa0 | len as u8),
                 len => header(out, len, [Some(0xd9), Some(0xda), Some(0xdb)]),
@@ -184,8 +188,9 @@ fn unpack_some(frame: &mut Frame<'_>, limit: i64, offset: i64) -> Result<c_int, 
             text.len() as i32
         )));
     }
+    frame.spend(text.len())?;
     frame.check_memory(text.len())?;
-    let mut input = Input { rest: &text[offset as usize..], values: 0 };
+    let mut input = Input { rest: &text[offset as usize..], values: 0, nesting: 0 };
     let limit = if all { i64::from(i32::MAX) } else { limit };
     let mut count = 0;
     while !input.rest.is_empty() && i64::from(count) < limit {
@@ -205,6 +210,7 @@ fn unpack_some(frame: &mut Frame<'_>, limit: i64, offset: i64) -> Result<c_int, 
 struct Input<'t> {
     rest: &'t [u8],
     values: u32,
+    nesting: u32,
 }
 
 impl<'t> Input<'t> {
@@ -231,7 +237,7 @@ impl<'t> Input<'t> {
             frame.tick()?;
             frame.check_memory(0)?;
         }
-        if !frame.has_room(4) {
+        if self.nesting > UNPACK_NESTING_MAX || !frame.has_room(4) {
             return Err(Error::text(
                 "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)",
             ));
@@ -305,20 +311,24 @@ impl<'t> Input<'t> {
     fn list(&mut self, frame: &mut Frame<'_>, len: usize) -> Result<(), Error> {
         // A claimed length is no reason to take memory: each element has at least a byte.
         frame.push_table(len.min(self.rest.len()), 0);
+        self.nesting += 1;
         for index in 1..=len {
             self.value(frame)?;
             frame.set_index_raw(index as c_int);
         }
+        self.nesting -= 1;
         Ok(())
     }
 
     fn map(&mut self, frame: &mut Frame<'_>, len: usize) -> Result<(), Error> {
         frame.push_table(0, len.min(self.rest.len() / 2));
+        self.nesting += 1;
         for _ in 0..len {
             self.value(frame)?;
             self.value(frame)?;
             frame.set_raw(-3)?;
         }
+        self.nesting -= 1;
         Ok(())
     }
 }

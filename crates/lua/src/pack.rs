@@ -1,6 +1,6 @@
 //! `struct`: values packed as C's structures.
 
-use crate::frame::{Error, Frame, Function};
+use crate::frame::{Error, Frame, Function, to_integer};
 use std::ffi::{CStr, c_int};
 
 pub(crate) const FUNCTIONS: &[(&CStr, Function)] = &[(c"pack", pack), (c"unpack", unpack), (c"size", size)];
@@ -113,6 +113,8 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     let mut format = Format::new(frame.check_bytes(1)?);
     let mut out = Vec::new();
     let mut argument = 2;
+    // Behind the arguments comes a nil, as whoever gives too few is told.
+    frame.push_nil();
     while let Some(option) = format.next() {
         let size = format.size(option)?;
         let padding = format.padding(out.len(), option, size);
@@ -122,7 +124,7 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
                 let number = frame.check_number(argument)?;
                 argument += 1;
-                let value = if number < 0.0 { as_long(number) as u64 } else { as_unsigned_long(number) };
+                let value = if number < 0.0 { to_integer(number) as u64 } else { as_unsigned_long(number) };
                 let mut bytes = [0; INTEGER_BYTES_MAX];
                 bytes[..8].copy_from_slice(&value.to_le_bytes());
                 format.put(&bytes[..size], &mut out);
@@ -157,16 +159,11 @@ fn pack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     Ok(1)
 }
 
-/// As C converts on the machines that Redis runs on: what has no place becomes the smallest.
-fn as_long(number: f64) -> i64 {
-    if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
-}
-
 fn as_unsigned_long(number: f64) -> u64 {
-    if number < 2f64.powi(63) {
-        as_long(number) as u64
+    if number >= 2f64.powi(63) {
+        (to_integer(number - 2f64.powi(63)) as u64) ^ 1 << 63
     } else {
-        (as_long(number - 2f64.powi(63)) as u64) ^ 1 << 63
+        to_integer(number) as u64
     }
 }
 
@@ -227,7 +224,7 @@ fn unpack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
         }
         position += size;
     }
-    frame.push_number((position + 1) as f64);
+    frame.push_number(position.wrapping_add(1) as i64 as f64);
     Ok(results + 1)
 }
 

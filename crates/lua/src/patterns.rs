@@ -3,7 +3,7 @@
 //! Lua's own recurse in C for every part of a pattern that repeats, and can take time without end while no hook is
 //! called. Here the depth is bounded, and a long search gives others a moment and ends when its script is killed.
 
-use crate::frame::{Error, Frame, Function, Type};
+use crate::frame::{Error, Frame, Function, Native, Type};
 use std::ffi::{CStr, c_int};
 
 pub(crate) const FUNCTIONS: &[(&CStr, Function)] =
@@ -30,14 +30,26 @@ enum Length {
     Bytes(usize),
 }
 
-/// One search.
-struct Matcher<'m> {
-    text: &'m [u8],
-    pattern: &'m [u8],
+/// What a search keeps from place to place.
+struct Search {
     captures: [Capture; CAPTURES_MAX],
     level: usize,
     depth: u32,
+    /// Since the last look at the clock.
     steps: u32,
+}
+
+impl Search {
+    fn new() -> Self {
+        Self { captures: [Capture::default(); CAPTURES_MAX], level: 0, depth: 0, steps: 0 }
+    }
+}
+
+/// A search in a text.
+struct Matcher<'m> {
+    text: &'m [u8],
+    pattern: &'m [u8],
+    search: &'m mut Search,
     frame: &'m Frame<'m>,
 }
 
@@ -50,16 +62,8 @@ fn until_nul(pattern: &[u8]) -> &[u8] {
 }
 
 impl<'m> Matcher<'m> {
-    fn new(frame: &'m Frame<'m>, text: &'m [u8], pattern: &'m [u8]) -> Self {
-        Self {
-            text,
-            pattern,
-            captures: [Capture::default(); CAPTURES_MAX],
-            level: 0,
-            depth: 0,
-            steps: 0,
-            frame,
-        }
+    fn new(frame: &'m Frame<'m>, search: &'m mut Search, text: &'m [u8], pattern: &'m [u8]) -> Self {
+        Self { text, pattern, search, frame }
     }
 
     /// The pattern's byte at a place; zero behind its end.
@@ -68,9 +72,9 @@ impl<'m> Matcher<'m> {
     }
 
     fn step(&mut self) -> Result<(), Error> {
-        self.steps += 1;
-        if self.steps >= STEPS_PER_TICK {
-            self.steps = 0;
+        self.search.steps += 1;
+        if self.search.steps >= STEPS_PER_TICK {
+            self.search.steps = 0;
             self.frame.tick()?;
         }
         Ok(())
@@ -78,17 +82,17 @@ impl<'m> Matcher<'m> {
 
     /// Matches from the beginning of the pattern, or behind its anchor.
     fn start(&mut self, text: usize, pattern: usize) -> Matched {
-        self.level = 0;
+        self.search.level = 0;
         self.run(text, pattern)
     }
 
     fn run(&mut self, text: usize, pattern: usize) -> Matched {
-        if self.depth >= DEPTH_MAX {
+        if self.search.depth >= DEPTH_MAX {
             return Err(Error::text("pattern too complex"));
         }
-        self.depth += 1;
+        self.search.depth += 1;
         let result = self.run_on(text, pattern);
-        self.depth -= 1;
+        self.search.depth -= 1;
         result
     }
 
@@ -253,25 +257,27 @@ impl<'m> Matcher<'m> {
     }
 
     fn open_capture(&mut self, text: usize, pattern: usize, len: Length) -> Matched {
-        let Some(capture) = self.captures.get_mut(self.level) else {
+        let Some(capture) = self.search.captures.get_mut(self.search.level) else {
             return Err(Error::text("too many captures"));
         };
         *capture = Capture { start: text, len };
-        self.level += 1;
+        self.search.level += 1;
         let found = self.run(text, pattern)?;
         if found.is_none() {
-            self.level -= 1;
+            self.search.level -= 1;
         }
         Ok(found)
     }
 
     fn close_capture(&mut self, text: usize, pattern: usize) -> Matched {
-        let open = self.captures[..self.level].iter().rposition(|capture| capture.len == Length::Unfinished);
+        let open = self.search.captures[..self.search.level]
+            .iter()
+            .rposition(|capture| capture.len == Length::Unfinished);
         let Some(open) = open else { return Err(Error::text("invalid pattern capture")) };
-        self.captures[open].len = Length::Bytes(text - self.captures[open].start);
+        self.search.captures[open].len = Length::Bytes(text - self.search.captures[open].start);
         let found = self.run(text, pattern)?;
         if found.is_none() {
-            self.captures[open].len = Length::Unfinished;
+            self.search.captures[open].len = Length::Unfinished;
         }
         Ok(found)
     }
@@ -302,9 +308,12 @@ impl<'m> Matcher<'m> {
 
     fn back_reference(&mut self, text: usize, digit: u8) -> Matched {
         let capture = usize::from(digit).checked_sub(usize::from(b'1'));
-        let capture = capture.and_then(|index| self.captures[..self.level].get(index));
-        let Some(&Capture { start, len: Length::Bytes(len) }) = capture else {
-            return Err(Error::text("invalid capture index"));
+        let capture = capture.and_then(|index| self.search.captures[..self.search.level].get(index));
+        let (start, len) = match capture {
+            Some(&Capture { start, len: Length::Bytes(len) }) => (start, len),
+            // A place is no text, and nothing is like it.
+            Some(&Capture { len: Length::Position, .. }) => return Ok(None),
+            _ => return Err(Error::text("invalid capture index")),
         };
         let is_there = self.text[text..].starts_with(&self.text[start..start + len]);
         Ok(is_there.then_some(text + len))
@@ -312,19 +321,19 @@ impl<'m> Matcher<'m> {
 
     /// The captures of a match, or the whole of it if there are none and `whole` says so.
     fn results(&self, from: usize, to: usize, whole: bool) -> Result<Vec<Piece>, Error> {
-        let count = if self.level == 0 && whole { 1 } else { self.level };
+        let count = if self.search.level == 0 && whole { 1 } else { self.search.level };
         (0..count).map(|index| self.result(index, from, to)).collect()
     }
 
     fn result(&self, index: usize, from: usize, to: usize) -> Result<Piece, Error> {
-        if index >= self.level {
+        if index >= self.search.level {
             return if index == 0 {
                 Ok(Piece::Text(from, to))
             } else {
                 Err(Error::text("invalid capture index"))
             };
         }
-        let Capture { start, len } = self.captures[index];
+        let Capture { start, len } = self.search.captures[index];
         match len {
             Length::Bytes(len) => Ok(Piece::Text(start, start + len)),
             Length::Position => Ok(Piece::Position(start)),
@@ -405,7 +414,8 @@ fn search(frame: &mut Frame<'_>, is_find: bool) -> Result<c_int, Error> {
         } else {
             let pattern = until_nul(pattern);
             let anchor = usize::from(pattern.first() == Some(&b'^'));
-            let mut matcher = Matcher::new(frame, text, pattern);
+            let mut search = Search::new();
+            let mut matcher = Matcher::new(frame, &mut search, text, pattern);
             let mut found = None;
             for from in begin..=text.len() {
                 if let Some(to) = matcher.start(from, anchor)? {
@@ -460,7 +470,8 @@ fn next_match(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     let begin = frame.number(3).unwrap_or_default() as usize;
     let found = {
         let (text, pattern) = (frame.bytes(1).unwrap_or_default(), frame.bytes(2).unwrap_or_default());
-        let mut matcher = Matcher::new(frame, text, until_nul(pattern));
+        let mut search = Search::new();
+        let mut matcher = Matcher::new(frame, &mut search, text, until_nul(pattern));
         let mut found = None;
         for from in begin..=text.len() {
             if let Some(to) = matcher.start(from, 0)? {
@@ -481,7 +492,8 @@ fn gsub(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     frame.check_bytes(1)?;
     frame.check_bytes(2)?;
     let kind = frame.type_of(3);
-    let max = if frame.is_none_or_nil(4) { i64::MAX } else { frame.check_integer(4)? };
+    // As C cuts it off.
+    let max = if frame.is_none_or_nil(4) { c_int::MAX } else { frame.check_integer(4)? as c_int };
     if !matches!(kind, Type::Number | Type::String | Type::Table | Type::Function) {
         return Err(Error::argument(3, "string/function/table expected"));
     }
@@ -491,34 +503,34 @@ fn gsub(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     frame.set_top(3);
     let len = frame.len(1);
     let anchor = usize::from(frame.bytes(2).unwrap_or_default().first() == Some(&b'^'));
-    let mut out = Vec::new();
-    let (mut at, mut count) = (0, 0);
+    let (mut out, mut pieces) = (Vec::new(), Vec::new());
+    let (mut search, mut at, mut count) = (Search::new(), 0, 0);
     while count < max {
         let found = {
             let (text, pattern) = (frame.bytes(1).unwrap_or_default(), frame.bytes(2).unwrap_or_default());
-            let mut matcher = Matcher::new(frame, text, until_nul(pattern));
+            let mut matcher = Matcher::new(frame, &mut search, text, until_nul(pattern));
             let to = matcher.start(at, anchor)?;
-            match to {
-                // A replacement may name any capture; what it names is looked at then.
-                Some(to) => {
-                    let whole = Piece::Text(at, to);
-                    let pieces = if kind == Type::String {
-                        (0..9).map_while(|index| matcher.result(index, at, to).ok()).collect()
-                    } else {
-                        matcher.results(at, to, true)?
-                    };
-                    Some((to, whole, pieces))
+            if let Some(to) = to {
+                pieces.clear();
+                let captures = matcher.search.level.max(1);
+                match kind {
+                    // A text may name any capture: what it names is looked at then.
+                    Type::String => pieces.extend((0..=captures).map(|index| matcher.result(index, at, to))),
+                    Type::Table => pieces.push(Ok(matcher.result(0, at, to)?)),
+                    _ => {
+                        for index in 0..captures {
+                            pieces.push(Ok(matcher.result(index, at, to)?));
+                        }
+                    }
                 }
-                None => None,
             }
+            to
         };
-        let mut end = None;
-        if let Some((to, whole, pieces)) = found {
+        if let Some(to) = found {
             count += 1;
-            add_replacement(frame, kind, whole, &pieces, &mut out)?;
-            end = Some(to);
+            add_replacement(frame, kind, Piece::Text(at, to), &pieces, &mut out)?;
         }
-        match end {
+        match found {
             Some(to) if to > at => at = to,
             _ if at < len => {
                 out.push(frame.bytes(1).unwrap_or_default()[at]);
@@ -530,12 +542,10 @@ fn gsub(frame: &mut Frame<'_>) -> Result<c_int, Error> {
             break;
         }
         frame.check_memory(out.len())?;
-        if count & 0xfff == 0 {
-            frame.tick()?;
-        }
     }
     out.extend_from_slice(&frame.bytes(1).unwrap_or_default()[at.min(len)..]);
     frame.check_memory(out.len())?;
+    frame.spend(len)?;
     frame.push_bytes(&out);
     frame.push_number(count as f64);
     Ok(2)
@@ -545,20 +555,26 @@ fn add_replacement(
     frame: &mut Frame<'_>,
     kind: Type,
     whole: Piece,
-    pieces: &[Piece],
+    pieces: &[Result<Piece, Error>],
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    match kind {
-        Type::String => return add_string(frame, whole, pieces, out),
-        Type::Table => {
-            push_piece(frame, 1, pieces.first().copied().unwrap_or(whole));
-            frame.get_raw(3);
-        }
-        _ => {
-            frame.push_copy(3);
-            let count = push_pieces(frame, 1, pieces)?;
-            frame.call(count, 1)?;
-        }
+    if kind == Type::String {
+        return add_string(frame, whole, pieces, out);
+    }
+    let is_plain_table = kind == Type::Table && !frame.has_metatable(3);
+    if kind == Type::Table && !is_plain_table {
+        frame.push_native(Native::Index);
+    }
+    frame.push_copy(3);
+    frame.reserve(pieces.len() + 2)?;
+    for piece in pieces.iter().flatten() {
+        push_piece(frame, 1, *piece);
+    }
+    if is_plain_table {
+        frame.get_raw(-2);
+    } else {
+        let arguments = pieces.len() + usize::from(kind == Type::Table);
+        frame.call(arguments as c_int, 1, out.len())?;
     }
     match frame.type_of(-1) {
         Type::String | Type::Number => {
@@ -584,7 +600,12 @@ fn add_piece(frame: &Frame<'_>, piece: Piece, out: &mut Vec<u8>) {
     }
 }
 
-fn add_string(frame: &Frame<'_>, whole: Piece, pieces: &[Piece], out: &mut Vec<u8>) -> Result<(), Error> {
+fn add_string(
+    frame: &Frame<'_>,
+    whole: Piece,
+    pieces: &[Result<Piece, Error>],
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     let replacement = frame.bytes(3).unwrap_or_default();
     let mut rest = replacement.iter();
     while let Some(&byte) = rest.next() {
@@ -592,10 +613,11 @@ fn add_string(frame: &Frame<'_>, whole: Piece, pieces: &[Piece], out: &mut Vec<u
             out.push(byte);
             continue;
         }
+        frame.check_memory(out.len())?;
         match rest.next() {
             Some(b'0') => add_piece(frame, whole, out),
             Some(digit @ b'1'..=b'9') => match pieces.get(usize::from(digit - b'1')) {
-                Some(piece) => add_piece(frame, *piece, out),
+                Some(piece) => add_piece(frame, piece.clone()?, out),
                 None => return Err(Error::text("invalid capture index")),
             },
             Some(&other) => out.push(other),

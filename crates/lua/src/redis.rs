@@ -3,13 +3,16 @@
 use crate::convert;
 use crate::frame::{Error, Frame, Function, Type};
 use crate::sandbox::set_functions;
-use crate::vm::{Event, KEPT_BYTES, Registered};
+use crate::vm::{Event, KEPT_BYTES, NO_MEMORY, Registered};
 use sha1::{Digest, Sha1};
 use std::ffi::{CStr, c_int};
 
 /// What `redis.REDIS_VERSION` says.
 const VERSION: &str = "7.2.0";
 const VERSION_NUMBER: f64 = 0x0007_0200 as f64;
+
+/// A line of the log is no longer.
+const LOG_MAX: usize = 1 << 20;
 
 const LOG_LEVELS: &[(&CStr, f64)] =
     &[(c"LOG_DEBUG", 0.0), (c"LOG_VERBOSE", 1.0), (c"LOG_NOTICE", 2.0), (c"LOG_WARNING", 3.0)];
@@ -86,8 +89,8 @@ fn pcall(frame: &mut Frame<'_>) -> Result<c_int, Error> {
 }
 
 fn run_command(frame: &mut Frame<'_>, raises: bool) -> Result<c_int, Error> {
-    if is_loading(frame) {
-        return Err(Error::table("redis.call/pcall can only be called inside a script invocation"));
+    if frame.host().refuses_calls {
+        return Err(frame.host().refusal("redis.call/pcall"));
     }
     if let Err(error) = take_arguments(frame) {
         if raises {
@@ -118,30 +121,31 @@ fn take_arguments(frame: &mut Frame<'_>) -> Result<(), Error> {
     }
     let mut request = std::mem::take(&mut frame.host().request);
     request.clear();
-    let mut is_right = true;
+    let mut result = Ok(());
     for index in 1..=count {
         let start = request.bytes.len();
         match frame.type_of(index) {
             Type::String => request.bytes.extend_from_slice(frame.bytes(index).unwrap_or_default()),
-            // Lua's own way would lose precision.
             Type::Number => {
-                crate::format::number(frame.number(index).unwrap_or_default(), 17, &mut request.bytes)
+                crate::format::argument(frame.number(index).unwrap_or_default(), &mut request.bytes)
             }
-            _ => is_right = false,
+            _ => {
+                result = Err(Error::table("Lua redis lib command arguments must be strings or integers"));
+                break;
+            }
         }
-        is_right &= request.end(start);
+        if !request.end(start) {
+            result = Err(NO_MEMORY);
+            break;
+        }
     }
     frame.host().request = request;
-    if is_right {
-        Ok(())
-    } else {
-        Err(Error::table("Lua redis lib command arguments must be strings or integers"))
-    }
+    result
 }
 
 fn acl_check_cmd(frame: &mut Frame<'_>) -> Result<c_int, Error> {
-    if is_loading(frame) {
-        return Err(Error::table("redis.acl_check_cmd can only be called inside a script invocation"));
+    if frame.host().refuses_calls {
+        return Err(frame.host().refusal("redis.acl_check_cmd"));
     }
     take_arguments(frame)?;
     frame.set_top(0);
@@ -161,7 +165,9 @@ fn sha1hex(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if frame.top() != 1 {
         return Err(Error::table("wrong number of arguments"));
     }
-    let digest = Sha1::digest(frame.to_bytes(1).unwrap_or_default());
+    let text = frame.to_bytes(1).unwrap_or_default();
+    let (digest, len) = (Sha1::digest(text), text.len());
+    frame.spend(len)?;
     let mut hex = [0; 40];
     for (index, byte) in digest.iter().enumerate() {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -235,6 +241,10 @@ fn log(frame: &mut Frame<'_>) -> Result<c_int, Error> {
                 request.bytes.push(b' ');
             }
             request.bytes.extend_from_slice(text);
+        }
+        if request.bytes.len() > LOG_MAX {
+            request.bytes.truncate(LOG_MAX);
+            break;
         }
     }
     request.end(0);

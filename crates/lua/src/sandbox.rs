@@ -2,12 +2,12 @@
 //!
 //! Redis' Lua has read-only tables; Lua's own has not. Here a read-only table is an empty *front* whose metatable reads
 //! from the table behind it and refuses to write. The functions that don't ask metatables know fronts and do the same
-//! ([`crate::vm`]): `rawset`, `setmetatable` and those of `table` that write refuse them, `next`, `pairs` and `rawget` look behind. Nothing
+//! ([`crate::natives`]): `rawset`, `setmetatable` and those of `table` that write refuse them, `next`, `pairs` and `rawget` look behind. Nothing
 //! hands out the table behind a front. So what one script does to its globals, or to a library, can't reach the next.
 
 use crate::frame::{Error, Frame, Function, Guard, Native, Type};
 use crate::vm::{Kind, Reference};
-use crate::{bits, json, msgpack, pack, patterns, redis};
+use crate::{bits, json, msgpack, pack, patterns, redis, strings};
 use std::ffi::{CStr, c_int};
 
 /// What Redis answers to an attempt to change what can't be.
@@ -87,18 +87,29 @@ pub(crate) fn build(frame: &mut Frame<'_>) {
     );
 
     frame.push_field_raw(old, c"coroutine");
+    for name in [c"create", c"wrap"] {
+        frame.push_field_raw(-1, name);
+        frame.guard(Guard::Tick);
+        frame.set_field_raw(name);
+    }
     set_library(frame, c"coroutine");
 
     frame.push_field_raw(old, c"table");
-    for name in [c"insert", c"remove", c"sort", c"setn"] {
+    for name in [c"insert", c"remove", c"setn"] {
         frame.push_field_raw(-1, name);
         frame.guard(Guard::Refuse);
         frame.set_field_raw(name);
     }
+    frame.push_field_raw(-1, c"foreach");
+    frame.guard(Guard::LookBehind);
+    frame.set_field_raw(c"foreach");
+    frame.push_native(Native::Sort);
+    frame.set_field_raw(c"sort");
     set_library(frame, c"table");
 
     frame.push_field_raw(old, c"string");
     set_functions(frame, patterns::FUNCTIONS);
+    set_functions(frame, strings::FUNCTIONS);
     set_library(frame, c"string");
     frame.push_bytes(b"");
     if frame.push_metatable(-1) {
@@ -307,7 +318,8 @@ fn unpack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if frame.type_of(1) != Type::Table {
         return Err(Error::Type(1, "table"));
     }
-    let int = |number: i64| number.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+    // As C cuts them off.
+    let int = |number: i64| i64::from(number as c_int);
     let from = int(frame.optional_integer(2, 1)?);
     let to = if frame.is_none_or_nil(3) { frame.len(1) as i64 } else { int(frame.check_integer(3)?) };
     if from > to {
@@ -317,6 +329,7 @@ fn unpack(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     if count > 8_000 || !frame.has_last_room(count as usize) {
         return Err(Error::text("too many results to unpack"));
     }
+    frame.spend(8 * count as usize)?;
     for index in from..=to {
         frame.push_index(1, index as c_int);
     }
@@ -340,7 +353,7 @@ fn load(frame: &mut Frame<'_>) -> Result<c_int, Error> {
     loop {
         frame.set_top(1);
         frame.push_copy(1);
-        if let Err(error) = frame.call(0, 1) {
+        if let Err(error) = frame.call(0, 1, source.len()) {
             let Error::Value = error else { return Err(error) };
             // As Lua's own: an error of the function is an error of the load.
             frame.push_nil();

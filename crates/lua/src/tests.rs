@@ -25,6 +25,8 @@ fn answer(args: &[&[u8]], resp3: bool, out: &mut Vec<u8>) {
         (b"big", true) => b"(123456789\r\n",
         (b"verbatim", true) => b"=6\r\ntxt:hi\r\n",
         (b"fail", _) => b"-WRONGTYPE no way\r\n",
+        // Nothing that a server says.
+        (b"raw", _) => args[1],
         (b"echo", _) => {
             out.extend_from_slice(format!("${}\r\n", args[1].len()).as_bytes());
             out.extend_from_slice(args[1]);
@@ -104,6 +106,9 @@ fn values_become_replies() {
         ("return {err='My Err'}", "-My Err"),
         ("return redis.error_reply('My Err')", "-My Err"),
         ("return redis.error_reply('FOO')", "-ERR FOO"),
+        ("return redis.error_reply('FOO \\r\\nbar\\r\\n')", "-FOO bar"),
+        ("return redis.error_reply('FOO\\0 bar')", "-ERR FOO"),
+        ("local n = 0 table.foreach(bit, function() n = n + 1 end) return n", ":12"),
         ("return redis.status_reply('x')", "+x"),
         ("return {double=3.25}", "$4|3.25"),
         ("return {map={a=1}}", "*2|$1|a|:1"),
@@ -143,7 +148,11 @@ fn replies_become_values() {
         ("redis.setresp(3) return tostring(redis.call('double').double)", "$3|3.5"),
         ("redis.setresp(3) return redis.call('big').big_number", "$9|123456789"),
         ("redis.setresp(3) return redis.call('verbatim').verbatim_string.string", "$2|hi"),
-        ("return redis.call('echo', 3.15)", "$18|3.1499999999999999"),
+        ("return redis.call('echo', 3.15)", "$4|3.15"),
+        ("return redis.call('echo', -0.0)", "$1|0"),
+        ("return redis.call('echo', 2 ^ 53)", "$16|9007199254740992"),
+        ("return redis.call('echo', 1e20)", "$5|1e+20"),
+        ("return redis.call('echo', 1 / 3)", "$18|0.3333333333333333"),
         ("return redis.call('echo', 10000000000)", "$11|10000000000"),
         ("return redis.pcall('fail').err", "$16|WRONGTYPE no way"),
         ("return redis.pcall('fail')", "-WRONGTYPE no way"),
@@ -370,6 +379,23 @@ fn libraries() {
             "return {('abc'):gsub('%w', {a='1', b=true})}",
             "-ERR user_script:1: invalid replacement value (a boolean) script: sha, on @user_script:1.",
         ),
+        (
+            "return ('abc'):gsub('%w', setmetatable({b='x'}, {__index = function(_, k) return k .. k end}))",
+            "$5|aaxcc",
+        ),
+        (
+            "return {('abc'):gsub('(a)(', '%2')}",
+            "-ERR user_script:1: unfinished capture script: sha, on @user_script:1.",
+        ),
+        ("return ('abc'):gsub('()(', {'x'})", "$4|xabc"),
+        ("return {unpack({5, 6, 7}, 2^32 + 2)}", "*2|:6|:7"),
+        ("local t = {3,1,2} table.sort(t) return t", "*3|:1|:2|:3"),
+        ("local t = {3,1,2} table.sort(t, function(a, b) return a > b end) return t", "*3|:3|:2|:1"),
+        (
+            "table.sort({3,1,2,5,4,7}, function() return true end)",
+            "-ERR user_script:1: invalid order function for sorting script: sha, on @user_script:1.",
+        ),
+        ("table.sort({3,{},2})", "-ERR attempt to compare table with number script: sha, on @user_script:1."),
         ("return {('abc'):gsub('%w', function(c) return c:upper() end, 2)}", "*2|$3|ABc|:2"),
         ("return ('x'):rep(3)", "$3|xxx"),
         ("return {('THE (quick) fox'):find('%((%a+)%)')}", "*3|:5|:11|$5|quick"),
@@ -427,6 +453,8 @@ fn libraries_of_functions_are_loaded() {
     }
 }
 
+mod limits;
+
 mod decoders {
     //! Whatever bytes a script hands to a decoder: an error or a value, never more.
 
@@ -439,11 +467,11 @@ mod decoders {
         static STATE: RefCell<Option<(Vm, Reference)>> = const { RefCell::new(None) };
     }
 
-    /// Tries every decoder on the same bytes, and everything that makes text of what they gave.
+    /// Tries every decoder on the same bytes, the one of replies too, and everything that makes text of what they gave.
     const SCRIPT: &str = "local text, format = ARGV[1], ARGV[2] \
         local function try(f, ...) local ok, value = pcall(f, ...) if ok then pcall(cjson.encode, value) pcall(cmsgpack.pack, value) end end \
         try(cmsgpack.unpack, text) try(cmsgpack.unpack_one, text, 1) try(cmsgpack.unpack_limit, text, 3) \
-        try(cjson.decode, text) try(struct.unpack, format, text) try(struct.pack, format, 1, 2, text) try(struct.size, format) \
+        try(cjson.decode, text) try(redis.call, 'raw', text) try(redis.pcall, 'raw', format) try(struct.unpack, format, text) try(struct.pack, format, 1, 2, text) try(struct.size, format) \
         try(string.find, text, format) try(string.gsub, text, format, text) try(string.match, format, text) \
         try(string.gsub, format, text, '%1') try(loadstring, text) try(loadstring, format) return 1";
 
@@ -486,6 +514,35 @@ mod decoders {
                 ],
                 0..64
             ),
+            proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "*2\r\n",
+                    "*-1\r\n",
+                    "*99999999999\r\n",
+                    "%1\r\n",
+                    "~2\r\n",
+                    "|1\r\n",
+                    "$3\r\nabc\r\n",
+                    "$-1\r\n",
+                    "$99\r\n",
+                    ":1\r\n",
+                    "+a\r\n",
+                    "-b\r\n",
+                    "-b c\r\n",
+                    "_\r\n",
+                    "#t\r\n",
+                    ",1.5\r\n",
+                    ",nan\r\n",
+                    ",x\r\n",
+                    "(12\r\n",
+                    "=5\r\ntxt:a\r\n",
+                    "=1\r\na\r\n",
+                    "\r",
+                    "\r\n",
+                ]),
+                0..12
+            )
+            .prop_map(|parts| parts.concat().into_bytes()),
         ]
     }
 

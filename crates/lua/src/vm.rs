@@ -7,22 +7,27 @@
 //! the owner runs only while the coroutine is suspended; both are on one thread, since a `Vm` is not `Send`. So there
 //! are never two references to the host in use at once; all are made from one raw pointer, for as long as one call.
 //!
-//! **Jumps stay within C.** Lua ends a function that fails by a `longjmp`, which must not pass a Rust frame that has
-//! something to drop. Our functions inside Lua are [`trampoline`]s: they run safe code to its end, and fail afterwards,
-//! when nothing is left to drop. The safe code itself can't jump: it reaches Lua through [`Frame`], which uses only
+//! **Jumps pass nothing that is to be dropped.** Lua ends a function that fails by a `longjmp`. The only Rust frames that
+//! one can pass are those of [`trampoline`], of the hook and of [`natives`](crate::natives), which hold plain values then.
+//! Trampolines run safe code to its end, and fail afterwards, when nothing is left to drop. The safe code itself can't jump: it reaches Lua through [`Frame`], which uses only
 //! what can fail in one way, by lack of memory, and as long as it runs ([`Host::strict`] is off) the allocator never
 //! refuses. Outside of a protected call it is off, too, so that nothing ever jumps to nowhere. Finalizers could run
 //! foreign code at any allocation: there are none (no `newproxy`, no userdata).
 //!
 //! **Stacks.** `setjmp` and `longjmp` always happen on the same stack: a protected call is begun and ended on the
-//! coroutine's. Lua bounds the depth of C calls (200); what recurses here is bounded by its own limits, far below
-//! [`STACK_BYTES`], behind which lies a guard page.
+//! coroutine's, or, when the owner compiles, on its own. Lua bounds the depth of C calls (200), those within its coroutines
+//! included; what recurses here is bounded by its own limits, at the end of all those calls, too: the tests go there with
+//! the larger frames of the sanitizer. Behind [`STACK_BYTES`] lies a guard page.
+//!
+//! **Panics.** None is meant to happen. One ends the process, or, where panics unwind (in tests), the coroutine: then the
+//! state, in which Lua still believes to be, is never entered again, since `resume` fails on an ended coroutine and
+//! everything else on a running script.
 //!
 //! **The end.** A suspended coroutine would have to be unwound. Instead, dropping a `Vm` kills the script, runs it to its end
 //! (every instruction fails then) and has the coroutine return.
 #![expect(unsafe_code, reason = "Lua's C interface; see above")]
 
-use crate::frame::{Error, Frame, Function};
+use crate::frame::{Error, Frame, Function, Type};
 use crate::{convert, sandbox};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -36,6 +41,8 @@ use std::ptr::{self, NonNull};
 const STACK_BYTES: usize = 8 << 20;
 /// Instructions between two looks at the clock: some 50 microseconds.
 const HOOK_INSTRUCTIONS: c_int = 10_000;
+/// Bytes that functions go through between two looks at the clock: their time is not that of instructions.
+const WORK_PER_TICK: usize = 64 * 1024;
 /// All Lua memory is aligned for any of its types.
 const ALIGNMENT: usize = 16;
 
@@ -90,19 +97,17 @@ impl Request {
 
     /// Ends the argument that began at `start`. Returns whether there was room for it.
     pub(crate) fn end(&mut self, start: usize) -> bool {
-        match (u32::try_from(start), u32::try_from(self.bytes.len() - start)) {
-            (Ok(start), Ok(len)) => {
-                self.spans.push(Span { start, len });
-                true
-            }
-            _ => false,
-        }
+        self.spans.push(Span { start: start as u32, len: (self.bytes.len() - start) as u32 });
+        self.bytes.len() <= REQUEST_MAX
     }
 
     pub fn args(&self) -> impl Iterator<Item = &[u8]> {
         self.spans.iter().map(|span| &self.bytes[span.start as usize..][..span.len as usize])
     }
 }
+
+/// How large a request may be: far below what a span can say, and far above what a command takes.
+const REQUEST_MAX: usize = 1 << 30;
 
 /// What buffers keep from script to script at most.
 pub(crate) const KEPT_BYTES: usize = 256 * 1024;
@@ -147,6 +152,12 @@ pub struct Host {
     quits: bool,
     /// The script is to end, with this error.
     killed: Option<&'static str>,
+    /// No command may be called: a library is loaded, or the script was killed.
+    pub(crate) refuses_calls: bool,
+    /// Bytes that functions went through since one of them looked at the clock.
+    work: usize,
+    /// Bytes that functions hold while they call Lua: counted as the state's.
+    held: usize,
     /// The cycle counter's value at which the script stops for others.
     slice_ends: u64,
     slice_cycles: u64,
@@ -201,6 +212,9 @@ impl Vm {
             yielder: ptr::null(),
             quits: false,
             killed: None,
+            refuses_calls: false,
+            work: 0,
+            held: 0,
             slice_ends: u64::MAX,
             slice_cycles: cycles::from_ns(slice_ns),
             kind,
@@ -293,6 +307,8 @@ impl Vm {
         let host = self.host_mut();
         host.arguments = if call.globals { 0 } else { 2 };
         host.job = Job::Run;
+        // One that is killed before it begins does nothing.
+        host.refuses_calls = host.killed.is_some();
         host.name.clear();
         host.name.push_str(call.name);
         host.client_resp3 = call.resp3;
@@ -318,6 +334,7 @@ impl Vm {
         let host = self.host_mut();
         host.arguments = 0;
         host.job = Job::Load;
+        host.refuses_calls = true;
         host.name.clear();
         host.client_resp3 = false;
         host.script_resp3 = false;
@@ -377,7 +394,9 @@ impl Vm {
 
     /// Has the script end with this error as soon as it runs on. Nothing that it does can stop that.
     pub fn kill(&mut self, message: &'static str) {
-        self.host_mut().killed = Some(message);
+        let host = self.host_mut();
+        host.killed = Some(message);
+        host.refuses_calls = true;
     }
 
     /// How the script ended, and its reply as RESP bytes.
@@ -455,26 +474,29 @@ unsafe fn run_job(host: *mut Host, l: *mut ffi::lua_State) {
         let status = ffi::lua_pcall(l, arguments, results, -(arguments + 2));
         (*host).strict = false;
         ffi::lua_sethook(l, None, 0, 0);
-        let host = &mut *host;
+        // The frame reaches the host, too: no reference to it is held beside the frame.
         let mut frame = Frame::new(l, host);
-        host.result.clear();
-        if host.result.capacity() > KEPT_BYTES {
-            host.result = Vec::new();
-        }
-        if host.job == Job::Load {
+        if (*host).job == Job::Load {
             sandbox::show_library_api(&mut frame, false);
         }
-        host.finished = if status != ffi::LUA_OK {
-            convert::failure(&mut frame, &host.name, host.job == Job::Load)
-        } else if host.job == Job::Run {
-            let (mut result, resp3, script3) =
-                (std::mem::take(&mut host.result), host.client_resp3, host.script_resp3);
-            let finished = convert::to_reply(&mut frame, &mut result, resp3, script3);
-            host.result = result;
+        let mut result = std::mem::take(&mut (*host).result);
+        result.clear();
+        if result.capacity() > KEPT_BYTES {
+            result = Vec::new();
+        }
+        let finished = if status != ffi::LUA_OK {
+            let name = std::mem::take(&mut (*host).name);
+            let finished = convert::failure(&mut frame, &name, (*host).job == Job::Load);
+            (*host).name = name;
             finished
+        } else if (*host).job == Job::Run {
+            let (resp3, script3) = ((*host).client_resp3, (*host).script_resp3);
+            convert::to_reply(&mut frame, &mut result, resp3, script3)
         } else {
             Finished::Replied
         };
+        (*host).finished = finished;
+        (*host).result = result;
         ffi::lua_settop(l, 0);
     }
 }
@@ -491,7 +513,10 @@ unsafe extern "C" fn allocate(
     unsafe {
         let host = host.cast::<Host>();
         let old_size = if old.is_null() { 0 } else { old_size };
-        if size > old_size && (*host).strict && (*host).used + (size - old_size) > (*host).limit {
+        if size > old_size
+            && (*host).strict
+            && (*host).used + (*host).held + (size - old_size) > (*host).limit
+        {
             return ptr::null_mut();
         }
         let layout = |size| Layout::from_size_align_unchecked(size, ALIGNMENT);
@@ -539,6 +564,22 @@ pub(crate) unsafe fn suspend(host: *mut Host, event: Event) {
     }
 }
 
+/// Counts what a function did, in bytes, and looks at the clock ([`tick`]) now and then.
+///
+/// # Safety
+/// As [`suspend`].
+pub(crate) unsafe fn spend(host: *mut Host, bytes: usize) -> Option<&'static str> {
+    // SAFETY: as above.
+    unsafe {
+        (*host).work = (*host).work.saturating_add(bytes);
+        if (*host).work < WORK_PER_TICK {
+            return None;
+        }
+        (*host).work = 0;
+        tick(host)
+    }
+}
+
 /// Whether the script must end, after giving others a moment if its time is over.
 ///
 /// # Safety
@@ -561,14 +602,10 @@ pub(crate) unsafe fn tick(host: *mut Host) -> Option<&'static str> {
 unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     // SAFETY: nothing is to be dropped when the error is raised.
     unsafe {
-        let host = host_of(l);
-        if let Some(message) = tick(host) {
+        if let Some(message) = tick(host_of(l)) {
             // From now on every instruction fails: whoever catches the error gets no further.
             ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, 1);
-            let strict = std::mem::replace(&mut (*host).strict, false);
-            Frame::new(l, host).push_error_table(message.as_bytes(), false);
-            (*host).strict = strict;
-            ffi::lua_error(l);
+            raise(l, Error::table(message));
         }
     }
 }
@@ -600,136 +637,19 @@ pub(crate) unsafe extern "C-unwind" fn trampoline(l: *mut ffi::lua_State) -> c_i
     }
 }
 
-/// `pcall`. An error that is a table with a text in `err` is caught as that text, as Redis does.
-pub(crate) unsafe extern "C-unwind" fn protected_call(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        let count = ffi::lua_gettop(l);
-        if count == 0 {
-            ffi::lua_pushboolean(l, 0);
-            ffi::lua_pushstring_(l, c"attempt to call a boolean value".as_ptr());
-            return 2;
-        }
-        // The place of the result.
-        ffi::lua_pushboolean(l, 1);
-        ffi::lua_insert(l, 1);
-        if ffi::lua_pcall(l, count - 1, ffi::LUA_MULTRET, 0) != ffi::LUA_OK {
-            ffi::lua_remove(l, 1);
-            if ffi::lua_type(l, -1) == ffi::LUA_TTABLE {
-                ffi::lua_getfield_(l, -1, c"err".as_ptr());
-                if ffi::lua_isstring(l, -1) != 0 {
-                    ffi::lua_replace(l, -2);
-                } else {
-                    ffi::lua_settop(l, -2);
-                }
-            }
-            ffi::lua_pushboolean(l, 0);
-            ffi::lua_insert(l, 1);
-        }
-        ffi::lua_gettop(l)
-    }
-}
-
-/// `xpcall`. Lua's own calls the handler before anything is unwound, and from a hook no hook is called: a handler that
-/// never ends could not be killed. No script can look at the call stack, so it may as well be called afterwards.
-pub(crate) unsafe extern "C-unwind" fn handled_call(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        ffi::luaL_checkany(l, 2);
-        ffi::lua_settop(l, 2);
-        ffi::lua_insert(l, 1);
-        if ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 0) == ffi::LUA_OK {
-            ffi::lua_pushboolean(l, 1);
-            ffi::lua_replace(l, 1);
-            return ffi::lua_gettop(l);
-        }
-        if ffi::lua_pcall(l, 1, 1, 0) != ffi::LUA_OK {
-            ffi::lua_settop(l, 0);
-            ffi::lua_pushstring_(l, c"error in error handling".as_ptr());
-        }
-        ffi::lua_pushboolean(l, 0);
-        ffi::lua_insert(l, 1);
-        2
-    }
-}
-
-/// Whether the value at 1 is a read-only front; then what is behind it is pushed.
+/// Fails, as a function or a hook that Lua called.
 ///
 /// # Safety
-/// Inside a function that Lua called; nothing of the caller's is to be dropped.
-unsafe fn push_behind_proxy(l: *mut ffi::lua_State) -> bool {
-    // SAFETY: only reads tables, and there is room for what a function of Lua's needs.
+/// Inside of such a one, with nothing of the caller's to be dropped.
+pub(crate) unsafe fn raise(l: *mut ffi::lua_State, error: Error) -> ! {
+    // SAFETY: see above; the error is gone when it is raised.
     unsafe {
-        if ffi::lua_type(l, 1) != ffi::LUA_TTABLE || ffi::lua_getmetatable(l, 1) == 0 {
-            return false;
-        }
-        let proxies = (*host_of(l)).places.proxies;
-        ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, proxies.0);
-        ffi::lua_pushvalue(l, 1);
-        ffi::lua_rawget_(l, -2);
-        let is_proxy = ffi::lua_type(l, -1) == ffi::LUA_TTABLE;
-        if is_proxy {
-            ffi::lua_replace(l, -3);
-            ffi::lua_settop(l, -2);
-        } else {
-            ffi::lua_settop(l, -4);
-        }
-        is_proxy
-    }
-}
-
-/// A function of Lua's own that changes its first argument.
-pub(crate) unsafe extern "C-unwind" fn refusing_proxies(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: the upvalue is the original function, put there by `Frame::guard`. Nothing is to be dropped.
-    unsafe {
-        if push_behind_proxy(l) {
-            ffi::lua_pushstring_(l, sandbox::READ_ONLY.as_ptr());
-            ffi::lua_error(l);
-        }
-        let original = ffi::lua_touserdata(l, ffi::lua_upvalueindex(1));
-        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(original)(l)
-    }
-}
-
-/// A function of Lua's own that reads its first argument, and doesn't hand it out.
-pub(crate) unsafe extern "C-unwind" fn looking_behind_proxies(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as above.
-    unsafe {
-        if push_behind_proxy(l) {
-            ffi::lua_replace(l, 1);
-        }
-        let original = ffi::lua_touserdata(l, ffi::lua_upvalueindex(1));
-        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(original)(l)
-    }
-}
-
-/// `next`.
-pub(crate) unsafe extern "C-unwind" fn next_pair(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        ffi::luaL_checktype(l, 1, ffi::LUA_TTABLE);
-        ffi::lua_settop(l, 2);
-        if push_behind_proxy(l) {
-            ffi::lua_replace(l, 1);
-        }
-        if ffi::lua_next(l, 1) != 0 {
-            return 2;
-        }
-        ffi::lua_pushnil(l);
-        1
-    }
-}
-
-/// `pairs`.
-pub(crate) unsafe extern "C-unwind" fn pairs(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is to be dropped, whatever jumps.
-    unsafe {
-        ffi::luaL_checktype(l, 1, ffi::LUA_TTABLE);
-        let next = (*host_of(l)).places.next;
-        ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, next.0);
-        ffi::lua_pushvalue(l, 1);
-        ffi::lua_pushnil(l);
-        3
+        let host = host_of(l);
+        let strict = std::mem::replace(&mut (*host).strict, false);
+        // A hook, too, has the room of a function that was just called, however much the script has on its stack.
+        Frame::of_function(l, host).push_error(error);
+        (*host).strict = strict;
+        ffi::lua_error(l)
     }
 }
 
@@ -739,13 +659,11 @@ unsafe extern "C-unwind" fn error_handler(l: *mut ffi::lua_State) -> c_int {
     unsafe {
         let host = host_of(l);
         let strict = std::mem::replace(&mut (*host).strict, false);
-        if ffi::lua_type(l, 1) != ffi::LUA_TTABLE {
-            let mut frame = Frame::new(l, host);
-            frame.set_top(1);
+        let mut frame = Frame::of_function(l, host);
+        frame.set_top(1);
+        if frame.type_of(1) != Type::Table {
             frame.describe_error();
             frame.push_error_table_from_top();
-        } else {
-            ffi::lua_settop(l, 1);
         }
         let mut place: ffi::lua_Debug = std::mem::zeroed();
         let mut found = ffi::lua_getstack(l, 1, &mut place) != 0;
@@ -759,7 +677,6 @@ unsafe extern "C-unwind" fn error_handler(l: *mut ffi::lua_State) -> c_int {
             }
         }
         if found {
-            let mut frame = Frame::new(l, host);
             frame.push_bytes(CStr::from_ptr(place.source).to_bytes());
             frame.set_field_raw(c"source");
             frame.push_number(f64::from(place.currentline));
@@ -806,8 +723,34 @@ impl Host {
         self.used
     }
 
+    /// Counts bytes that are held while Lua is called; returns what was counted before.
+    pub(crate) fn hold(&mut self, bytes: usize) -> usize {
+        let before = self.held;
+        self.held = before.saturating_add(bytes);
+        before
+    }
+
+    pub(crate) fn holds_again(&mut self, before: usize) {
+        self.held = before;
+    }
+
+    /// Why no command may be called.
+    #[cold]
+    pub(crate) fn refusal(&self, name: &str) -> Error {
+        match self.killed {
+            Some(message) => Error::table(message),
+            None => Error::Table(
+                format!("{name} can only be called inside a script invocation").into_bytes().into(),
+            ),
+        }
+    }
+
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.limit
+    }
+
     pub(crate) fn is_over_limit(&self, more: usize) -> bool {
-        self.used.saturating_add(more) > self.limit
+        (self.used + self.held).saturating_add(more) > self.limit
     }
 }
 
