@@ -182,32 +182,6 @@ fn a_pause_of_writes_is_none_for_scripts_that_say_they_do_not_write() {
 }
 
 /// As Redis does, for all keys that the script declares, as soon as it reads anything.
-#[test]
-fn what_a_script_may_have_read_is_remembered_for_its_client() {
-    let mut client = TestClient::new();
-    let mut other = client.beside();
-    client.say("HELLO 3");
-    client.check(&[("CLIENT TRACKING ON", "+OK")]);
-    let mut told = |client: &mut TestClient| {
-        other.say("MSET a 1 b 1");
-        client.pushes()
-    };
-    eval(&mut client, "return redis.call('set', 'c', 1)", &["a", "b"]);
-    assert_eq!(told(&mut client), "");
-    eval(&mut client, "return redis.call('get', 'c')", &["a", "b"]);
-    assert_eq!(told(&mut client), ">2|$10|invalidate|*1|$1|a|>2|$10|invalidate|*1|$1|b");
-    client.run(&words("EVAL_RO", "return redis.call('ping')", "2", &["a", "b"]));
-    assert_eq!(told(&mut client), "");
-    client.run(&words("EVAL_RO", "return redis.call('get', 'c')", "2", &["a", "b"]));
-    assert_eq!(told(&mut client), ">2|$10|invalidate|*1|$1|a|>2|$10|invalidate|*1|$1|b");
-    client.say("MULTI");
-    eval(&mut client, "return redis.call('get', 'c')", &["a"]);
-    client.say("EXEC");
-    assert_eq!(told(&mut client), ">2|$10|invalidate|*1|$1|a");
-    client.start(&words("EVAL", &format!("{A_WHILE} return redis.call('get', 'c')"), "1", &["b"]));
-    client.finish();
-    assert_eq!(told(&mut client), ">2|$10|invalidate|*1|$1|b");
-}
 
 #[test]
 fn the_slow_log_hears_of_slow_scripts_as_of_any_command() {

@@ -137,6 +137,9 @@ impl Pool {
     }
 }
 
+/// How long a library may run that is loaded in one more state.
+const LOAD_AGAIN_NS: u64 = 5_000_000_000;
+
 impl Runner {
     fn count(&mut self, server: &Server, bytes: i64) {
         let total: &AtomicI64 = match self.kind {
@@ -204,8 +207,9 @@ impl Runner {
 
     fn reference(&mut self, library: &Library, name: &[u8]) -> Option<Reference> {
         if !self.libraries.contains_key(&library.id) {
-            // It has registered its functions once before, in another state.
-            let registered = self.load_library(library.source(), 0).ok()?;
+            // It has registered its functions once before, in another state, in a tenth of this time; but what it
+            // does may depend on the clock, and nobody can kill it here.
+            let registered = self.load_library(library.source(), LOAD_AGAIN_NS).ok()?;
             self.libraries.insert(library.id, registered);
         }
         let registered = self.libraries.get(&library.id)?;

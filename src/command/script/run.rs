@@ -188,6 +188,10 @@ impl Hold {
         let mut locked = server.keyspace.lock_set(self.owned);
         // Nobody gets in before the locks are gone, too.
         locked.for_each(|_, shard| shard.owner = 0);
+        if self.effects.is_empty() {
+            // Whoever turns the log on waits until nobody owns what is here.
+            self.effects.wanted = server.commit.wanted();
+        }
         let totals = std::mem::take(&mut self.totals);
         let (now, clock) = (self.now, self.access_clock);
         let lsn = Group::go_on(server, stats, now, clock, &mut self.effects, totals).finish(locked);
@@ -230,10 +234,6 @@ impl Hold {
                 return Executed::Waits;
             }
             locked = server.keyspace.lock_set(shards);
-        }
-        if self.effects.is_empty() {
-            // Whoever turns the log on waits until nobody owns what is here.
-            self.effects.wanted = server.commit.wanted();
         }
         if writes {
             self.has_written = true;
