@@ -188,10 +188,6 @@ impl Hold {
         let mut locked = server.keyspace.lock_set(self.owned);
         // Nobody gets in before the locks are gone, too.
         locked.for_each(|_, shard| shard.owner = 0);
-        if self.effects.is_empty() {
-            // Whoever turns the log on waits until nobody owns what is here.
-            self.effects.wanted = server.commit.wanted();
-        }
         let totals = std::mem::take(&mut self.totals);
         let (now, clock) = (self.now, self.access_clock);
         let lsn = Group::go_on(server, stats, now, clock, &mut self.effects, totals).finish(locked);
@@ -271,6 +267,10 @@ impl Hold {
 
     /// Takes the unit up where it was.
     fn go_on<R>(&mut self, server: &Server, stats: &WorkerStats, run: impl FnOnce(&mut Group<'_>) -> R) -> R {
+        if self.effects.is_empty() {
+            // Whoever turns the log on waits until nobody owns what is here.
+            self.effects.wanted = server.commit.wanted();
+        }
         let totals = std::mem::take(&mut self.totals);
         let (now, clock) = (self.now, self.access_clock);
         let mut group = Group::go_on(server, stats, now, clock, &mut self.effects, totals);
