@@ -102,11 +102,15 @@ def check_libraries(pair):
             yield from make(other, [["FUNCTION", "FLUSH"], ["FUNCTION", "RESTORE", payload]])
             for words in (
                 *(["FUNCTION", "LIST", "LIBRARYNAME", name, "WITHCODE"] for name in LIBRARIES),
-                ["FCALL_RO", "length", "0"], ["FCALL", "keys", "1", "k", "v"], ["FUNCTION", "RESTORE", payload],
+                ["FCALL_RO", "length", "0"], ["FCALL", "keys", "1", "k", "v"],
             ):
                 replies = [ask(one, *words).raw for one in (other, side)]
                 if replies[0] != replies[1]:
                     yield Finding([b"FUNCTION"], replies[1], replies[0], f"from {giver} to {taker}: {' '.join(words[:3])}")
+            # Which library it names first is by chance in Redis.
+            again = ask(other, "FUNCTION", "RESTORE", payload).raw
+            if not (again.startswith(b"-ERR Library ") and again.rstrip().endswith(b" already exists")):
+                yield Finding([b"FUNCTION"], b"-ERR Library ... already exists", again, f"from {giver} to {taker}, again")
     for side in sides.values():
         yield from make(side, [["FUNCTION", "FLUSH"]])
 
