@@ -115,12 +115,11 @@ pub fn start(server: Arc<Server>, log: Manner) -> Result<Running, String> {
     // First of all that others can see: who comes second must not take the socket or the files of who is there.
     persist::control::claim(&server, &LogSettings::new(&config)).map_err(|error| no_log(&config, &error))?;
     let mut workers = Vec::new();
-    let with_ring = config.io_uring();
     for index in 0..config.io_threads() {
         let (sockets, receiver) = tokio::sync::mpsc::unbounded_channel();
         let server = Arc::clone(&server);
         // Workers end with the process: a connection may be in the middle of anything.
-        spawn(format!("worker-{index}"), move || worker::run(index, server, with_ring, receiver))?;
+        spawn(format!("worker-{index}"), move || worker::run(index, server, receiver))?;
         workers.push(WorkerHandle { index, sockets });
     }
     let clock_server = Arc::clone(&server);

@@ -14,7 +14,6 @@ use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::{Address, Client, flag};
 use crate::state::stats::WorkerStats;
-use dunlin_uring::Ring;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
@@ -113,14 +112,8 @@ impl Scratch {
     }
 }
 
-/// Runs a worker until its channel closes. Called on the worker's own thread. `with_ring`: whether to use io_uring if
-/// there is one.
-pub fn run(
-    index: usize,
-    server: Arc<Server>,
-    with_ring: bool,
-    mut sockets: mpsc::UnboundedReceiver<Accepted>,
-) {
+/// Runs a worker until its channel closes. Called on the worker's own thread.
+pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
     let runtime =
         match tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
         {
@@ -130,8 +123,6 @@ pub fn run(
                 return;
             }
         };
-    let ring =
-        with_ring.then(Ring::new).and_then(|ring| ring.map_err(|error| note_no_ring(index, &error)).ok());
     let worker = Rc::new(Worker {
         index,
         server,
@@ -142,7 +133,7 @@ pub fn run(
             batch: Batch::default(),
             effects: EffectBuffer::default(),
             large_values: false,
-            wave: Wave::new(ring),
+            wave: Wave::default(),
         }),
         listeners: RefCell::default(),
     });
@@ -163,13 +154,6 @@ pub fn run(
             size.task_bytes.set(held_bytes() - before);
         }
     });
-}
-
-fn note_no_ring(index: usize, error: &std::io::Error) {
-    // All workers fare alike.
-    if index == 0 {
-        tracing::info!("No io_uring here ({error}): each socket is read and written by a call of its own");
-    }
 }
 
 /// Gives this thread's slow scripts their turns, each after everything else that is ready, for ever.

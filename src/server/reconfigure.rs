@@ -32,6 +32,7 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.pubsub_soft_seconds.store(limits.soft_seconds, Relaxed);
     hot.maxclients.store(u64::from(config.max_clients()), Relaxed);
     hot.timeout.store(config.timeout().map_or(0, |timeout| timeout.as_secs()), Relaxed);
+    hot.io_uring.store(config.io_uring(), Relaxed);
     hot.tcp_keepalive.store(config.tcp_keepalive().map_or(0, |interval| interval.as_secs()), Relaxed);
     hot.slowlog_log_slower_than.store(config.slowlog_log_slower_than_us(), Relaxed);
     hot.busy_reply_threshold.store(config.busy_reply_threshold_ms(), Relaxed);

@@ -41,6 +41,8 @@ hot_settings! {
     maxclients: AtomicU64 = 10_000,
     /// `timeout`: seconds of idleness after which a client is disconnected; 0: never.
     timeout: AtomicU64 = 0,
+    /// `io-uring`.
+    io_uring: AtomicBool = true,
     /// `tcp-keepalive`, in seconds; 0: off.
     tcp_keepalive: AtomicU64 = 300,
     /// `slowlog-log-slower-than`, in µs; negative: off.

@@ -32,8 +32,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "yes",
         Live,
         "Whether workers read and answer sockets that are ready together by one call, where the system can. Dunlin's own.",
-    )
-    .immutable(),
+    ),
     Setting::flag("io-threads-do-reads", "no", Accepted, "Whether threads read; workers always do.")
         .immutable(),
     Setting::new("enable-debug-command", ALLOWED, "no", Live, "Who may use DEBUG.").immutable(),

@@ -25,6 +25,7 @@ use dunlin_uring::{Received, Ring, SOCKETS_MAX};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
 /// What was read at once of a client that may share a batch.
@@ -55,8 +56,8 @@ pub struct Wave {
     /// Those whose sockets are to be read when the wave runs, after the members.
     unread: Vec<SharedConnection>,
     received: Vec<Received>,
-    /// How sockets are read and written together; none: the system has no such thing.
-    ring: Option<Ring>,
+    /// How sockets are read and written together, if that was tried; none: the system has no such thing.
+    ring: Option<Option<Ring>>,
     /// What each socket took of the replies.
     taken: Vec<usize>,
     /// Calls the task that runs the wave when nothing else is ready.
@@ -81,11 +82,6 @@ struct Member {
 }
 
 impl Wave {
-    /// `ring`: see [`Wave::ring`].
-    pub fn new(ring: Option<Ring>) -> Self {
-        Self { ring, ..Self::default() }
-    }
-
     /// Where in the read buffer the next client's bytes go.
     #[inline]
     pub fn used(&self) -> usize {
@@ -96,9 +92,17 @@ impl Wave {
         self.members.is_empty() && self.unread.is_empty()
     }
 
+    /// Whether sockets are read and written together. The first time it is found out whether they can be.
+    fn has_ring(&mut self, worker: &Worker) -> bool {
+        worker.server.hot.io_uring.load(Relaxed)
+            && self.ring.get_or_insert_with(|| new_ring(worker)).is_some()
+    }
+
     fn answers<'a>(&'a mut self, worker: &'a Worker) -> (Answers<'a>, &'a [Member]) {
+        let is_used = worker.server.hot.io_uring.load(Relaxed);
         let Self { members, ring, taken, held, sender, .. } = self;
-        (Answers { worker, ring: ring.as_mut(), taken, sender: sender.as_ref(), held }, members)
+        let ring = ring.as_mut().and_then(Option::as_mut).filter(|_| is_used);
+        (Answers { worker, ring, taken, sender: sender.as_ref(), held }, members)
     }
 
     fn is_full(&self, batch: &Batch) -> bool {
@@ -113,6 +117,18 @@ impl Wave {
             runner.wake_by_ref();
         }
     }
+}
+
+fn new_ring(worker: &Worker) -> Option<Ring> {
+    let told = |error: &std::io::Error| {
+        // All workers fare alike.
+        if worker.index == 0 {
+            tracing::info!(
+                "No io_uring here ({error}): each socket is read and written by a call of its own"
+            );
+        }
+    };
+    Ring::new().inspect_err(told).ok()
 }
 
 /// Runs a worker's waves, for ever. Woken by a wave's first member, it comes after all whose sockets were ready with it.

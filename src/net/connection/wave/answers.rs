@@ -179,7 +179,10 @@ impl Connection {
         }
         let mut scratch = worker.scratch.borrow_mut();
         let wave = &mut scratch.wave;
-        let Some(sender) = wave.sender.as_ref().filter(|_| wave.ring.is_some()) else { return false };
+        if !wave.has_ring(worker) {
+            return false;
+        }
+        let Some(sender) = &wave.sender else { return false };
         self.sociable = self.output.len() <= UNCOUNTED_REPLIES && self.let_go(worker).is_some();
         if self.sociable {
             sender.wake_by_ref();

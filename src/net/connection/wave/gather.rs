@@ -18,7 +18,7 @@ pub(super) const ROOM_BYTES: usize = SOCKETS_MAX * STRIDE;
 impl Wave {
     /// Reads the sockets of `unread`, which are ready, to behind the members' bytes.
     pub(super) fn receive(&mut self, unread: &[SharedConnection], input: &mut [u8]) {
-        let Some(ring) = &mut self.ring else { return };
+        let Some(Some(ring)) = &mut self.ring else { return };
         if unread.is_empty() {
             return;
         }
@@ -86,7 +86,7 @@ impl Connection {
     ) -> Option<Poll<Result<Filled, End>>> {
         let mut scratch = worker.scratch.borrow_mut();
         let wave = &mut scratch.wave;
-        if wave.ring.is_none()
+        if !wave.has_ring(worker)
             || self.reads_long
             || self.has_input()
             || !self.may_join()
