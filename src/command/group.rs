@@ -227,7 +227,9 @@ impl<'g> Group<'g> {
         count_keys(self.stats, &finished);
         let lsn = append_effects(self.server, finished);
         if !totals.ready.is_empty() {
-            blocking::serve(self.server, self.stats, self.now, access, locked, totals.ready);
+            // What the unit took may have been the end of a key that it made: who waits is served by the clock of now.
+            let now = self.server.now().max(self.now);
+            blocking::serve(self.server, self.stats, now, access, locked, totals.ready);
         }
         lsn
     }

@@ -248,6 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_due_when_a_transaction_ends_serves_nobody() {
+        let (mut pusher, mut waiter) = pair();
+        waiter.say("BLPOP k 0");
+        for (line, reply) in [
+            ("MULTI", "+OK"),
+            ("RPUSH k x", "+QUEUED"),
+            ("PEXPIRE k 1", "+QUEUED"),
+            ("DEBUG SLEEP 0.003", "+QUEUED"),
+        ] {
+            assert_eq!(pusher.say(line), format!("{reply}\r\n"));
+        }
+        pusher.say("EXEC");
+        assert_eq!(waiter.answer(), "(waiting)");
+    }
+
+    #[test]
     fn patience_ends_once() {
         let (mut pusher, mut waiter) = pair();
         waiter.say("BLPOP k 0.5");
