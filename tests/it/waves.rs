@@ -1,6 +1,7 @@
 //! Clients whose requests come at the same moment: they are executed together, and each gets what is its own.
 
 use crate::common::network::{Peer, Served, bulk, eventually, request};
+use std::net::Shutdown;
 
 /// Tries it on a server with one worker, which can be held; with io_uring, where there is one, and without.
 fn both_ways(test: impl Fn(Served)) {
@@ -170,5 +171,81 @@ fn pipelines_in_one_large_collection_find_what_is_there() {
         }
         peer.send(&sent);
         peer.expect(&expected);
+    });
+}
+
+/// Replies that wait for the log are sent together when it lets them go, while it lets more go.
+#[test]
+fn replies_that_the_log_lets_go_are_nobody_elses() {
+    for ring in ["yes", "no"] {
+        for policy in ["always", "no"] {
+            let options =
+                ["--io-threads", "2", "--appendonly", "yes", "--appendfsync", policy, "--io-uring", ring];
+            let served = Served::start(&options);
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let mut own = peers(&served, 20);
+                    scope.spawn(move || {
+                        for round in 0..1000 {
+                            for (index, peer) in own.iter_mut().enumerate() {
+                                // Of a length of its own, so that another's is seen.
+                                let echo = format!("{thread}:{index}:{round}:{}", "x".repeat(index * 3));
+                                let set = [b"SET", format!("k{index}").as_bytes(), b"v"].map(<[u8]>::to_vec);
+                                let set: Vec<&[u8]> = set.iter().map(Vec::as_slice).collect();
+                                peer.send(&[request(&set), request(&[b"ECHO", echo.as_bytes()])].concat());
+                            }
+                            for (index, peer) in own.iter_mut().enumerate() {
+                                let echo = format!("{thread}:{index}:{round}:{}", "x".repeat(index * 3));
+                                peer.expect(&[b"+OK\r\n", &bulk(echo.as_bytes())[..]].concat());
+                            }
+                        }
+                    });
+                }
+            });
+        }
+    }
+}
+
+/// Who has no more to say while he is answered is answered, and then his connection ends.
+#[test]
+fn who_leaves_as_he_is_served_is_gone() {
+    both_ways(|served: Served| {
+        let mut pusher = served.tcp();
+        for round in 0..150 {
+            let mut waiting: Vec<_> = (0..4)
+                .map(|index| {
+                    let stream = served.tcp_stream();
+                    let mut peer = Peer::new(stream.try_clone().expect("descriptors suffice"));
+                    peer.send(format!("BLPOP q{index} 0\r\n").as_bytes());
+                    (stream, peer)
+                })
+                .collect();
+            eventually("all of them wait", || {
+                let info = pusher.ask(&[b"INFO", b"clients"]);
+                String::from_utf8_lossy(&info).contains("blocked_clients:4\r\n").then_some(())
+            });
+            let push = b"RPUSH q0 v\r\nRPUSH q1 v\r\nRPUSH q2 v\r\nRPUSH q3 v\r\n";
+            if round % 2 == 0 {
+                pusher.send(push);
+            }
+            for (stream, _) in &waiting {
+                stream.shutdown(Shutdown::Write).expect("it is open");
+            }
+            if round % 2 == 1 {
+                pusher.send(push);
+            }
+            for (_, peer) in &mut waiting {
+                peer.read_to_end();
+            }
+            for _ in 0..4 {
+                pusher.reply().expect("it is pushed");
+            }
+            pusher.send(b"DEL q0 q1 q2 q3\r\n");
+            pusher.reply().expect("what nobody took is gone");
+        }
+        eventually("nobody else is connected", || {
+            let info = pusher.ask(&[b"INFO", b"clients"]);
+            String::from_utf8_lossy(&info).contains("connected_clients:1\r\n").then_some(())
+        });
     });
 }

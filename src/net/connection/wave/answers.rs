@@ -63,15 +63,19 @@ impl Answers<'_> {
         for connections in connections.chunks(SOCKETS_MAX) {
             let mut borrowed: SmallVec<[_; SOCKETS_MAX]> =
                 connections.iter().map(|connection| connection.borrow_mut()).collect();
-            let sends: Sends<'_> = borrowed
-                .iter()
-                .filter_map(|connection| Some((&connection.stream, connection.let_go(self.worker)?)))
+            // Asked once: the log goes on meanwhile, and who was not sent must not be taken for one who was.
+            let leave: SmallVec<[bool; SOCKETS_MAX]> =
+                borrowed.iter().map(|connection| connection.let_go(self.worker).is_some()).collect();
+            let leaving = borrowed.iter().zip(&leave).filter(|(_, leaves)| **leaves);
+            let sends: Sends<'_> = leaving
+                .map(|(connection, _)| {
+                    (&connection.stream, connection.output.plain_bytes().unwrap_or_default())
+                })
                 .collect();
             send_each(self.ring.as_deref_mut(), sends, self.taken);
             let mut taken = self.taken.iter().copied();
-            for (connection, shared) in borrowed.iter_mut().zip(connections) {
-                let is_sent = connection.let_go(self.worker).is_some();
-                let sent = if is_sent { taken.next().unwrap_or(0) } else { 0 };
+            for ((connection, shared), leaves) in borrowed.iter_mut().zip(connections).zip(leave) {
+                let sent = if leaves { taken.next().unwrap_or(0) } else { 0 };
                 if connection.is_still_held(self.worker, sent) {
                     self.held.push(Rc::clone(shared));
                 }
@@ -216,7 +220,8 @@ impl Connection {
             if self.output.is_empty() {
                 self.soft_limit_since = None;
                 self.output = Output::default();
-                if self.session.client.has_pushes() || self.has_input() || self.finishing {
+                let goes_on = self.has_input() || self.finishing || self.input_ended || self.broken;
+                if goes_on || self.session.client.has_pushes() {
                     self.session.client.wake();
                 }
             } else {
