@@ -469,7 +469,8 @@ impl Script {
                 .take_while(|arg| !arg.eq_ignore_ascii_case(b"streams"))
                 .any(|arg| arg.eq_ignore_ascii_case(b"block"))
         {
-            let text = format!("{} command is not allowed with BLOCK option from scripts", command.full_name);
+            let name = String::from_utf8_lossy(args.at(0));
+            let text = format!("{name} command is not allowed with BLOCK option from scripts");
             return Some(CommandError::formatted(text));
         }
         // The place where the client's rights are looked at.
