@@ -31,7 +31,9 @@ pub(super) fn list(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     };
     let mut text = Vec::new();
-    for client in clients {
+    // Who was cut off is gone for everybody else, though his connection may yet have to see to it.
+    let own = cx.session.client.id;
+    for client in clients.into_iter().filter(|client| client.id == own || !client.is_killed()) {
         line(&mut text, cx.server, &Asking::of(cx, *args), &client);
         text.push(b'\n');
     }

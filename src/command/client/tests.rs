@@ -79,6 +79,7 @@ fn killing() {
     assert_eq!(client.say("CLIENT KILL ADDR 1.2.3.4:6"), ":0\r\n");
     assert_eq!(client.say("CLIENT KILL ADDR 1.2.3.4:5 TYPE normal USER default ID 2"), ":1\r\n");
     assert!(other.is_killed() && client.server.clients.len() == 1);
+    assert!(!client.say("CLIENT LIST").contains("addr=1.2.3.4:5 "));
     let other = add(&client, "1.2.3.4:7");
     assert_eq!(client.say("CLIENT KILL 1.2.3.4:7"), "+OK\r\n");
     assert!(other.is_killed() && !client.session.closing);
