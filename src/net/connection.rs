@@ -412,7 +412,8 @@ impl Connection {
             Poll::Ready(Ok(count)) => count,
         };
         self.count_input(worker, count);
-        self.reads_long = count > wave::READ_MAX;
+        // The end of a long one is short.
+        self.reads_long = count > wave::READ_MAX || self.reads_long && self.has_input();
         let to = from + count;
         if self.has_input() || !self.may_execute(worker) {
             return Poll::Ready(self.keep(&scratch.input[from..to], worker).map(|()| Filled::Bytes(count)));
