@@ -149,13 +149,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         tips: RANDOM,
         ..SUBCOMMAND
     },
-    CommandSpec {
-        name: "help",
-        flags: LOADING.and(STALE),
-        since: "5.0.0",
-        summary: "Returns helpful text about the different subcommands.",
-        ..SUBCOMMAND
-    },
+    CommandSpec::help(SUBCOMMAND, "5.0.0", disabled),
     CommandSpec { name: "info", summary: "Returns the cluster's state.", tips: RANDOM, ..SUBCOMMAND },
     CommandSpec {
         name: "keyslot",

@@ -90,29 +90,22 @@ fn push_value(frame: &mut Frame<'_>, rest: &mut &[u8], depth: usize) -> Result<(
                 }
             }
         },
-        b'%' => {
+        b'%' | b'~' => {
+            let is_map = kind == b'%';
             let len = integer(text)?;
             check_elements(frame, usize::try_from(len).unwrap_or(0))?;
             frame.push_table(0, 1);
             frame.push_table(0, usize::try_from(len).unwrap_or(0));
             for _ in 0..len {
                 push_value(frame, rest, depth + 1)?;
-                push_value(frame, rest, depth + 1)?;
+                if is_map {
+                    push_value(frame, rest, depth + 1)?;
+                } else {
+                    frame.push_boolean(true);
+                }
                 frame.set_raw(-3)?;
             }
-            frame.set_field_raw(c"map");
-        }
-        b'~' => {
-            let len = integer(text)?;
-            check_elements(frame, usize::try_from(len).unwrap_or(0))?;
-            frame.push_table(0, 1);
-            frame.push_table(0, usize::try_from(len).unwrap_or(0));
-            for _ in 0..len {
-                push_value(frame, rest, depth + 1)?;
-                frame.push_boolean(true);
-                frame.set_raw(-3)?;
-            }
-            frame.set_field_raw(c"set");
+            frame.set_field_raw(if is_map { c"map" } else { c"set" });
         }
         b'_' => frame.push_nil(),
         b'#' => frame.push_boolean(text == b"t"),

@@ -263,43 +263,27 @@ impl<'t> Input<'t> {
     }
 
     fn other(&mut self, frame: &mut Frame<'_>, kind: u8) -> Result<(), Error> {
-        match kind {
-            0xc0 => frame.push_nil(),
-            0xc2 | 0xc3 => frame.push_boolean(kind == 0xc3),
-            0xa0..=0xbf => self.string(frame, usize::from(kind & 0x1f))?,
-            0xd9 => {
-                let len = self.length::<1>()?;
-                self.string(frame, len)?;
+        let len = match kind {
+            0xc0 => {
+                frame.push_nil();
+                return Ok(());
             }
-            0xda => {
-                let len = self.length::<2>()?;
-                self.string(frame, len)?;
+            0xc2 | 0xc3 => {
+                frame.push_boolean(kind == 0xc3);
+                return Ok(());
             }
-            0xdb => {
-                let len = self.length::<4>()?;
-                self.string(frame, len)?;
-            }
-            0x90..=0x9f => self.list(frame, usize::from(kind & 0xf))?,
-            0xdc => {
-                let len = self.length::<2>()?;
-                self.list(frame, len)?;
-            }
-            0xdd => {
-                let len = self.length::<4>()?;
-                self.list(frame, len)?;
-            }
-            0x80..=0x8f => self.map(frame, usize::from(kind & 0xf))?,
-            0xde => {
-                let len = self.length::<2>()?;
-                self.map(frame, len)?;
-            }
-            0xdf => {
-                let len = self.length::<4>()?;
-                self.map(frame, len)?;
-            }
+            0xa0..=0xbf => usize::from(kind & 0x1f),
+            0x80..=0x9f => usize::from(kind & 0xf),
+            0xd9 => self.length::<1>()?,
+            0xda | 0xdc | 0xde => self.length::<2>()?,
+            0xdb | 0xdd | 0xdf => self.length::<4>()?,
             _ => return Err(BAD_FORMAT),
+        };
+        match kind {
+            0xa0..=0xbf | 0xd9..=0xdb => self.string(frame, len),
+            0x90..=0x9f | 0xdc | 0xdd => self.list(frame, len),
+            _ => self.map(frame, len),
         }
-        Ok(())
     }
 
     fn string(&mut self, frame: &mut Frame<'_>, len: usize) -> Result<(), Error> {

@@ -69,13 +69,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::Whole(change),
             ..SUBCOMMAND
         },
-        CommandSpec {
-            name: "help",
-            flags: LOADING.and(STALE),
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "7.0.0", help),
         CommandSpec {
             name: "kill",
             flags: NOSCRIPT.and(ALLOW_BUSY).and(NEVER_PAUSED),

@@ -56,14 +56,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
             run: Run::Unlocked(flush),
             ..SUBCOMMAND
         },
-        CommandSpec {
-            name: "help",
-            flags: LOADING.and(STALE),
-            since: "5.0.0",
-            summary: "Returns helpful text about the different subcommands.",
-            run: Run::Unlocked(help),
-            ..SUBCOMMAND
-        },
+        CommandSpec::help(SUBCOMMAND, "5.0.0", help),
         CommandSpec {
             name: "kill",
             flags: NOSCRIPT.and(ALLOW_BUSY).and(NEVER_PAUSED),
