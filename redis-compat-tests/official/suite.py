@@ -16,8 +16,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from compat import certificates
 from compat.results import Results
@@ -165,6 +167,7 @@ NO_REPLICA_NEEDED = {"unit/slowlog", "unit/introspection"}
 OVER_TLS = {"unit/tls"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
 UNIT_TIMEOUT_SECONDS = 120
+PORT_ATTEMPTS = 3
 OUTCOME = re.compile(r"^\[(ok|err|exception|ignore|skip|TIMEOUT)\]: ?(.*)$")
 # A reason that begins so keeps a test from being run at all: what follows it in the unit could not run.
 NOT_RUN = "not run: "
@@ -213,7 +216,7 @@ def parse(unit, text):
         else:
             unit.ignored.append(rest)
     if unit.crash is None and "The End" not in text:
-        unit.crash = "the suite ended early:\n" + "\n".join(text.splitlines()[-5:])
+        unit.crash = "the suite ended early:\n" + "\n".join(text.splitlines()[-10:])
 
 
 def working_copy(command, unit, is_reference):
@@ -285,8 +288,54 @@ def make_certificates(folder):
     certificates.openssl(folder, "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", "redis.dh")
 
 
+class PortRanges:
+    """Ranges of ports for units that run side by side: no two of them share one.
+
+    The suite looks upwards from its base port for ports (and those 10,000 above) that it can listen on, closes what it
+    tried, and opens them later: of two units that search the same ports one would find its port taken.
+    """
+
+    FIRST, LAST, SIZE = 10500, 21000, 525  # below the kernel's usual ephemeral ports, with the 10,000
+    BELOW = 32  # the suite's own server listens so many below the base port, or a little higher
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.free = list(range(self.FIRST, self.LAST, self.SIZE))
+        # Another run on the same machine most likely begins elsewhere.
+        random.shuffle(self.free)
+
+    @contextmanager
+    def one(self):
+        """A range's base port. The range given back is the last to be used again."""
+        with self.lock:
+            start = self.free.pop(0)
+        try:
+            yield start + self.BELOW
+        finally:
+            with self.lock:
+                self.free.append(start)
+
+
+PORT_RANGES = PortRanges()
+
+
 def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     """Runs one unit; `server` is a running server, or for mode `spawned` the command that starts one.
+
+    A port may still be taken by a stranger between the suite's look and its use: then nothing of the unit ran, and it
+    begins again with other ports.
+    """
+    for attempt in range(PORT_ATTEMPTS):
+        with PORT_RANGES.one() as base_port:
+            unit, output = run_unit_at(base_port, mode, name, server, timeout, skipped)
+        taken = "address already in use" in output and not unit.passed and not unit.failed
+        if not taken or attempt + 1 == PORT_ATTEMPTS:
+            return unit
+        print(f"official {mode} {name}: a port was taken, again", flush=True)
+
+
+def run_unit_at(base_port, mode, name, server, timeout, skipped):
+    """`run_unit` with the ports from `base_port`: the unit, and all that the suite printed.
 
     `skipped` tests do not run, because they would take the rest of the unit down with them.
     """
@@ -295,9 +344,8 @@ def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
     is_reference = started_by is not None and is_redis(started_by)
     unit, folder, started = Unit(name), working_copy(command, name, is_reference), time.monotonic()
     argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
-    # The suite looks for its ports upwards from here; the range lies below the kernel's ephemeral ports.
     denied = DENIED_TAGS.replace("-needs:repl ", "") if name in NO_REPLICA_NEEDED else DENIED_TAGS
-    argv += ["--tags", denied, "--baseport", str(random.randrange(10500, 21000)), "--portcount", "500", "--clients", "1"]
+    argv += ["--tags", denied, "--baseport", str(base_port), "--portcount", str(PortRanges.SIZE - PortRanges.BELOW), "--clients", "1"]
     if name in OVER_TLS:
         make_certificates(folder)
         argv.append("--tls")
@@ -323,9 +371,10 @@ def run_unit(mode, name, server, timeout=UNIT_TIMEOUT_SECONDS, skipped=()):
         except ProcessLookupError:
             pass
         shutil.rmtree(folder, ignore_errors=True)
-    parse(unit, output.decode(errors="replace"))
+    output = output.decode(errors="replace")
+    parse(unit, output)
     unit.seconds = time.monotonic() - started
-    return unit
+    return unit, output
 
 
 def read_list(path, columns):
