@@ -20,6 +20,7 @@ use crate::state::gates;
 use bytes::Bytes;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{IntText, StringValue};
+use dunlin_structures::hll::sparse::{self, Raise};
 use dunlin_structures::hll::{self, DENSE_BYTES, Fault, Layout, Pattern, Union};
 use std::mem::take;
 
@@ -35,6 +36,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         summary: "Adds elements to a HyperLogLog key. Creates the key if it doesn't exist.",
         complexity: "O(1) to add every element.",
         syntax: "key [element [element ...]]",
+        elements: Elements::ALL,
         run: Run::OnKeys(pfadd),
         ..CommandSpec::BLANK
     },
@@ -116,13 +118,29 @@ fn pfadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             changed
         }
         Some((bytes, Layout::Sparse)) => {
-            // On a copy: a broken sketch may turn out to be one after some of the elements.
-            let mut bytes = copy_to_grow(bytes);
-            let changed = raise_all(&mut bytes, patterns, limit)?;
-            if changed {
-                slot.update(ADDED, |entry| entry.set_string(to_store(&mut bytes)));
+            let one = (args.len() == 3).then(|| sparse::plan(bytes, Pattern::of(args.at(2)), limit));
+            match one.transpose().map_err(refusal)? {
+                Some(Raise::Nothing) => false,
+                Some(Raise::Edit(edit)) => {
+                    let was_counted = hll::cached(bytes).is_some();
+                    slot.update(ADDED, |entry| {
+                        entry.splice_string(edit.range.clone(), edit.bytes());
+                        if was_counted {
+                            entry.with_bytes_mut(0, hll::invalidate);
+                        }
+                    });
+                    true
+                }
+                Some(Raise::Promote) | None => {
+                    // On a copy: a broken sketch may turn out to be one after some of the elements.
+                    let mut bytes = copy_to_grow(bytes);
+                    let changed = raise_all(&mut bytes, patterns, limit)?;
+                    if changed {
+                        slot.update(ADDED, |entry| entry.set_string(to_store(&mut bytes)));
+                    }
+                    changed
+                }
             }
-            changed
         }
     };
     cx.reply.flag(changed);

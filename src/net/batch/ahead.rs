@@ -54,9 +54,18 @@ impl Batch {
     fn prefetch_more(&self, ahead: Ahead<'_>, commands: &Commands, buffer: &[u8]) {
         let [first, others @ ..] = &self.keys[..] else { return };
         let others = || others.iter().filter(|known| known.position.hash != first.position.hash);
-        let fetch = |known: &Known| ahead.keyspace.peek_ahead(ahead.db, known.position, Entry::prefetch_more);
+        // What changes a part of a string reads it; what sets it doesn't, and large replies tell by themselves.
+        let into_strings = self.names_elements(commands);
+        let look = |entry: &Entry| {
+            let more = entry.prefetch_more();
+            if more == More::Buffer && into_strings {
+                entry.prefetch_value();
+            }
+            more
+        };
+        let fetch = |known: &Known| ahead.keyspace.peek_ahead(ahead.db, known.position, look);
         let more = fetch(first).unwrap_or(More::Nothing);
-        if more == More::Nothing {
+        if more == More::Nothing || more == More::Buffer && !into_strings {
             return;
         }
         others().for_each(|known| _ = fetch(known));
@@ -69,6 +78,12 @@ impl Batch {
             }
             self.prefetch_elements(ahead, commands, buffer);
         }
+    }
+
+    /// Whether the first request names elements.
+    fn names_elements(&self, commands: &Commands) -> bool {
+        let command = self.requests.first().and_then(|request| request.command);
+        command.is_some_and(|id| commands.all()[id as usize].spec.elements.first > 0)
     }
 
     /// Has the elements that are named by requests in a row for one key on their way into the cache.

@@ -14,6 +14,8 @@ pub enum More {
     Nothing,
     Lines,
     Object,
+    /// A string's bytes elsewhere, of which nothing was fetched: see [`Entry::prefetch_value`].
+    Buffer,
 }
 
 impl Entry {
@@ -35,6 +37,7 @@ impl Entry {
                 }
                 More::Lines
             }
+            ValueRef::Buffer(_) => More::Buffer,
             _ => More::Nothing,
         }
     }

@@ -59,10 +59,17 @@ impl Entry {
     /// If the value is not packed, the range is not inside it, or the result would be longer than [`PACKED_LEN_MAX`].
     #[inline]
     pub fn splice_packed<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
+        assert!(is_packed(self.encoding()));
+        self.splice_inline(range, parts);
+    }
+
+    /// [`Entry::splice_packed`], for short strings too.
+    #[inline(always)]
+    pub(super) fn splice_inline<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
         let old = self.shape();
         let added: usize = parts.iter().map(|part| part.len()).sum();
         let old_len = old.value_len;
-        assert!(is_packed(old.encoding) && range.start <= range.end && range.end <= old_len);
+        assert!(old.encoding.is_inline() && range.start <= range.end && range.end <= old_len);
         let new_len = old_len - (range.end - range.start) + added;
         assert!(new_len <= PACKED_LEN_MAX);
         let new = Shape { value_len: new_len, ..old };

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "values are changed in place when the block's class allows it")]
 
 use std::mem;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
@@ -73,6 +74,50 @@ impl Entry {
         let result = change(&mut buffer);
         self.replace_value(Kind::String, NewValue::Buffer(BufferValue::from(buffer)), self.expire_at());
         Some(result)
+    }
+
+    /// Replaces a range of the string's bytes, and names it `raw` afterwards. Nothing if the value is not a string.
+    /// Amortized O(bytes behind the range), or O(value) when it moves to another block or a reply still holds the buffer.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not inside the string.
+    pub fn splice_string(&mut self, range: Range<usize>, new: &[u8]) -> Option<()> {
+        let mut text = IntText::new();
+        let old_len = self.string_bytes(&mut text)?.len();
+        assert!(range.start <= range.end && range.end <= old_len);
+        let new_len = old_len - range.len() + new.len();
+        let shape = self.shape();
+        if shape.encoding.is_inline() && new_len <= INLINE_LEN_MAX {
+            self.set_header(Header::new(
+                Kind::String,
+                Shape { encoding: Encoding::Raw, ..shape },
+                self.clock(),
+            ));
+            self.splice_inline(range, [new]);
+            return Some(());
+        }
+        let splice = |bytes: &mut [u8]| {
+            let behind = range.start + new.len();
+            bytes.copy_within(range.end..old_len, behind);
+            bytes[range.start..behind].copy_from_slice(new);
+        };
+        self.with_bytes_mut(new_len, splice)?;
+        if new_len < old_len {
+            self.truncate_string(new_len);
+        }
+        Some(())
+    }
+
+    /// Leaves the first bytes of a string that [`Entry::with_bytes_mut`] changed.
+    fn truncate_string(&mut self, len: usize) {
+        match self.buffer_mut() {
+            Some(buffer) => buffer.bytes.truncate(len),
+            None => {
+                let bytes = self.inline_mut()[..len].to_vec();
+                self.set_string(StringValue::Raw(&bytes));
+            }
+        }
     }
 
     /// The string's bytes; those of an integer are written to `text`. Nothing if the value is not a string.

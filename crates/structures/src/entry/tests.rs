@@ -163,7 +163,16 @@ enum Change {
     Expire(Option<i64>),
     Clock(u32),
     Append(Vec<u8>),
-    Write { offset: usize, data: Vec<u8> },
+    Write {
+        offset: usize,
+        data: Vec<u8>,
+    },
+    /// The places are taken modulo the length.
+    Splice {
+        from: usize,
+        to: usize,
+        data: Vec<u8>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -218,6 +227,11 @@ fn change() -> impl Strategy<Value = Change> {
         any::<u32>().prop_map(Change::Clock),
         bytes(prop_oneof![0..30_usize, 300..600_usize, 0..2000_usize]).prop_map(Change::Append),
         (0..1500_usize, bytes(0..40_usize)).prop_map(|(offset, data)| Change::Write { offset, data }),
+        (any::<usize>(), any::<usize>(), bytes(0..40_usize)).prop_map(|(from, to, data)| Change::Splice {
+            from,
+            to,
+            data
+        }),
     ]
 }
 
@@ -255,6 +269,13 @@ fn apply(change: &Change, entry: &mut Entry, model: &mut Model) {
                 bytes.len()
             });
             assert_eq!(written, Some(model.text.len()));
+        }
+        Change::Splice { from, to, data } => {
+            let places = model.text.len() + 1;
+            let range = (from % places).min(to % places)..(from % places).max(to % places);
+            assert_eq!(entry.splice_string(range.clone(), data), Some(()));
+            model.text.splice(range, data.iter().copied());
+            model.name = "raw";
         }
     }
 }

@@ -9,6 +9,8 @@
 //! What a sketch looks like after a change depends on how it looked before, and on where runs are merged. Both follow
 //! Redis: an equal history gives equal bytes.
 
+use std::ops::Range;
+
 use super::skip::{self, BLOCK};
 use super::{Fault, HEADER_BYTES, Histogram, Pattern, REGISTERS, dense, invalidate};
 
@@ -18,6 +20,11 @@ const VALUES_MAX: usize = 4;
 const VALUE_MAX: u8 = 32;
 /// Runs that are looked at after a change, to merge them.
 const MERGED_AT_ONCE: usize = 5;
+/// Bytes that those runs can take, with one that the last of them may be merged with.
+const MERGED_BYTES_MAX: usize = MERGED_AT_ONCE * 2 + 1;
+/// What a change may touch: the run before it, what a run is split into (two of two bytes each, and one between them),
+/// and what is merged.
+const WINDOW_BYTES: usize = 2 + 5 + MERGED_BYTES_MAX;
 
 /// Equal registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,33 +115,74 @@ pub fn to_dense(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     if from == REGISTERS { Ok(dense) } else { Err(Fault::Corrupted) }
 }
 
-/// Raises a register of a whole sparse sketch; says whether it was lower.
-pub(super) fn raise(bytes: &mut Vec<u8>, pattern: Pattern, bytes_max: usize) -> Result<bool, Fault> {
+/// What raising a register does to a sparse sketch.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Raise {
+    /// It is as high already.
+    Nothing,
+    /// Other runs take the place of some.
+    Edit(Edit),
+    /// It must become dense first: the value is too high for a run, or the runs would get too long.
+    Promote,
+}
+
+/// Bytes to put in the place of others, the header counted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Edit {
+    pub range: Range<usize>,
+    runs: Window,
+}
+
+impl Edit {
+    pub fn bytes(&self) -> &[u8] {
+        self.runs.get()
+    }
+}
+
+/// Says how to raise a register of a whole sparse sketch that may get `bytes_max` long, so that it can be done where the
+/// sketch is. O(bytes before the register), 16 at a time.
+pub fn plan(bytes: &[u8], pattern: Pattern, bytes_max: usize) -> Result<Raise, Fault> {
     let Pattern { index, rank } = pattern;
     if rank > VALUE_MAX {
-        return promote(bytes, pattern);
+        return Ok(Raise::Promote);
     }
     let Found { at, before, first, run } = find(bytes, index)?;
     if run.value >= rank {
-        return Ok(false);
+        return Ok(Raise::Nothing);
     }
-    let mut pieces = Pieces::default();
-    pieces.push(run.value, index - first);
-    pieces.push(rank, 1);
-    pieces.push(run.value, first + run.length - 1 - index);
+    let mut pieces = Window::default();
+    pieces.push_run(run.value, index - first);
+    pieces.push_run(rank, 1);
+    pieces.push_run(run.value, first + run.length - 1 - index);
     let pieces = pieces.get();
     if pieces.len() > run.bytes && bytes.len() + pieces.len() - run.bytes > bytes_max {
-        return promote(bytes, pattern);
+        return Ok(Raise::Promote);
     }
-    replace(bytes, at, run.bytes, pieces);
-    merge_equal(bytes, before.unwrap_or(HEADER_BYTES));
-    invalidate(bytes);
-    Ok(true)
+    let from = before.unwrap_or(HEADER_BYTES);
+    let behind = at + run.bytes;
+    let to = bytes.len().min(behind + MERGED_BYTES_MAX);
+    let mut runs = Window::default();
+    runs.push_all(&bytes[from..at]);
+    runs.push_all(pieces);
+    runs.push_all(&bytes[behind..to]);
+    runs.merge_equal();
+    Ok(Raise::Edit(Edit { range: from..to, runs }))
 }
 
-fn promote(bytes: &mut Vec<u8>, pattern: Pattern) -> Result<bool, Fault> {
-    *bytes = to_dense(bytes)?;
-    Ok(dense::raise(bytes, pattern))
+/// Raises a register of a whole sparse sketch; says whether it was lower.
+pub(super) fn raise(bytes: &mut Vec<u8>, pattern: Pattern, bytes_max: usize) -> Result<bool, Fault> {
+    match plan(bytes, pattern, bytes_max)? {
+        Raise::Nothing => Ok(false),
+        Raise::Edit(edit) => {
+            bytes.splice(edit.range.clone(), edit.bytes().iter().copied());
+            invalidate(bytes);
+            Ok(true)
+        }
+        Raise::Promote => {
+            *bytes = to_dense(bytes)?;
+            Ok(dense::raise(bytes, pattern))
+        }
+    }
 }
 
 /// The run that covers a register.
@@ -181,25 +229,52 @@ fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
     }
 }
 
-/// What a run is split into: at most two runs of zeros of two bytes each, and a value between them.
-#[derive(Default)]
-struct Pieces {
-    bytes: [u8; 5],
+/// A few runs: those that a change may touch.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Window {
+    bytes: [u8; WINDOW_BYTES],
     length: usize,
 }
 
-impl Pieces {
-    fn push(&mut self, value: u8, length: usize) {
-        if length == 0 {
-            return;
+impl Window {
+    fn push_run(&mut self, value: u8, length: usize) {
+        if length > 0 {
+            let (encoded, width) = encode(value, length);
+            self.push_all(&encoded[..width]);
         }
-        let (encoded, width) = encode(value, length);
-        self.bytes[self.length..self.length + width].copy_from_slice(&encoded[..width]);
-        self.length += width;
+    }
+
+    #[inline]
+    fn push_all(&mut self, bytes: &[u8]) {
+        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
     }
 
     fn get(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+
+    /// Merges neighbours of equal value, in the first few runs.
+    fn merge_equal(&mut self) {
+        const IS_VALUE: u8 = 0x80;
+        const LENGTH: u8 = 0b11;
+        let mut at = 0;
+        for _ in 0..MERGED_AT_ONCE {
+            let [first, next] = match self.get().get(at..) {
+                Some([first, next, ..]) => [*first, *next],
+                _ => return,
+            };
+            let lengths = (first & LENGTH) + (next & LENGTH) + 2;
+            if first & IS_VALUE == 0 {
+                at += 1 + usize::from(first >> 6 & 1);
+            } else if (first ^ next) & !LENGTH == 0 && usize::from(lengths) <= VALUES_MAX {
+                self.bytes.copy_within(at + 1..self.length, at);
+                self.length -= 1;
+                self.bytes[at] = first & !LENGTH | (lengths - 1);
+            } else {
+                at += 1;
+            }
+        }
     }
 }
 
@@ -216,31 +291,4 @@ fn encode(value: u8, length: usize) -> ([u8; 2], usize) {
 pub(super) fn push_zeros(bytes: &mut Vec<u8>, length: usize) {
     let (encoded, width) = encode(0, length);
     bytes.extend_from_slice(&encoded[..width]);
-}
-
-fn replace(bytes: &mut Vec<u8>, at: usize, old: usize, new: &[u8]) {
-    let end = bytes.len();
-    if new.len() > old {
-        bytes.resize(end + new.len() - old, 0);
-    }
-    if new.len() != old {
-        bytes.copy_within(at + old..end, at + new.len());
-        bytes.truncate(end + new.len() - old);
-    }
-    bytes[at..at + new.len()].copy_from_slice(new);
-}
-
-/// Merges neighbours of equal value, in a few runs from `at` on.
-fn merge_equal(bytes: &mut Vec<u8>, mut at: usize) {
-    for _ in 0..MERGED_AT_ONCE {
-        let Ok(run) = Run::at(bytes, at) else { return };
-        let next = Run::at(bytes, at + 1).ok().filter(|next| run.value > 0 && next.value == run.value);
-        match next {
-            Some(next) if run.length + next.length <= VALUES_MAX => {
-                bytes.remove(at);
-                bytes[at] = encode(run.value, run.length + next.length).0[0];
-            }
-            _ => at += run.bytes,
-        }
-    }
 }
