@@ -1,5 +1,6 @@
 //! Servers on ports of their own, and clients that speak bytes: what the tests of sockets, protocol and abuse share.
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -135,12 +136,31 @@ impl Served {
         self.proc_status("VmHWM:") * 1024
     }
 
+    /// Stops the server's process: all that is sent meanwhile piles up in the sockets, and is ready at once afterwards.
+    pub(crate) fn hold(&self) -> Held {
+        let process =
+            i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("it has a process id");
+        kill_process(process, Signal::STOP).expect("it is our child");
+        let stopped = waitpid(Some(process), WaitOptions::UNTRACED).expect("it is our child");
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "it stops");
+        Held(process)
+    }
+
     /// A number of /proc/PID/status.
     fn proc_status(&self, field: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let text = text.expect("the server lives");
         let line = text.lines().find(|line| line.starts_with(field)).expect("the field exists");
         line.split_ascii_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("it is a number")
+    }
+}
+
+/// A server whose process stands still, until this is dropped.
+pub(crate) struct Held(Pid);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT); // It may have ended.
     }
 }
 
