@@ -1,6 +1,7 @@
 //! `bit`: operations on 32-bit integers.
 
-use crate::frame::{Error, Frame, Function};
+use crate::error::Error;
+use crate::frame::{Frame, Function};
 use std::ffi::{CStr, c_int};
 
 pub(crate) const FUNCTIONS: &[(&CStr, Function)] = &[

@@ -1,6 +1,7 @@
 //! Replies as Lua values, and Lua values as replies.
 
-use crate::frame::{Error, Frame, Type, to_integer};
+use crate::error::Error;
+use crate::frame::{Frame, Type, to_integer};
 use crate::vm::Finished;
 use dunlin_structures::number::{DoubleBuffer, IntegerBuffer};
 

@@ -6,72 +6,16 @@
 //! their metamethods. Bytes that are lent from the stack are borrowed from the frame, so nothing can be popped meanwhile.
 #![expect(unsafe_code, reason = "Lua's C interface; see above")]
 
+use crate::error::Error;
 use crate::format;
-use crate::natives;
+use crate::natives::{self, Guard, Native};
 use crate::vm::{self, Event, Host, Reference};
 use mlua_sys::lua51 as ffi;
-use std::borrow::Cow;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 
 /// A function that Lua can call: gets its arguments in the frame, and returns how many results it has pushed.
 pub type Function = fn(&mut Frame<'_>) -> Result<c_int, Error>;
-
-/// Why a function fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// A text, behind the place in the script that called (`luaL_error`).
-    Text(Cow<'static, [u8]>),
-    /// A text as it is.
-    Plain(Cow<'static, [u8]>),
-    /// A table with `err`, which begins with `ERR` then.
-    Table(Cow<'static, [u8]>),
-    /// A bad argument (`luaL_argerror`).
-    Argument(c_int, Cow<'static, [u8]>),
-    /// An argument of the wrong type (`luaL_typerror`).
-    Type(c_int, &'static str),
-    /// The value on top of the stack.
-    Value,
-}
-
-impl Error {
-    pub(crate) const fn text(text: &'static str) -> Self {
-        Self::Text(Cow::Borrowed(text.as_bytes()))
-    }
-
-    pub(crate) fn formatted(text: String) -> Self {
-        Self::Text(Cow::Owned(text.into_bytes()))
-    }
-
-    pub(crate) const fn table(text: &'static str) -> Self {
-        Self::Table(Cow::Borrowed(text.as_bytes()))
-    }
-
-    pub(crate) const fn argument(index: c_int, text: &'static str) -> Self {
-        Self::Argument(index, Cow::Borrowed(text.as_bytes()))
-    }
-}
-
-/// Functions that talk to Lua directly: see [`natives`].
-#[derive(Clone, Copy)]
-pub(crate) enum Native {
-    ProtectedCall,
-    HandledCall,
-    Next,
-    Pairs,
-    Sort,
-    /// `table[key]`, with metamethods.
-    Index,
-}
-
-/// What a guarded function does with a read-only table.
-#[derive(Clone, Copy)]
-pub(crate) enum Guard {
-    Refuse,
-    LookBehind,
-    /// It makes a coroutine: the clock is looked at.
-    Tick,
-}
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

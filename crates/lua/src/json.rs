@@ -1,7 +1,8 @@
 //! `cjson`.
 
+use crate::error::Error;
 use crate::format;
-use crate::frame::{Error, Frame, Function, Type};
+use crate::frame::{Frame, Function, Type};
 use crate::sandbox::set_functions;
 use std::ffi::{CStr, c_int};
 

@@ -16,6 +16,7 @@
 
 mod bits;
 mod convert;
+mod error;
 mod format;
 pub mod frame;
 mod json;
@@ -31,5 +32,5 @@ pub mod vm;
 #[cfg(test)]
 mod tests;
 
-pub use frame::Error;
+pub use error::Error;
 pub use vm::{Call, Event, Finished, Kind, Reference, Registered, Request, Span, Vm};

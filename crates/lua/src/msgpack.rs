@@ -1,6 +1,7 @@
 //! `cmsgpack`.
 
-use crate::frame::{Error, Frame, Function, Type};
+use crate::error::Error;
+use crate::frame::{Frame, Function, Type};
 use std::ffi::{CStr, c_int};
 
 pub(crate) const FUNCTIONS: &[(&CStr, Function)] =

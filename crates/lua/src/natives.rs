@@ -4,11 +4,32 @@
 //! run the allocator may refuse, as it may for Lua's own functions.
 #![expect(unsafe_code, reason = "Lua's C interface; see above and the text of `vm`")]
 
-use crate::frame::Error;
+use crate::error::Error;
 use crate::sandbox;
 use crate::vm::{host_of, raise, tick};
 use mlua_sys::lua51 as ffi;
 use std::ffi::{c_int, c_void};
+
+/// Those that a sandbox is given by name.
+#[derive(Clone, Copy)]
+pub(crate) enum Native {
+    ProtectedCall,
+    HandledCall,
+    Next,
+    Pairs,
+    Sort,
+    /// `table[key]`, with metamethods.
+    Index,
+}
+
+/// What a guarded function does with a read-only table.
+#[derive(Clone, Copy)]
+pub(crate) enum Guard {
+    Refuse,
+    LookBehind,
+    /// It makes a coroutine: the clock is looked at.
+    Tick,
+}
 
 /// `pcall`. An error that is a table with a text in `err` is caught as that text, as Redis does.
 pub(crate) unsafe extern "C-unwind" fn protected_call(l: *mut ffi::lua_State) -> c_int {

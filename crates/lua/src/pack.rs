@@ -1,6 +1,7 @@
 //! `struct`: values packed as C's structures.
 
-use crate::frame::{Error, Frame, Function, to_integer};
+use crate::error::Error;
+use crate::frame::{Frame, Function, to_integer};
 use std::ffi::{CStr, c_int};
 
 pub(crate) const FUNCTIONS: &[(&CStr, Function)] = &[(c"pack", pack), (c"unpack", unpack), (c"size", size)];

@@ -3,7 +3,9 @@
 //! Lua's own recurse in C for every part of a pattern that repeats, and can take time without end while no hook is
 //! called. Here the depth is bounded, and a long search gives others a moment and ends when its script is killed.
 
-use crate::frame::{Error, Frame, Function, Native, Type};
+use crate::error::Error;
+use crate::frame::{Frame, Function, Type};
+use crate::natives::Native;
 use std::ffi::{CStr, c_int};
 
 pub(crate) const FUNCTIONS: &[(&CStr, Function)] =

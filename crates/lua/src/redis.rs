@@ -1,7 +1,8 @@
 //! `redis`, and those parts of `math` that give chance.
 
 use crate::convert;
-use crate::frame::{Error, Frame, Function, Type};
+use crate::error::Error;
+use crate::frame::{Frame, Function, Type};
 use crate::sandbox::set_functions;
 use crate::vm::{Event, KEPT_BYTES, NO_MEMORY, Registered};
 use sha1::{Digest, Sha1};

@@ -5,7 +5,9 @@
 //! ([`crate::natives`]): `rawset`, `setmetatable` and those of `table` that write refuse them, `next`, `pairs` and `rawget` look behind. Nothing
 //! hands out the table behind a front. So what one script does to its globals, or to a library, can't reach the next.
 
-use crate::frame::{Error, Frame, Function, Guard, Native, Type};
+use crate::error::Error;
+use crate::frame::{Frame, Function, Type};
+use crate::natives::{Guard, Native};
 use crate::vm::{Kind, Reference};
 use crate::{bits, json, msgpack, pack, patterns, redis, strings};
 use std::ffi::{CStr, c_int};

@@ -2,7 +2,8 @@
 //!
 //! Lua's own goes on as long as it is told, even with nothing to repeat, while no hook is called.
 
-use crate::frame::{Error, Frame, Function};
+use crate::error::Error;
+use crate::frame::{Frame, Function};
 use crate::vm::NO_MEMORY;
 use std::ffi::{CStr, c_int};
 

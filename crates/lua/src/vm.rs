@@ -27,7 +27,8 @@
 //! (every instruction fails then) and has the coroutine return.
 #![expect(unsafe_code, reason = "Lua's C interface; see above")]
 
-use crate::frame::{Error, Frame, Function, Type};
+use crate::error::Error;
+use crate::frame::{Frame, Function, Type};
 use crate::{convert, sandbox};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
