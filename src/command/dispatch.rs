@@ -129,7 +129,14 @@ impl Unit<'_> {
                     // CLIENT LIST names the subcommand; the connection knows only its container.
                     session.client.last_command.store(command.id as u32, Relaxed);
                 }
-                Err(error) => return self.refuse(session, Some(command), &error, out),
+                Err(error) => {
+                    let is_alone = args.len() == 1;
+                    session
+                        .client
+                        .last_command
+                        .store(if is_alone { command.id as u32 } else { u32::MAX }, Relaxed);
+                    return self.refuse(session, Some(command), &error, out);
+                }
             }
         }
         if !command.accepts(args.len()) {

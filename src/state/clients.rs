@@ -93,7 +93,7 @@ pub struct Client {
     /// 2 or 3.
     pub protocol: AtomicU8,
     pub flags: AtomicU32,
-    /// The id of the command that ran last; `u32::MAX`: none yet.
+    /// The id of the command that came last; `u32::MAX`: none yet, or one that does not exist.
     pub last_command: AtomicU32,
     pub input_bytes: AtomicU64,
     pub input_capacity: AtomicU64,

@@ -220,3 +220,24 @@ fn the_memory_of_clients_is_known() {
     let (used, said) = (after[0] - before[0], after[1] - before[1]);
     assert!(said * 10 > used * 7 && said * 7 < used * 10, "400 clients take {used}, said are {said}");
 }
+
+/// As Redis: what doesn't exist was the last command, too.
+#[test]
+fn the_list_of_clients_names_the_last_command_if_there_is_one() {
+    let served = Served::start(&[]);
+    let (mut peer, mut other) = (served.tcp(), served.tcp());
+    for (request, cmd) in [
+        (&[&b"GET"[..], b"k"][..], "get"),
+        (&[b"nothing", b"k"], "NULL"),
+        (&[b"GET"], "get"),
+        (&[b"CONFIG", b"GET", b"port"], "config|get"),
+        (&[b"CONFIG", b"NOTHING"], "NULL"),
+        (&[b"CONFIG"], "config"),
+    ] {
+        peer.ask(request);
+        let list = other.ask(&[b"CLIENT", b"LIST"]);
+        let list = String::from_utf8_lossy(&list);
+        let line = list.lines().find(|line| line.contains("id=") && !line.contains("cmd=client|list"));
+        assert!(line.is_some_and(|line| line.contains(&format!(" cmd={cmd} "))), "{request:?}: {list}");
+    }
+}

@@ -19,6 +19,7 @@ pub(super) struct Progress {
     /// Where the first one begins that wasn't.
     pub at: usize,
     pub commands: u64,
+    /// `u32::MAX`: one that does not exist.
     pub last_command: u32,
 }
 
@@ -150,7 +151,7 @@ impl Connection {
                     if matches!(on, ParkedOn::Keys(_) | ParkedOn::Script(_)) {
                         progress.at = request.end;
                         progress.commands += 1;
-                        progress.last_command = request.command.unwrap_or(progress.last_command);
+                        progress.last_command = request.command.unwrap_or(u32::MAX);
                     }
                     self.parked = Some(on);
                     self.decoder = Decoder::default();
@@ -160,7 +161,7 @@ impl Connection {
             }
             progress.at = request.end;
             progress.commands += 1;
-            progress.last_command = request.command.unwrap_or(progress.last_command);
+            progress.last_command = request.command.unwrap_or(u32::MAX);
             if self.session.closing {
                 self.finishing = true;
                 break;
@@ -174,9 +175,9 @@ impl Connection {
         let client = &self.session.client;
         client.last_active.store(now, Relaxed);
         client.commands.store(client.commands.load(Relaxed) + progress.commands, Relaxed);
-        // A container is no command that ran: dispatch has noted which of its subcommands was.
+        // A container is no command that ran: dispatch has noted which of its subcommands was, if any.
         let last = worker.server.commands.all().get(progress.last_command as usize);
-        if last.is_some_and(|command| command.subcommand_ids.is_empty()) {
+        if progress.commands > 0 && last.is_none_or(|command| command.subcommand_ids.is_empty()) {
             client.last_command.store(progress.last_command, Relaxed);
         }
         self.publish_input();
