@@ -2,7 +2,9 @@
 //!
 //! While the word is zero, which is nearly always, dispatch lets a request through after one comparison.
 
+use dunlin_structures::hash::KeyHashing;
 use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
@@ -42,7 +44,7 @@ pub struct Gates {
     pause_ends: AtomicI64,
     /// Held while a pause begins, changes or ends, so that none ends with the one before it.
     pausing: Mutex<()>,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Waiting>,
     /// How often a gate has opened: who waits compares it with what it was when it began to wait.
     opened: AtomicU64,
 }
@@ -115,30 +117,88 @@ impl Gates {
 
     /// Has the waker called when a gate opens. The caller must look at the gates again after this.
     pub fn wait(&self, waker: &Waker) {
-        let mut waiting = self.waiting.lock();
-        if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
+        self.waiting.lock().add(waker);
     }
 
     /// Forgets a waker: its connection is gone.
     pub fn forget(&self, waker: &Waker) {
-        self.waiting.lock().retain(|known| !known.will_wake(waker));
+        self.waiting.lock().remove(waker);
     }
 
     fn wake(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.wakers.into_values().for_each(Waker::wake);
     }
 
     pub fn waiting(&self) -> usize {
-        self.waiting.lock().len()
+        self.waiting.lock().wakers.len()
+    }
+}
+
+/// Who waits, in the order of arrival, each once: ten thousand may.
+#[derive(Default)]
+struct Waiting {
+    wakers: BTreeMap<u64, Waker>,
+    numbers: HashMap<Task, u64, KeyHashing>,
+    /// Only counts upwards until all are woken.
+    next: u64,
+}
+
+/// What a waker wakes: two that wake the same are equal in this, as long as one of them is kept.
+type Task = (usize, usize);
+
+impl Waiting {
+    fn task(waker: &Waker) -> Task {
+        (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
+    }
+
+    fn add(&mut self, waker: &Waker) {
+        let Self { wakers, numbers, next } = self;
+        numbers.entry(Self::task(waker)).or_insert_with(|| {
+            *next += 1;
+            wakers.insert(*next, waker.clone());
+            *next
+        });
+    }
+
+    fn remove(&mut self, waker: &Waker) {
+        if let Some(number) = self.numbers.remove(&Self::task(waker)) {
+            self.wakers.remove(&number);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Notes its number when it is woken.
+    struct Numbered(usize, std::sync::Arc<Mutex<Vec<usize>>>);
+
+    impl std::task::Wake for Numbered {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.1.lock().push(self.0);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_woken_once_and_in_the_order_of_arrival() {
+        let (gates, woken) = (Gates::default(), std::sync::Arc::new(Mutex::new(Vec::new())));
+        let wakers: Vec<Waker> =
+            (0..100).map(|number| std::sync::Arc::new(Numbered(number, woken.clone())).into()).collect();
+        for _ in 0..2 {
+            wakers.iter().rev().for_each(|waker| gates.wait(waker));
+        }
+        gates.forget(&wakers[50]);
+        gates.forget(&wakers[50]);
+        gates.wait(&wakers[50]);
+        gates.forget(&wakers[10]);
+        assert_eq!(gates.waiting(), 99);
+        gates.retry();
+        let expected: Vec<usize> =
+            (0..100).rev().filter(|number| ![10, 50].contains(number)).chain([50]).collect();
+        assert_eq!((gates.waiting(), &*woken.lock()), (0, &expected));
+    }
 
     #[test]
     fn a_pause_that_meets_the_end_of_another_is_not_lost() {
