@@ -167,11 +167,10 @@ impl Drop for ScriptsHeld {
 }
 
 /// Whether a client that has ended its side is answered all the same: Redis would not have stopped for a script, and would
-/// have read what it sent. (One whose script doesn't end is not waited for.)
+/// have read what it sent.
 fn outlives_input(on: &ParkedOn) -> bool {
     match on {
-        ParkedOn::Script(script) => !script.is_late(),
-        ParkedOn::Owner { .. } => true,
+        ParkedOn::Script(_) | ParkedOn::Owner { .. } => true,
         ParkedOn::Gate { .. } | ParkedOn::Keys(_) | ParkedOn::StillNothing | ParkedOn::Errand => false,
     }
 }
@@ -231,16 +230,21 @@ impl Connection {
                 return Poll::Ready(Turn::Over(End::Gone));
             }
             // What was sent behind a command that waited leads to more replies at once: they leave with its answer.
-            let goes_on = self.take_blocked_answer(worker) && self.has_input() && self.may_execute(worker);
+            let is_answered = self.take_blocked_answer(worker) || self.take_script_answer(worker);
+            let goes_on = is_answered && self.has_input() && self.may_execute(worker);
             if self.session.client.has_pushes() {
                 self.fetch_pushes(worker, me);
             }
             // Out first: room for replies decides whether more may be executed.
             if !self.output.is_empty() && !goes_on && !self.leaves_with_others(worker, me) {
-                match self.poll_flush(cx, worker) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
-                    Poll::Pending => {}
+                // As in Redis nothing leaves while a script runs: a client that has gone would be noticed by that, and
+                // what it sent is still to be done.
+                if !self.runs_script() {
+                    match self.poll_flush(cx, worker) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(end)) => return Poll::Ready(Turn::Over(end)),
+                        Poll::Pending => {}
+                    }
                 }
                 if let Some(end) = self.check_output_limit(worker) {
                     return Poll::Ready(Turn::Over(end));
@@ -404,8 +408,8 @@ impl Connection {
         let from = scratch.wave.used();
         let count = match self.stream.poll_read(cx, &mut scratch.input[from..from + READ_BYTES]) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Gone)),
-            Poll::Ready(Ok(0)) => {
+            Poll::Ready(Err(_)) if !self.runs_script() => return Poll::Ready(Err(End::Gone)),
+            Poll::Ready(Err(_) | Ok(0)) => {
                 self.input_ended = true;
                 return Poll::Ready(Ok(Filled::Bytes(0)));
             }
@@ -589,16 +593,10 @@ impl Connection {
         let client = &self.session.client;
         let is_over = match on {
             ParkedOn::Keys(blocked) => return self.poll_blocked(cx, worker, &blocked),
-            ParkedOn::Script(script) => {
-                let Some(answer) = script.take_answer() else {
-                    // Who waits is not idle.
-                    client.set_flag(flag::BLOCKED, true);
-                    return Poll::Pending;
-                };
-                client.last_active.store(worker.server.now(), Relaxed);
-                client.set_flag(flag::BLOCKED, false);
-                self.take_answer(answer);
-                return Poll::Ready(());
+            ParkedOn::Script(_) => {
+                // It is taken at the next turn of the loop. Who waits is not idle.
+                client.set_flag(flag::BLOCKED, true);
+                return Poll::Pending;
             }
             // Said to those who serve, never to a connection.
             ParkedOn::StillNothing => return Poll::Pending,
@@ -625,6 +623,21 @@ impl Connection {
         let Some(ParkedOn::Keys(blocked)) = &self.parked else { return false };
         let Some(answer) = blocked.take_answer() else { return false };
         blocked.leave(&worker.server, answer.served);
+        self.take_answer(answer);
+        true
+    }
+
+    fn runs_script(&self) -> bool {
+        matches!(self.parked, Some(ParkedOn::Script(_)))
+    }
+
+    /// Puts the answer of a script that took long behind the other replies, if it is over.
+    fn take_script_answer(&mut self, worker: &Worker) -> bool {
+        let Some(ParkedOn::Script(script)) = &self.parked else { return false };
+        let Some(answer) = script.take_answer() else { return false };
+        let client = &self.session.client;
+        client.last_active.store(worker.server.now(), Relaxed);
+        client.set_flag(flag::BLOCKED, false);
         self.take_answer(answer);
         true
     }

@@ -1,6 +1,6 @@
 //! Scripts that take long, over sockets and with one worker: who needs their keys waits, everybody else goes on.
 
-use crate::common::network::{Peer, Served, eventually};
+use crate::common::network::{Peer, Served, eventually, request};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -112,6 +112,30 @@ fn who_has_sent_all_is_answered_however_long_a_script_takes() {
     end_waiting();
     running.expect(b":1\r\n+PONG\r\n");
     waiting.expect(b":2\r\n");
+}
+
+/// As in Redis, which looks neither for its end nor at what became of the connection before all that was read is done.
+#[test]
+fn what_was_sent_behind_a_script_is_done_though_its_client_has_gone() {
+    let served = Served::start(&["--io-threads", "1", "--busy-reply-threshold", "20"]);
+    let mut other = served.tcp();
+    for script in ["redis.call('set', KEYS[1], 1)", "redis.call('get', KEYS[1])"] {
+        let script = format!("{script} for i = 1, 2e7 do end return 1");
+        let requests = [eval(&script, &["k"]), request(&[b"INCR", b"count"])].concat().repeat(3);
+        let stream = served.tcp_stream();
+        let half = stream.try_clone().expect("a descriptor");
+        let mut half_closed = Peer::new(stream);
+        half_closed.send(&requests);
+        half.shutdown(Shutdown::Write).expect("it is open");
+        half_closed.expect_end(b":1\r\n:1\r\n:1\r\n:2\r\n:1\r\n:3\r\n");
+        let mut closed = served.tcp();
+        closed.send(&requests);
+        drop(closed);
+        eventually("the rest of what was sent", || {
+            (other.ask(&[b"GET", b"count"]) == b"$1\r\n6\r\n").then_some(())
+        });
+        assert_eq!(other.ask(&[b"DEL", b"count"]), b":1\r\n");
+    }
 }
 
 #[test]

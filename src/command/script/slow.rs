@@ -30,8 +30,6 @@ pub struct Slow {
     answer: Mutex<Option<Answer>>,
     /// Nobody waits for the answer any more.
     is_abandoned: AtomicBool,
-    /// It runs for longer than busy-reply-threshold.
-    is_late: AtomicBool,
     client: Arc<Client>,
 }
 
@@ -93,7 +91,6 @@ impl Slow {
         let slow = Arc::new(Self {
             answer: Mutex::new(None),
             is_abandoned: AtomicBool::new(false),
-            is_late: AtomicBool::new(false),
             client: Arc::clone(&session.client),
         });
         let Some(server) = server.this.upgrade() else { unreachable!("the server that runs it is there") };
@@ -129,12 +126,7 @@ impl Slow {
         self.answer.lock().take()
     }
 
-    /// Whether it takes longer than others should have to wait.
-    pub fn is_late(&self) -> bool {
-        self.is_late.load(SeqCst)
-    }
-
-    /// The client is gone. A script that has written goes on to its end all the same.
+    /// The client was cut off. A script that has written goes on to its end all the same.
     pub fn abandon(&self) {
         self.is_abandoned.store(true, SeqCst);
     }
@@ -294,10 +286,8 @@ impl Running {
         );
         self.owner.is_busy.store(true, SeqCst);
         server.gates.close(gates::SCRIPT_BUSY);
-        // Those who wait are told so, and a client that has left is not waited for any longer.
+        // Those who wait are told so.
         server.gates.retry();
-        self.slow.is_late.store(true, SeqCst);
-        self.slow.client.wake();
     }
 
     fn begin_again(&mut self) -> bool {
