@@ -323,10 +323,8 @@ impl Unit<'_> {
                 Lsn::default()
             }
         };
-        if command.full_name == "exec" {
-            // Behind what it ran; a script is shown before that.
-            listening::monitor(self.server, session, command, args);
-        }
+        // Behind what it ran; a script is hidden here, and shown before that.
+        listening::monitor(self.server, session, command, args);
         if session.gates & gate::LISTENS != 0 {
             after_push(self.server, session, command, out);
         }

@@ -173,3 +173,51 @@ fn a_stream_of_scripts_keeps_nobody_waiting_for_ever() {
     assert!(calls < STREAMS * SCRIPTS * 3 / 4, "it waited for all of them: {calls}");
     streams.iter_mut().for_each(|stream| stream.expect(&b"$-1\r\n".repeat(SCRIPTS)));
 }
+
+/// As Redis: before they are known to run, and what changes libraries as any command.
+#[test]
+fn who_monitors_sees_scripts_that_fail_and_libraries_that_change() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let (mut monitor, mut peer) = (served.tcp(), served.tcp());
+    monitor.send(b"MONITOR\r\n");
+    monitor.expect(b"+OK\r\n");
+    let failing: [&[&[u8]]; 5] = [
+        &[b"EVALSHA", b"ffff", b"0"],
+        &[b"FCALL", b"nothing", b"0"],
+        &[b"EVAL", b"no lua", b"0"],
+        &[b"FUNCTION", b"LOAD", b"no library"],
+        &[b"FUNCTION", b"DELETE", b"nothing"],
+    ];
+    let line = |request: &[&[u8]]| {
+        let words: Vec<String> =
+            request.iter().map(|word| format!("\"{}\"", String::from_utf8_lossy(word))).collect();
+        words.join(" ")
+    };
+    let mut expect_line = |expected: &str| {
+        let shown = monitor.reply().expect("it is shown");
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        assert!(shown.contains(&format!("] {expected}\r\n")), "{shown}");
+    };
+    for request in failing {
+        assert!(peer.ask(request).starts_with(b"-"), "{}", line(request));
+        expect_line(&line(request));
+    }
+    assert_eq!(peer.ask(&[b"FUNCTION", b"FLUSH"]), b"+OK\r\n");
+    expect_line("\"FUNCTION\" \"FLUSH\"");
+    assert_eq!(peer.ask(&[b"CONFIG", b"RESETSTAT"]), b"+OK\r\n");
+    peer.ask(&[b"MULTI"]);
+    expect_line("\"MULTI\"");
+    failing.iter().for_each(|request| assert_eq!(peer.ask(request), b"+QUEUED\r\n"));
+    peer.send(b"EXEC\r\n");
+    assert!(peer.reply().is_some_and(|replies| replies.starts_with(b"*5\r\n-NOSCRIPT")));
+    failing.iter().for_each(|request| expect_line(&line(request)));
+    expect_line("\"EXEC\"");
+    let stats = String::from_utf8(peer.ask(&[b"INFO", b"commandstats"])).expect("text");
+    for name in ["evalsha", "fcall", "eval", "function|load", "function|delete"] {
+        let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+        assert!(
+            line.is_some_and(|line| line.contains("calls=1,") && line.contains("failed_calls=1")),
+            "{name}: {stats}"
+        );
+    }
+}

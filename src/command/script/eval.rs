@@ -237,7 +237,9 @@ fn eval(
     if let Some(owner) = slow::too_many() {
         return Ok(Whole::Owned(Owned::by_script(server, owner)));
     }
-    let Found { mut runner, mut script, keys } = find(server, session, command, args)?;
+    let found = find(server, session, command, args);
+    let Found { mut runner, mut script, keys } =
+        found.inspect_err(|_| listening::monitor_script(server, session, args))?;
     let declared = if known.len() == keys {
         known.iter().fold(0, |set, known| set | 1u64 << known.position.shard())
     } else {

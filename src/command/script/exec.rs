@@ -172,12 +172,18 @@ impl Exec {
                 if !hold.claim_all(server) {
                     return Turn::Waits;
                 }
-                let result = function::prepare(server, &self.session, command, args);
-                let Self { session, output, .. } = self;
-                let result = result.and_then(|change| {
-                    let change = |cx: &mut Context<'_>, args: &mut Args<'_>| change.make(cx, *args);
-                    hold.execute_as(change, server, stats, session, (command, args), output)
-                });
+                let result = match function::prepare(server, &self.session, command, args) {
+                    Ok(change) => {
+                        let Self { session, output, .. } = self;
+                        let change = |cx: &mut Context<'_>, args: &mut Args<'_>| change.make(cx, *args);
+                        hold.execute_as(change, server, stats, session, (command, args), output)
+                    }
+                    Err(error) => {
+                        listening::monitor(server, &self.session, command, args);
+                        self.count(server, stats, true);
+                        Err(error)
+                    }
+                };
                 self.answer(server, result);
                 if self.is_silent() {
                     self.output.cut_back(mark);
@@ -207,6 +213,8 @@ impl Exec {
                         self.script = Some((runner, script));
                     }
                     Err(error) => {
+                        listening::monitor_script(server, &self.session, args);
+                        self.count(server, stats, true);
                         self.answer(server, Err(error));
                         self.next += 1;
                     }
