@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("persist", &["command", "commit", "config", "keyspace", "resp", "script", "session", "state"]),
     ("process", &["config"]),
     ("resp", &[]),
-    ("script", &["config"]),
+    ("script", &["config", "resp"]),
     (
         "server",
         &[

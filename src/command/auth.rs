@@ -6,7 +6,7 @@ use crate::command::spec::*;
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context, permission};
 use crate::config;
-use crate::resp::{Args, CommandError, Protocol};
+use crate::resp::{Args, CommandError, Protocol, text};
 use crate::session::gate;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -149,7 +149,7 @@ fn greeting<'a>(args: &mut Args<'a>) -> Result<Greeting<'a>, CommandError> {
             }
             greeting.name = Some(name);
         } else {
-            let option = String::from_utf8_lossy(option);
+            let option = text::shown(option);
             return Err(CommandError::formatted(format!("Syntax error in HELLO option '{option}'")));
         }
     }

@@ -7,7 +7,7 @@ use crate::acl::{self, ChannelUse, Context, Denied, KeyUse, Reason, Request, Use
 use crate::command::client::list::{self, Asking};
 use crate::command::spec::{self, key};
 use crate::command::table::Command;
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use crate::session::{Session, gate};
 use crate::state::Server;
 
@@ -162,12 +162,12 @@ pub fn explanation(user: &User, command: &Command, args: Args<'_>, denied: Denie
         Denied::Key(index) => (index, "key"),
         Denied::Channel(index) => (index, "channel"),
     };
-    let (user, object) = (String::from_utf8_lossy(user.name()), String::from_utf8_lossy(args.at(index)));
+    let (user, object) = (text::shown(user.name()), text::shown(args.at(index)));
     format!("User {user} has no permissions to access the '{object}' {what}")
 }
 
 fn command_text(user: &User, command: &Command) -> String {
-    let name = String::from_utf8_lossy(user.name());
+    let name = text::shown(user.name());
     format!("User {name} has no permissions to run the '{}' command", command.full_name)
 }
 

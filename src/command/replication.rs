@@ -2,7 +2,7 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 
 const NOT_SUPPORTED: CommandError = CommandError::text(
     "replication is not supported: this server can be no replica, and no replica can follow it",
@@ -139,7 +139,7 @@ fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
                 }
             }
             b"rdb-filter-only" => {
-                let words = String::from_utf8_lossy(value).into_owned();
+                let words = text::shown(value).into_owned();
                 if let Some(other) =
                     words.split_ascii_whitespace().find(|w| !w.eq_ignore_ascii_case("functions"))
                 {
@@ -151,7 +151,7 @@ fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             b"ip-address" | b"capa" => {}
             b"ack" | b"getack" => return Ok(()),
             _ => {
-                let option = String::from_utf8_lossy(option);
+                let option = text::shown(option);
                 return Err(CommandError::formatted(format!("Unrecognized REPLCONF option: {option}")));
             }
         }

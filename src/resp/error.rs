@@ -1,5 +1,6 @@
 //! Every error text that a client can see, byte for byte as Redis 7.2 words it.
 
+use crate::resp::text::raw;
 use std::borrow::Cow;
 
 /// What the client did wrong, or why it can't be served now. Nothing has changed when a handler returns one.
@@ -57,7 +58,7 @@ impl CommandError {
         Self::Plain(Cow::Borrowed(text))
     }
 
-    /// `ERR` followed by a composed text.
+    /// `ERR` followed by a composed text, in which bytes of the client's stand as [`text::shown`](super::text::shown).
     pub fn formatted(text: String) -> Self {
         Self::Plain(Cow::Owned(text))
     }
@@ -114,13 +115,13 @@ impl CommandError {
                 return sanitized(&line);
             }
             Self::NoPermission(text) => {
-                return sanitized(format!("NOPERM {text}").as_bytes());
+                return sanitized(&raw(&format!("NOPERM {text}")));
             }
             Self::LogFailed(cause) => {
-                return sanitized(format!("MISCONF Errors writing to the AOF file: {cause}").as_bytes());
+                return sanitized(&raw(&format!("MISCONF Errors writing to the AOF file: {cause}")));
             }
-            Self::Plain(text) => return sanitized(format!("ERR {text}").as_bytes()),
-            Self::Coded(line) => return sanitized(line.as_bytes()),
+            Self::Plain(text) => return sanitized(&raw(&format!("ERR {text}"))),
+            Self::Coded(line) => return sanitized(&raw(line)),
         };
         Cow::Borrowed(fixed.as_bytes())
     }

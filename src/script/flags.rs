@@ -1,6 +1,7 @@
 //! What a script says of itself: `#!lua flags=...`, or the flags of a function.
 
 use crate::config::quote;
+use crate::resp::text;
 
 /// A set of flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -54,12 +55,12 @@ pub fn of_script(body: &[u8]) -> Result<(ScriptFlags, usize), String> {
         return Err("Invalid engine in script shebang".into());
     };
     if engine != b"#!lua" {
-        return Err(format!("Unexpected engine in script shebang: {}", String::from_utf8_lossy(engine)));
+        return Err(format!("Unexpected engine in script shebang: {}", text::shown(engine)));
     }
     let mut flags = ScriptFlags::default();
     for option in options {
         let Some(names) = option.strip_prefix(b"flags=") else {
-            return Err(format!("Unknown lua shebang option: {}", String::from_utf8_lossy(option)));
+            return Err(format!("Unknown lua shebang option: {}", text::shown(option)));
         };
         if names.is_empty() {
             continue;
@@ -68,7 +69,7 @@ pub fn of_script(body: &[u8]) -> Result<(ScriptFlags, usize), String> {
             match ScriptFlags::named(name) {
                 Some(flag) => flags.add(flag),
                 None => {
-                    let name = String::from_utf8_lossy(name);
+                    let name = text::shown(name);
                     return Err(format!("Unexpected flag in script shebang: {name}"));
                 }
             }

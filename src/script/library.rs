@@ -4,6 +4,7 @@
 //! log holds the libraries of one point in time. Readers see one state or the other.
 
 use crate::config::quote;
+use crate::resp::text;
 use crate::script::flags::ScriptFlags;
 use arc_swap::{ArcSwap, Guard};
 use std::collections::{BTreeMap, HashMap};
@@ -153,7 +154,7 @@ pub fn read_header(code: &[u8]) -> Result<(Vec<u8>, usize), String> {
                     return Err("Invalid metadata value, name argument was given multiple times".into());
                 }
             }
-            _ => return Err(format!("Invalid metadata value given: {}", String::from_utf8_lossy(option))),
+            _ => return Err(format!("Invalid metadata value given: {}", text::shown(option))),
         }
     }
     let name = name.ok_or("Library name was not given")?;
@@ -162,7 +163,7 @@ pub fn read_header(code: &[u8]) -> Result<(Vec<u8>, usize), String> {
     }
     let engine = &engine[2..];
     if !engine.eq_ignore_ascii_case(b"lua") {
-        return Err(format!("Engine '{}' not found", String::from_utf8_lossy(engine)));
+        return Err(format!("Engine '{}' not found", text::shown(engine)));
     }
     Ok((name, end))
 }

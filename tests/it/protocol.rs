@@ -223,3 +223,28 @@ fn replies_of_resp2_and_resp3() {
     assert!(peer.ask(&[b"CONFIG", b"GET", b"port"]).starts_with(b"*2\r\n"));
     assert!(peer.ask(&[b"HELLO", b"4"]).starts_with(b"-NOPROTO "));
 }
+
+#[test]
+fn errors_repeat_bytes_as_they_came() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut peer = served.tcp();
+    let cases: [(&[&[u8]], &[u8]); 9] = [
+        (&[b"XPENDING", b"k\xff", b"g\xfe"], b"-NOGROUP No such key 'k\xff' or consumer group 'g\xfe'\r\n"),
+        (&[b"SET", b"h", b"1"], b"+OK\r\n"),
+        (&[b"PEXPIRE", b"h", b"100", b"\xff\xc3"], b"-ERR Unsupported option \xff\xc3\r\n"),
+        (&[b"CLIENT", b"KILL", b"TYPE", b"\xf4"], b"-ERR Unknown client type '\xf4'\r\n"),
+        (&[b"ACL", b"CAT", b"\xffx"], b"-ERR Unknown category '\xffx'\r\n"),
+        (&[b"ACL", b"SETUSER", b"u\xff", b"on", b"nopass", b"+get", b"~k"], b"+OK\r\n"),
+        (
+            &[b"ACL", b"DRYRUN", b"u\xff", b"GET", b"\xfe"],
+            b"$48\r\nUser u\xff has no permissions to access the '\xfe' key\r\n",
+        ),
+        (&[b"FUNCTION", b"LOAD", b"#!\xff name=x\nreturn 1"], b"-ERR Engine '\xff' not found\r\n"),
+        (&[b"PFDEBUG", b"x\xff", b"h"], b"-WRONGTYPE Key is not a valid HyperLogLog string value.\r\n"),
+    ];
+    for (request, reply) in cases {
+        let got = peer.ask(request);
+        assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(reply));
+        assert_eq!(got, reply, "{request:?}");
+    }
+}

@@ -9,7 +9,7 @@ mod user;
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 
 const PLAIN: Flags = NOSCRIPT.and(LOADING).and(STALE);
 const ADMINISTRATION: Flags = ADMIN.and(PLAIN);
@@ -175,7 +175,7 @@ fn cat(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         None => catalogue.category_names().collect(),
         Some(name) => {
             let category = catalogue.category(name).ok_or_else(|| {
-                let shown = String::from_utf8_lossy(&name[..name.len().min(128)]);
+                let shown = text::shown(&name[..name.len().min(128)]);
                 CommandError::formatted(format!("Unknown category '{shown}'"))
             })?;
             catalogue.within(category).map(|number| catalogue.entry(number).name).collect()

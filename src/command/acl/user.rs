@@ -3,7 +3,7 @@
 use crate::acl::{DEFAULT_USER, SetError, has_spaces};
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context, permission};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 
 pub(super) fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let name = args.at(2);
@@ -21,11 +21,11 @@ pub(super) fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn explanation(error: &SetError) -> String {
     match error {
         SetError::Unmatched { start } => {
-            let start = String::from_utf8_lossy(start);
+            let start = text::shown(start);
             format!("Unmatched parenthesis in acl selector starting at '{start}'.")
         }
         SetError::Rule { rule, error } => {
-            format!("Error in ACL SETUSER modifier '{}': {error}", String::from_utf8_lossy(rule))
+            format!("Error in ACL SETUSER modifier '{}': {error}", text::shown(rule))
         }
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn delete(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
 }
 
 pub(super) fn dry_run(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+    let shown = |text: &[u8]| text::shown(text).into_owned();
     let (name, request) = (args.at(2), args.after(3));
     let user = cx.server.users.find(name);
     let user = user.ok_or_else(|| CommandError::formatted(format!("User '{}' not found", shown(name))))?;
@@ -58,7 +58,7 @@ pub(super) fn dry_run(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResul
         Ok(()) => cx.reply.ok(),
         Err(denied) => {
             let explanation = permission::explanation(&user, command, request, denied);
-            cx.reply.bulk_str(&explanation);
+            cx.reply.bulk(&text::raw(&explanation));
         }
     }
     Ok(())

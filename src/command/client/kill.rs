@@ -2,7 +2,7 @@
 
 use super::list::ClientType;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use crate::state::clients::Client;
 
 /// Who is meant: what is not given doesn't matter.
@@ -44,7 +44,7 @@ impl Filter {
                 b"laddr" => filter.local_address = text(value),
                 b"user" if cx.server.users.find(value).is_some() => filter.user = Some(value.to_vec()),
                 b"user" => {
-                    let name = String::from_utf8_lossy(value);
+                    let name = text::shown(value);
                     return Err(CommandError::formatted(format!("No such user '{name}'")));
                 }
                 b"skipme" => match value.to_ascii_lowercase().as_slice() {

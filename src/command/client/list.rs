@@ -2,7 +2,7 @@
 
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use crate::session::{Session, gate};
 use crate::state::Server;
 use crate::state::clients::{Client, flag};
@@ -66,7 +66,7 @@ impl ClientType {
             b"master" => Ok(Self::Primary),
             b"pubsub" => Ok(Self::Subscriber),
             _ => {
-                let name = String::from_utf8_lossy(name);
+                let name = text::shown(name);
                 Err(CommandError::formatted(format!("Unknown client type '{name}'")))
             }
         }

@@ -9,7 +9,7 @@ pub mod tracking;
 use crate::command::blocking;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use crate::session::ReplyMode;
 use crate::state::clients::flag;
 
@@ -265,7 +265,7 @@ fn setname(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn setinfo(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (attribute, value) = (args.at(2), args.at(3));
-    let shown = String::from_utf8_lossy(attribute);
+    let shown = text::shown(attribute);
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
     if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
         return Err(CommandError::formatted(format!("Unrecognized option '{shown}'")));

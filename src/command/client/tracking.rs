@@ -3,7 +3,7 @@
 use crate::command::{CommandResult, Context};
 use crate::hub::channels::Name;
 use crate::hub::tracking::{self, Tracking};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use crate::session::gate;
 
 pub(super) fn tracking(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -94,7 +94,7 @@ fn check(cx: &Context<'_>, wish: &Tracking, prefixes: &[&[u8]]) -> CommandResult
 }
 
 fn overlap(prefix: &[u8], what: &str, other: &[u8]) -> CommandError {
-    let (prefix, other) = (String::from_utf8_lossy(prefix), String::from_utf8_lossy(other));
+    let (prefix, other) = (text::shown(prefix), text::shown(other));
     CommandError::formatted(format!(
         "Prefix '{prefix}' overlaps with {what} '{other}'. Prefixes for a single client must not overlap."
     ))

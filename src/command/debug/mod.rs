@@ -14,7 +14,7 @@ use crate::command::dispatch::Owned;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use crate::state::gates;
 use dunlin_structures::{glob, number};
 use std::sync::atomic::Ordering::Relaxed;
@@ -177,7 +177,7 @@ fn try_patterns() {
 
 /// An error as a test wants to see it; without a code word it would be no error line.
 fn error_line(given: &[u8]) -> String {
-    String::from_utf8_lossy(given).into_owned()
+    text::shown(given).into_owned()
 }
 
 fn help(cx: &mut Context<'_>) {

@@ -1,7 +1,7 @@
 //! What a search is asked: around what, how far, how many, and what to say of them.
 
 use super::{position, unit};
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use dunlin_structures::geo::{Position, Shape};
 use dunlin_structures::number::{parse_f64, parse_i64};
 use dunlin_structures::zset::Zset;
@@ -180,7 +180,7 @@ impl Query<'_> {
     /// Complains of options that don't go together, or are missing.
     fn check(&self, args: &Args<'_>, form: Form, place: Option<Place>) -> Result<(), CommandError> {
         let is_search = matches!(form, Form::Search | Form::SearchStore);
-        let name = String::from_utf8_lossy(args.at(0));
+        let name = text::shown(args.at(0));
         if self.target.is_some() && (self.with_distance || self.with_hash || self.with_position) {
             let what = if form == Form::SearchStore { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
             let text = format!("{what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options");

@@ -7,7 +7,7 @@ use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::effect::EffectWriter;
 use crate::keyspace::event::EventClass;
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use dunlin_structures::entry::Kind;
 use dunlin_structures::fields::{self, FieldExpiry, Fields};
 use dunlin_structures::number::parse_i64;
@@ -65,7 +65,7 @@ impl Options {
                     () => match args.next() {
                         None => return Err(CommandError::WrongArity(command)),
                         Some(word) => {
-                            let word = String::from_utf8_lossy(word);
+                            let word = text::shown(word);
                             return Err(CommandError::formatted(format!("unknown argument: {word}")));
                         }
                     },

@@ -6,7 +6,7 @@ use crate::command::string::value::computed;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
 use crate::keyspace::event::EventClass;
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 use dunlin_structures::entry::IntText;
 use dunlin_structures::hll::{self, Layout, Pattern, Union};
 
@@ -58,7 +58,7 @@ fn pfdebug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let shows_registers = args.is(1, "GETREG");
     if !shows_registers && !args.is(1, "TODENSE") {
-        let name = String::from_utf8_lossy(args.at(1));
+        let name = text::shown(args.at(1));
         return Err(CommandError::formatted(format!("Unknown PFDEBUG subcommand '{name}'")));
     }
     let mut union = Union::default();

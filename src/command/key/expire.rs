@@ -5,7 +5,7 @@ use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
 use crate::keyspace::event::EventClass;
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 
 /// What the commands of this file have in common.
 const BLANK: CommandSpec = CommandSpec {
@@ -99,7 +99,7 @@ impl Conditions {
                 () if args.accept("GT") => &mut conditions.later,
                 () if args.accept("LT") => &mut conditions.earlier,
                 () => {
-                    let option = String::from_utf8_lossy(args.required()?).into_owned();
+                    let option = text::shown(args.required()?).into_owned();
                     return Err(CommandError::formatted(format!("Unsupported option {option}")));
                 }
             };

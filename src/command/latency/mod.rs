@@ -6,7 +6,7 @@ use crate::command::spec::*;
 use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
 use crate::observe::figures::CommandTotals;
-use crate::resp::{Args, CommandError};
+use crate::resp::{Args, CommandError, text};
 
 const SUBCOMMAND: CommandSpec = CommandSpec {
     arity: 2,
@@ -111,7 +111,7 @@ fn reset(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn graph(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let name = String::from_utf8_lossy(args.at(2));
+    let name = text::shown(args.at(2));
     let Some(series) = cx.server.latency.event(args.at(2)) else {
         return Err(CommandError::formatted(format!("No samples available for event '{name}'")));
     };

@@ -10,7 +10,7 @@ use crate::command::spec::*;
 use crate::command::table::Command;
 use crate::keyspace::Position;
 use crate::keyspace::door::Known;
-use crate::resp::{Args, CommandError, Output, Protocol, Reply};
+use crate::resp::{Args, CommandError, Output, Protocol, Reply, text};
 use crate::script::cache::{self, Script, Sha};
 use crate::script::flags;
 use crate::session::{Session, gate};
@@ -125,7 +125,7 @@ pub(super) fn find_script(
         (None, None) => return Err(NO_SCRIPT),
     };
     let code = runner.compile(sha, &script).map_err(|message| {
-        let message = String::from_utf8_lossy(&message).into_owned();
+        let message = text::shown(&message).into_owned();
         CommandError::formatted(format!("Error compiling script (new function): {message}"))
     })?;
     if is_new {

@@ -12,7 +12,7 @@ use crate::command::{CommandResult, Context};
 use crate::keyspace::door::{Access, Known};
 use crate::keyspace::effect::Effect;
 use crate::keyspace::{EffectLog, Keys};
-use crate::resp::{Args, CommandError, Output, Reply};
+use crate::resp::{Args, CommandError, Output, Reply, text};
 use crate::script::flags::ScriptFlags;
 use crate::script::library::{Function, Libraries, Library, read_header};
 use crate::session::{Session, gate};
@@ -231,7 +231,7 @@ impl Change {
             Self::Restore { added, policy } => {
                 for library in added.iter() {
                     if libraries.get(&library.name).is_some() && policy == Policy::Append {
-                        let name = String::from_utf8_lossy(&library.name);
+                        let name = text::shown(&library.name);
                         return Err(CommandError::formatted(format!("Library {name} already exists")));
                     }
                     libraries.remove(&library.name);
@@ -293,7 +293,7 @@ fn load(server: &Server, session: &Session, args: Args<'_>) -> Result<Change, Co
     let code_at = args.len() - 1;
     for index in 2..code_at {
         if !args.is(index, "replace") {
-            let given = String::from_utf8_lossy(args.at(index));
+            let given = text::shown(args.at(index));
             return Err(CommandError::formatted(format!("Unknown option given: {given}")));
         }
         replace = true;
@@ -312,7 +312,7 @@ fn check_free(libraries: &Libraries, name: &[u8], replace: bool) -> CommandResul
     if replace || libraries.get(name).is_none() {
         return Ok(());
     }
-    let name = String::from_utf8_lossy(name);
+    let name = text::shown(name);
     Err(CommandError::formatted(format!("Library '{name}' already exists")))
 }
 
@@ -408,7 +408,7 @@ fn list(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         } else if pattern.is_none() && args.accept("LIBRARYNAME") {
             pattern = Some(args.next().ok_or(CommandError::text("library name argument was not given"))?);
         } else {
-            let given = String::from_utf8_lossy(args.required()?);
+            let given = text::shown(args.required()?);
             return Err(CommandError::formatted(format!("Unknown argument {given}")));
         }
     }

@@ -5,8 +5,8 @@
 
 use crate::command::script::run::Code;
 use crate::keyspace::EffectBuffer;
-use crate::resp::Output;
 use crate::resp::decode::Span;
+use crate::resp::{Output, text};
 use crate::script::cache::{Script, Sha};
 use crate::script::library::{Libraries, Library};
 use crate::state::Server;
@@ -221,7 +221,7 @@ impl Runner {
     /// # Errors
     /// For the client, without a code word.
     pub fn load_library(&mut self, source: &[u8], limit_ns: u64) -> Result<Vec<Registered>, String> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes: &[u8]| text::shown(bytes).into_owned();
         if let Err(message) = self.vm.begin_library(source, limit_ns) {
             return Err(format!("Error compiling function: {}", text(&message)));
         }

@@ -12,7 +12,7 @@ use crate::keyspace::door::Known;
 use crate::keyspace::{EffectBuffer, EffectLog, Locked, Lsn, Position};
 use crate::observe;
 use crate::resp::decode::Span;
-use crate::resp::{Args, CommandError, Output, Protocol};
+use crate::resp::{Args, CommandError, Output, Protocol, text};
 use crate::script::flags::{self, ScriptFlags};
 use crate::script::owners::{Owner, What};
 use crate::session::{Session, gate};
@@ -469,7 +469,7 @@ impl Script {
                 .take_while(|arg| !arg.eq_ignore_ascii_case(b"streams"))
                 .any(|arg| arg.eq_ignore_ascii_case(b"block"))
         {
-            let name = String::from_utf8_lossy(args.at(0));
+            let name = text::shown(args.at(0));
             let text = format!("{name} command is not allowed with BLOCK option from scripts");
             return Some(CommandError::formatted(text));
         }

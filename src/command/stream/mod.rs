@@ -19,7 +19,7 @@ pub mod show;
 mod tests;
 pub mod trim;
 
-use crate::resp::CommandError;
+use crate::resp::{CommandError, text};
 use dunlin_structures::Entry;
 use dunlin_structures::stream::Stream;
 use std::borrow::Cow;
@@ -32,7 +32,7 @@ fn empty(key: &[u8]) -> Entry {
 /// Bytes in an error line: up to the first NUL, as Redis prints them.
 fn printed(text: &[u8]) -> Cow<'_, str> {
     let end = memchr::memchr(0, text).unwrap_or(text.len());
-    String::from_utf8_lossy(&text[..end])
+    text::shown(&text[..end])
 }
 
 /// There is no such key, or no such group in it.

@@ -16,7 +16,7 @@ use crate::command::table::Command;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Locked;
 use crate::keyspace::door::Known;
-use crate::resp::{Args, CommandError, Output, Reply};
+use crate::resp::{Args, CommandError, Output, Reply, text};
 use crate::session::transaction::Transaction;
 use crate::session::{ReplyMode, Session, gate};
 use crate::state::Server;
@@ -120,7 +120,7 @@ pub fn note_refusal(
     if command.is_some_and(is_exec) {
         forget(server, session);
         let line = error.line();
-        let line = String::from_utf8_lossy(line.strip_prefix(b"ERR ").unwrap_or(&line)).into_owned();
+        let line = text::shown(line.strip_prefix(b"ERR ").unwrap_or(&line)).into_owned();
         return Some(CommandError::Coded(
             format!("EXECABORT Transaction discarded because of: {line}").into(),
         ));

@@ -1,7 +1,7 @@
 //! The part of MIGRATE that talks to the other server: blocking, on a thread of its own.
 
-use crate::resp::CommandError;
 use crate::resp::reply::encode_command;
+use crate::resp::{CommandError, text};
 use crate::state::Server;
 use crate::state::peers::Peer;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -96,7 +96,7 @@ pub(super) fn send(
     }
     match (outcome, refused) {
         (_, Some(line)) => {
-            let line = String::from_utf8_lossy(&line).into_owned();
+            let line = text::shown(&line).into_owned();
             report.error =
                 Some(CommandError::formatted(format!("Target instance replied with error: {line}")));
         }
