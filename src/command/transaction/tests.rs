@@ -193,6 +193,14 @@ fn what_groups_of_a_stream_go_through_is_no_change_of_its_key() {
 }
 
 #[test]
+fn a_key_counts_as_changed_where_a_trim_leaves_all_of_it() {
+    let (watched, cached) = watched_and_cached(&["RPUSH k a b"], "LTRIM k 0 -1");
+    assert_eq!((watched.as_str(), cached.as_str()), ("*-1", ">2|$10|invalidate|*1|$1|k"));
+    let (watched, cached) = watched_and_cached(&[], "LTRIM k 0 -1");
+    assert_eq!((watched.as_str(), cached.as_str()), ("*0", ""));
+}
+
+#[test]
 fn a_watched_key_that_changed_ends_it() {
     let mut client = TestClient::new();
     let mut other = client.beside();
