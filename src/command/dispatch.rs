@@ -296,6 +296,8 @@ impl Unit<'_> {
         out: &mut Output,
     ) -> Outcome {
         let mark = out.mark();
+        // What it runs is its client's doing: ACL LOG and CLIENT LIST name this command.
+        session.client.last_command.store(command.id as u32, Relaxed);
         let result = run(self, session, command, args, known, out);
         let stats = &self.stats.commands[command.id];
         let lsn = match result {
