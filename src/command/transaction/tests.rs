@@ -139,6 +139,32 @@ fn those_who_wait_see_the_end_only() {
     client.check(&[("LRANGE other 0 -1", "*1|$1|b"), ("EXISTS l", ":0")]);
 }
 
+#[test]
+fn a_queue_holds_little_more_than_what_is_in_it() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    client.say("MULTI");
+    let value = vec![b'x'; 100_000];
+    let mut held = |client: &mut TestClient| -> u64 {
+        let list = other.say(&format!("CLIENT LIST ID {}", client.session.client.id));
+        let at = list.find("multi-mem=").expect("a field") + "multi-mem=".len();
+        list[at..].split(' ').next().expect("a number").parse().expect("a number")
+    };
+    for _ in 0..10 {
+        client.run(&[b"SET", b"k", &value]);
+    }
+    let large = held(&mut client);
+    assert!((1_000_000..1_003_000).contains(&large), "{large}");
+    for _ in 0..10_000 {
+        client.say("SET k 0123456789012345678901234567890123456789");
+    }
+    let small = held(&mut client) - large;
+    // Of each: what was sent, and numbers that say where it is.
+    assert!((440_000..2_200_000).contains(&small), "{small}");
+    client.say("DISCARD");
+    assert_eq!(held(&mut client), 0);
+}
+
 /// What EXEC answers to a client that watches `k`, after another one has said the line; and what a client is told that has
 /// the key cached.
 fn watched_and_cached(setup: &[&str], line: &str) -> (String, String) {
