@@ -119,11 +119,15 @@ fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     session.db = 0;
     session.no_touch = false;
     session.protocol = Protocol::Resp2;
-    session.set_reply_mode(ReplyMode::On);
+    // As in Redis what CLIENT REPLY SKIP said of this very reply holds.
+    let is_skipped = session.reply_mode == ReplyMode::Skip;
+    if !is_skipped {
+        session.set_reply_mode(ReplyMode::On);
+    }
     hub::channels::unsubscribe_all(cx.server, &session.client);
     hub::tracking::disable(cx.server, &session.client);
     hub::monitors::remove(cx.server, &session.client);
-    if session.gates & gate::LISTENS != 0 {
+    if session.gates & gate::LISTENS != 0 && !is_skipped {
         // What it was told as somebody who listens comes before the reply, and nothing after it.
         session.take_pushes(&cx.server.backlog, cx.reply.output());
     }
@@ -161,6 +165,7 @@ mod tests {
             client.say(line);
         }
         assert_eq!(client.say("RESET"), "+RESET\r\n");
+        client.check(&[("CLIENT REPLY SKIP", ""), ("RESET", ""), ("PING", "+PONG")]);
         assert_eq!(client.say("GET nosuch"), "$-1\r\n");
         let info = client.say("CLIENT INFO");
         assert!(

@@ -4,7 +4,7 @@ use crate::command::blocking::{Blocked, Blocking};
 use crate::command::group::NOT_IN_A_GROUP;
 use crate::command::script::slow::Slow;
 use crate::command::table::Command;
-use crate::keyspace::Keys;
+use crate::keyspace::{Keys, Keyspace};
 use crate::resp::{CommandError, Reply};
 use crate::session::{Session, gate};
 use crate::state::Server;
@@ -129,13 +129,18 @@ impl Context<'_> {
 
     /// The number of a database, given as an argument.
     pub fn database(&self, text: &[u8]) -> Result<u16, CommandError> {
-        let number = parse_i64(text).ok_or(CommandError::NotAnInteger)?;
-        if i32::try_from(number).is_err() {
-            return Err(CommandError::text(
-                "value is out of range, value must between -2147483648 and 2147483647",
-            ));
-        }
-        let number = u16::try_from(number).ok().filter(|number| *number < self.keys.keyspace.databases());
-        number.ok_or(CommandError::DbIndexOutOfRange)
+        database(self.keys.keyspace, text)
     }
+}
+
+/// See [`Context::database`].
+pub fn database(keyspace: &Keyspace, text: &[u8]) -> Result<u16, CommandError> {
+    let number = parse_i64(text).ok_or(CommandError::NotAnInteger)?;
+    if i32::try_from(number).is_err() {
+        return Err(CommandError::text(
+            "value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
+    let number = u16::try_from(number).ok().filter(|number| *number < keyspace.databases());
+    number.ok_or(CommandError::DbIndexOutOfRange)
 }

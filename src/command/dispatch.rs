@@ -296,6 +296,8 @@ impl Unit<'_> {
         out: &mut Output,
     ) -> Outcome {
         let mark = out.mark();
+        // What it runs is its client's doing: ACL LOG and CLIENT LIST name this command.
+        session.client.last_command.store(command.id as u32, Relaxed);
         let result = run(self, session, command, args, known, out);
         let stats = &self.stats.commands[command.id];
         let lsn = match result {
@@ -387,6 +389,7 @@ impl Unit<'_> {
         }
         let instead = transaction::note_refusal(self.server, session, command, error);
         self.write_error(session, instead.as_ref().unwrap_or(error), out);
+        forget_caching(session, command);
         if session.gates & gate::REPLY_MODE != 0 {
             apply_reply_mode(session, || out.cut_back(mark));
         }
@@ -424,13 +427,17 @@ fn after_reply(server: &Server, session: &mut Session, command: &Command, out: &
 /// What the client is told of its own request beside its reply.
 #[cold]
 fn after_push(server: &Server, session: &mut Session, command: &Command, out: &mut Output) {
-    let is_caching = session.gates & (gate::TRACKING | gate::IN_MULTI) == gate::TRACKING;
-    if is_caching && !command.full_name.starts_with("client|") {
-        // CLIENT CACHING is about the request behind it, or the transaction.
-        session.caching = false;
-    }
+    forget_caching(session, Some(command));
     if session.gates & gate::LISTENS != 0 && session.client.has_pushes() {
         session.take_pushes(&server.backlog, out);
+    }
+}
+
+/// CLIENT CACHING is about the request behind it, even one that is refused, or the transaction.
+fn forget_caching(session: &mut Session, command: Option<&Command>) {
+    let is_caching = session.gates & (gate::TRACKING | gate::IN_MULTI) == gate::TRACKING;
+    if is_caching && command.is_none_or(|command| !command.full_name.starts_with("client|")) {
+        session.caching = false;
     }
 }
 

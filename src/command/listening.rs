@@ -1,6 +1,7 @@
 //! What the hub hears of a request: who made it, which keys it read, and the request itself, for monitors.
 
 use crate::command::auth;
+use crate::command::context;
 use crate::command::spec::{self, acl};
 use crate::command::table::Command;
 use crate::hub::{monitors, tracking};
@@ -43,10 +44,26 @@ fn show(server: &Server, session: &Session, command: &Command, args: Args<'_>) {
         true => b"(redacted)".as_slice(),
         false => arg,
     });
-    // Who is no monitor any more when this is done is not shown it.
-    let leaves = command.full_name == "reset";
+    // Who is no monitor any more when this is done, or hears no more, is not shown it.
+    let leaves = matches!(command.full_name, "reset" | "quit");
     let by_script = session.gates & gate::IN_SCRIPT != 0;
-    monitors::show(server, session.db, &session.client, leaves, by_script, shown);
+    monitors::show(
+        server,
+        database(server, session, command, args),
+        &session.client,
+        leaves,
+        by_script,
+        shown,
+    );
+}
+
+/// The database in which a request leaves its client: Redis shows a request once it has run.
+fn database(server: &Server, session: &Session, command: &Command, args: Args<'_>) -> u16 {
+    match command.full_name {
+        "select" => context::database(&server.keyspace, args.at(1)).unwrap_or(session.db),
+        "reset" => 0,
+        _ => session.db,
+    }
 }
 
 /// Shows the request of a script, which is to be shown before what it calls.

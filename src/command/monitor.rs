@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(
             seen(&mut monitor),
             [
-                "[0 ?:0] \"SELECT\" \"2\"",
+                "[2 ?:0] \"SELECT\" \"2\"",
                 "[2 ?:0] \"SET\" \"k\" \"\\\"x\"",
                 "[2 ?:0] \"AUTH\" \"(redacted)\"",
                 "[2 ?:0] \"MULTI\"",
@@ -64,11 +64,44 @@ mod tests {
                 "[2 ?:0] \"EXEC\"",
             ]
         );
+        for line in ["SELECT 99", "MULTI", "SELECT 3", "EXEC"] {
+            client.say(line);
+        }
+        assert_eq!(
+            seen(&mut monitor),
+            [
+                "[2 ?:0] \"SELECT\" \"99\"",
+                "[2 ?:0] \"MULTI\"",
+                "[3 ?:0] \"SELECT\" \"3\"",
+                "[3 ?:0] \"EXEC\""
+            ]
+        );
+        let script = "redis.call('select', '4')";
+        client.run(&[b"EVAL", script.as_bytes(), b"0"]);
+        client.say("RESET");
+        assert_eq!(
+            seen(&mut monitor),
+            [
+                format!("[3 ?:0] \"EVAL\" \"{script}\" \"0\"").as_str(),
+                "[4 lua] \"select\" \"4\"",
+                "[0 ?:0] \"RESET\""
+            ]
+        );
         assert!(client.say("CLIENT LIST").contains(" flags=O "));
         monitor.say("RESET");
         client.say("GET k");
         assert!(seen(&mut monitor).is_empty());
         assert_eq!(client.server.gates.closed(), 0);
+    }
+
+    #[test]
+    fn who_quits_is_told_nothing_behind_the_reply() {
+        let mut leaving = TestClient::new();
+        let mut monitor = leaving.beside();
+        monitor.say("MONITOR");
+        leaving.check(&[("MONITOR", "+OK"), ("QUIT", "+OK")]);
+        assert_eq!(seen(&mut leaving), <[&str; 0]>::default());
+        assert_eq!(seen(&mut monitor), ["[0 ?:0] \"QUIT\""]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::command::table::Command;
 use crate::resp::{Args, CommandError, text};
 use crate::session::{Session, gate};
 use crate::state::Server;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Where channels stand among a command's arguments. Who leaves a channel is not asked.
 struct Channels {
@@ -75,12 +76,32 @@ pub fn note(
     context: Context,
     now: i64,
 ) {
-    let (reason, object) = match denied {
+    let (reason, object) = denied_object(command, args, denied);
+    note_as(server, session, command, args, (reason, object, session.user.name()), context, now);
+}
+
+/// Notes the denial of what a script or a transaction wanted to run: the client has sent what runs it.
+pub fn note_within(
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+    denied: Denied,
+    context: Context,
+    now: i64,
+) {
+    let (reason, object) = denied_object(command, args, denied);
+    let sent = server.commands.all().get(session.client.last_command.load(Relaxed) as usize);
+    let sent = sent.unwrap_or(command);
+    note_as(server, session, sent, args, (reason, object, session.user.name()), context, now);
+}
+
+fn denied_object<'a>(command: &Command, args: Args<'a>, denied: Denied) -> (Reason, &'a [u8]) {
+    match denied {
         Denied::Command => (Reason::Command, command.full_name.as_bytes()),
         Denied::Key(index) => (Reason::Key, args.at(index)),
         Denied::Channel(index) => (Reason::Channel, args.at(index)),
-    };
-    note_as(server, session, command, args, (reason, object, session.user.name()), context, now);
+    }
 }
 
 /// Notes in ACL LOG that somebody did not get in under this name.
@@ -138,7 +159,7 @@ pub fn check_again(
     let Err(denied) = (if is_checked { check(&session.user, command, args) } else { Ok(()) }) else {
         return Ok(());
     };
-    note(server, session, command, args, denied, Context::Multi, now);
+    note_within(server, session, command, args, denied, Context::Multi, now);
     Err(error_at_exec(denied))
 }
 

@@ -674,13 +674,22 @@ impl Outbox<'_> {
     #[inline(never)]
     fn tell(&mut self, waiters: &Waiters, key: &[u8], change: Change<'_>) {
         self.effect(change.effect);
-        self.note_change(key);
+        if change.touches {
+            self.touch(waiters, key);
+        }
         if !change.event.is_empty() {
             self.event(change.class, change.event, key);
         }
         if !waiters.is_empty() {
-            waiters.watched().changed(self.db, key);
             self.note_ready(waiters, key);
+        }
+    }
+
+    /// The key counts as another one, for who watches it or has it cached.
+    fn touch(&mut self, waiters: &Waiters, key: &[u8]) {
+        self.note_change(key);
+        if !waiters.is_empty() {
+            waiters.watched().changed(self.db, key);
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Change<'e> {
     /// Empty: nobody is told (XACK, XCLAIM).
     pub event: &'static str,
     pub effect: Effect<'e>,
+    /// Whether who watches the key, or has it cached, is to know.
+    pub touches: bool,
 }
 
 /// How a change is logged.
@@ -57,7 +59,7 @@ pub enum Effect<'e> {
 impl<'e> Change<'e> {
     /// A change that the request's own bytes describe.
     pub const fn request(class: EventClass, event: &'static str) -> Self {
-        Self { class, event, effect: Effect::Request }
+        Self { class, event, effect: Effect::Request, touches: true }
     }
 
     /// A change with an effect of its own.
@@ -66,17 +68,22 @@ impl<'e> Change<'e> {
         event: &'static str,
         effect: &'e dyn Fn(&mut EffectWriter),
     ) -> Self {
-        Self { class, event, effect: Effect::Compose(effect) }
+        Self { class, event, effect: Effect::Compose(effect), touches: true }
     }
 
     /// A change of which Redis says no event.
     pub const fn untold(class: EventClass, effect: Effect<'e>) -> Self {
-        Self { class, event: "", effect }
+        Self { class, event: "", effect, touches: true }
     }
 
     /// A change that another effect of this unit covers.
     pub const fn covered(class: EventClass, event: &'static str) -> Self {
-        Self { class, event, effect: Effect::Nothing }
+        Self { class, event, effect: Effect::Nothing, touches: true }
+    }
+
+    /// The same, but the key is what it was to those who watch it or have it cached: what a stream's groups go through.
+    pub const fn aside(self) -> Self {
+        Self { touches: false, ..self }
     }
 }
 

@@ -7,6 +7,10 @@ use crate::resp::decode::Span;
 
 /// Above this the memory of a transaction isn't kept for the client's next one.
 const KEPT_BYTES: usize = 2048;
+/// Room for the arguments of small commands is made so long: a part of what there is already, within bounds.
+const CHUNK_PART: usize = 4;
+const CHUNK_MIN: usize = 256;
+const CHUNK_MAX: usize = 16 * 1024;
 
 /// See the module's text. Empty for nearly every client.
 #[derive(Clone, Default)]
@@ -25,7 +29,10 @@ pub type WatchedKey = (u16, Box<[u8]>);
 /// Commands that wait for EXEC, with arguments of their own.
 #[derive(Clone, Default)]
 pub struct Queue {
-    bytes: Vec<u8>,
+    /// The arguments, those of a command side by side. None grows, so that no more is held than what is queued, or little.
+    chunks: Vec<Vec<u8>>,
+    /// How many they are together.
+    bytes: usize,
     spans: Vec<Span>,
     known: Vec<Known>,
     commands: Vec<Queued>,
@@ -41,6 +48,7 @@ pub struct Queue {
 pub struct Queued {
     /// The command's id.
     pub command: usize,
+    chunk: u32,
     first_span: u32,
     span_count: u32,
     first_known: u32,
@@ -94,11 +102,12 @@ impl Queue {
 
     /// What its arguments would take of a query buffer.
     pub fn argument_bytes(&self) -> usize {
-        self.bytes.len() + self.spans.len() * size_of::<Span>()
+        self.bytes + self.spans.len() * size_of::<Span>()
     }
 
     fn capacity_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.chunks.iter().map(Vec::capacity).sum::<usize>()
+            + self.chunks.capacity() * size_of::<Vec<u8>>()
             + self.spans.capacity() * size_of::<Span>()
             + self.known.capacity() * size_of::<Known>()
             + self.commands.capacity() * size_of::<Queued>()
@@ -109,11 +118,20 @@ impl Queue {
     pub fn push(&mut self, command: usize, args: Args<'_>, known: &[Known]) -> bool {
         let bytes: usize = args.from(0).map(<[u8]>::len).sum();
         let counts = self.spans.len() + args.len() + self.known.len() + known.len();
-        if u32::try_from(self.bytes.len() + bytes).is_err() || u32::try_from(counts).is_err() {
+        if u32::try_from(self.bytes + bytes).is_err() || u32::try_from(counts).is_err() {
             return false;
         }
+        let fits = self.chunks.last().is_some_and(|chunk| chunk.capacity() - chunk.len() >= bytes);
+        if !fits {
+            let room = (self.bytes / CHUNK_PART).clamp(CHUNK_MIN, CHUNK_MAX);
+            self.chunks.push(Vec::with_capacity(bytes.max(room)));
+        }
+        let Some(chunk_index) = self.chunks.len().checked_sub(1) else { return false };
+        let chunk = &mut self.chunks[chunk_index];
+        self.bytes += bytes;
         self.commands.push(Queued {
             command,
+            chunk: chunk_index as u32,
             first_span: self.spans.len() as u32,
             span_count: args.len() as u32,
             first_known: self.known.len() as u32,
@@ -122,8 +140,8 @@ impl Queue {
         });
         let mut known = known.iter().peekable();
         for index in 0..args.len() {
-            let span = Span { start: self.bytes.len() as u32, len: args.at(index).len() as u32 };
-            self.bytes.extend_from_slice(args.at(index));
+            let span = Span { start: chunk.len() as u32, len: args.at(index).len() as u32 };
+            chunk.extend_from_slice(args.at(index));
             self.spans.push(span);
             if let Some(next) = known.next_if(|known| args.span(index) == Some(known.key)) {
                 self.known.push(Known { key: span, position: next.position });
@@ -138,7 +156,8 @@ impl Queue {
 
     pub fn args(&self, queued: Queued) -> Args<'_> {
         let first = queued.first_span as usize;
-        let mut args = Args::new(&self.bytes, &self.spans[first..first + queued.span_count as usize]);
+        let chunk = self.chunks.get(queued.chunk as usize).map_or(&[][..], Vec::as_slice);
+        let mut args = Args::new(chunk, &self.spans[first..first + queued.span_count as usize]);
         args.seek(queued.next as usize);
         args
     }
@@ -149,7 +168,13 @@ impl Queue {
     }
 
     fn clear(&mut self) {
-        self.bytes.clear();
+        // The last one is the longest, where all were small.
+        if let Some(mut last) = self.chunks.pop() {
+            last.clear();
+            self.chunks.clear();
+            self.chunks.push(last);
+        }
+        self.bytes = 0;
         self.spans.clear();
         self.known.clear();
         self.commands.clear();

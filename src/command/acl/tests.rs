@@ -392,6 +392,24 @@ fn rights_are_looked_at_again_when_a_transaction_runs() {
 }
 
 #[test]
+fn what_is_denied_within_another_command_is_noted_of_that() {
+    let mut admin = TestClient::new();
+    admin.say("ACL SETUSER alice on nopass ~* +@all &mine");
+    let mut client = admin.beside();
+    client.say("AUTH alice any");
+    let script = "return redis.pcall('publish', 'c', 'x')";
+    client.run(&[b"EVAL", script.as_bytes(), b"0"]);
+    let log = admin.say("ACL LOG");
+    assert!(log.contains("\r\nlua\r\n") && log.contains(" cmd=eval "), "{log}");
+    admin.say("ACL LOG RESET");
+    client.check(&[("MULTI", "+OK"), ("GET k", "+QUEUED")]);
+    admin.say("ACL SETUSER alice -get");
+    client.say("EXEC");
+    let log = admin.say("ACL LOG");
+    assert!(log.contains("\r\nget\r\n") && log.contains(" cmd=exec "), "{log}");
+}
+
+#[test]
 fn only_who_listens_to_what_was_lost_is_cut_off() {
     let client = TestClient::new();
     let mut admin = client.beside();

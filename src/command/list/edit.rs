@@ -154,10 +154,11 @@ fn ltrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let cut_off = slot.edit_existing(
         |entry| list::trim(entry, &kept, limits),
         |_, announcer| {
-            // Redis says the event even where nothing was cut off.
+            // Redis says the event, and that the key has changed, even where nothing was cut off.
             if kept.len() < len {
                 announcer.change(as_requested("ltrim"));
             } else {
+                announcer.touch();
                 announcer.event(EventClass::List, "ltrim");
             }
         },

@@ -477,7 +477,7 @@ impl Script {
         let user = &self.session.user;
         if let Err(denied) = may_run(&self.session, command, args) {
             let now = server.now();
-            permission::note(server, &self.session, command, args, denied, acl::Context::Script, now);
+            permission::note_within(server, &self.session, command, args, denied, acl::Context::Script, now);
             return Some(permission::error_in_script(user, command, denied));
         }
         let writes = flags.has(spec::WRITE);

@@ -44,7 +44,7 @@ fn xack(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         },
         |count, announcer| {
             if *count > 0 {
-                announcer.change(Change::untold(EventClass::Stream, Effect::Request));
+                announcer.change(Change::untold(EventClass::Stream, Effect::Request).aside());
             }
         },
     );

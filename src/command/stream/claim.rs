@@ -72,7 +72,7 @@ impl Claims {
     pub(super) fn announce(&self, name: GroupName<'_>, consumer: &[u8], announcer: &mut Announcer<'_, '_>) {
         if self.consumer_is_new {
             let effect = |writer: &mut EffectWriter| name.create_consumer(writer, consumer);
-            announcer.change(Change::composed(EventClass::Stream, "xgroup-createconsumer", &effect));
+            announcer.change(Change::composed(EventClass::Stream, "xgroup-createconsumer", &effect).aside());
         }
         if !self.entries.is_empty() || self.has_moved {
             let effect = |writer: &mut EffectWriter| {
@@ -92,7 +92,7 @@ impl Claims {
                     name.progress(writer, self.last_id, self.entries_read);
                 }
             };
-            announcer.change(Change::untold(EventClass::Stream, Effect::Compose(&effect)));
+            announcer.change(Change::untold(EventClass::Stream, Effect::Compose(&effect)).aside());
         }
     }
 }

@@ -138,10 +138,15 @@ fn create(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if stream.is_some_and(|stream| stream.groups.contains_key(name)) {
         return Err(CommandError::coded("BUSYGROUP Consumer Group name already exists"));
     }
+    // Only a stream that is new counts as a change of its key; what its groups go through never does.
+    let is_new = !slot.exists();
     slot.edit(
         empty,
         |entry| Stream::of_mut(entry).groups.insert(name.into(), Group::new(id, options.entries_read)),
-        |_, announcer| announcer.change(Change::request(EventClass::Stream, "xgroup-create")),
+        |_, announcer| {
+            announcer
+                .change(Change { touches: is_new, ..Change::request(EventClass::Stream, "xgroup-create") })
+        },
     );
     cx.reply.ok();
     Ok(())
@@ -164,7 +169,7 @@ fn edit_group<R: Default>(
         |entry| Stream::of_mut(entry).groups.get_mut(name).map(edit).unwrap_or_default(),
         |(_, changed), announcer| {
             if *changed {
-                announcer.change(Change::request(EventClass::Stream, event));
+                announcer.change(Change::request(EventClass::Stream, event).aside());
             }
         },
     );
@@ -203,7 +208,7 @@ fn destroy(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         |entry| Stream::of_mut(entry).groups.remove(name),
         |destroyed, announcer| {
             if destroyed.is_some() {
-                announcer.change(Change::request(EventClass::Stream, "xgroup-destroy"));
+                announcer.change(Change::request(EventClass::Stream, "xgroup-destroy").aside());
             }
         },
     );

@@ -219,7 +219,7 @@ impl Reader<'_> {
         };
         if delivery.consumer_is_new {
             let effect = |writer: &mut EffectWriter| name.create_consumer(writer, self.consumer);
-            announcer.change(Change::composed(EventClass::Stream, "xgroup-createconsumer", &effect));
+            announcer.change(Change::composed(EventClass::Stream, "xgroup-createconsumer", &effect).aside());
         }
         if delivery.has_moved || !delivery.given.is_empty() || !delivery.repeated.is_empty() {
             let effect = |writer: &mut EffectWriter| {
@@ -231,7 +231,7 @@ impl Reader<'_> {
                     name.progress(writer, delivery.last_id, delivery.entries_read);
                 }
             };
-            announcer.change(Change::untold(EventClass::Stream, Effect::Compose(&effect)));
+            announcer.change(Change::untold(EventClass::Stream, Effect::Compose(&effect)).aside());
         }
     }
 }

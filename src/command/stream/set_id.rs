@@ -65,7 +65,7 @@ fn xsetid(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
                 stream.max_deleted_id = max_deleted;
             }
         },
-        |(), announcer| announcer.change(Change::request(EventClass::Stream, "xsetid")),
+        |(), announcer| announcer.change(Change::request(EventClass::Stream, "xsetid").aside()),
     );
     cx.reply.ok();
     Ok(())

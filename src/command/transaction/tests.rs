@@ -140,6 +140,93 @@ fn those_who_wait_see_the_end_only() {
 }
 
 #[test]
+fn a_queue_holds_little_more_than_what_is_in_it() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    client.say("MULTI");
+    let value = vec![b'x'; 100_000];
+    let mut held = |client: &mut TestClient| -> u64 {
+        let list = other.say(&format!("CLIENT LIST ID {}", client.session.client.id));
+        let at = list.find("multi-mem=").expect("a field") + "multi-mem=".len();
+        list[at..].split(' ').next().expect("a number").parse().expect("a number")
+    };
+    for _ in 0..10 {
+        client.run(&[b"SET", b"k", &value]);
+    }
+    let large = held(&mut client);
+    assert!((1_000_000..1_003_000).contains(&large), "{large}");
+    for _ in 0..10_000 {
+        client.say("SET k 0123456789012345678901234567890123456789");
+    }
+    let small = held(&mut client) - large;
+    // Of each: what was sent, and numbers that say where it is.
+    assert!((440_000..2_200_000).contains(&small), "{small}");
+    client.say("DISCARD");
+    assert_eq!(held(&mut client), 0);
+}
+
+/// What EXEC answers to a client that watches `k`, after another one has said the line; and what a client is told that has
+/// the key cached.
+fn watched_and_cached(setup: &[&str], line: &str) -> (String, String) {
+    let mut client = TestClient::new();
+    let (mut other, mut cache) = (client.beside(), client.beside());
+    setup.iter().for_each(|line| drop(other.say(line)));
+    cache.say("HELLO 3");
+    cache.say("CLIENT TRACKING on");
+    cache.say("EXISTS k");
+    client.say("WATCH k");
+    let answer = other.say(line);
+    assert!(!answer.starts_with('-'), "{line}: {answer}");
+    (exec(&mut client, &[]), cache.pushes())
+}
+
+#[test]
+fn what_groups_of_a_stream_go_through_is_no_change_of_its_key() {
+    const ADD: &str = "XADD k 1-1 a b";
+    const GROUP: &str = "XGROUP CREATE k g 0";
+    const READ: &str = "XREADGROUP GROUP g c STREAMS k >";
+    let check = |setup: &[&str], line: &str, answer: &str| {
+        let (watched, cached) = watched_and_cached(setup, line);
+        assert_eq!(watched, answer, "{line}");
+        assert_eq!(cached.is_empty(), answer == "*0", "{line}: {cached}");
+    };
+    for line in ["XSETID k 5-1", GROUP, "XGROUP CREATE k g 0 MKSTREAM"] {
+        check(&[ADD], line, "*0");
+    }
+    check(&[], "XGROUP CREATE k g 0 MKSTREAM", "*-1");
+    for line in [
+        READ,
+        "XGROUP SETID k g 1-1",
+        "XGROUP CREATECONSUMER k g c",
+        "XGROUP DESTROY k g",
+        "XCLAIM k g c 0 1-1",
+    ] {
+        check(&[ADD, GROUP], line, "*0");
+    }
+    for line in [
+        "XREADGROUP GROUP g c STREAMS k 0",
+        "XREADGROUP GROUP g d STREAMS k 0",
+        "XACK k g 1-1",
+        "XCLAIM k g d 0 1-1",
+        "XAUTOCLAIM k g d 0 0",
+        "XGROUP DELCONSUMER k g c",
+    ] {
+        check(&[ADD, GROUP, READ], line, "*0");
+    }
+    for line in ["XDEL k 1-1", "XTRIM k MAXLEN 0", "XADD k 2-1 a b"] {
+        check(&[ADD, GROUP, READ], line, "*-1");
+    }
+}
+
+#[test]
+fn a_key_counts_as_changed_where_a_trim_leaves_all_of_it() {
+    let (watched, cached) = watched_and_cached(&["RPUSH k a b"], "LTRIM k 0 -1");
+    assert_eq!((watched.as_str(), cached.as_str()), ("*-1", ">2|$10|invalidate|*1|$1|k"));
+    let (watched, cached) = watched_and_cached(&[], "LTRIM k 0 -1");
+    assert_eq!((watched.as_str(), cached.as_str()), ("*0", ""));
+}
+
+#[test]
 fn a_watched_key_that_changed_ends_it() {
     let mut client = TestClient::new();
     let mut other = client.beside();

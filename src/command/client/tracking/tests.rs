@@ -68,6 +68,27 @@ fn options_must_go_together() {
 }
 
 #[test]
+fn caching_is_about_the_next_request_even_one_that_is_refused() {
+    let mut writer = TestClient::new();
+    for (line, is_caching) in [
+        ("NOSUCH", false),
+        ("GET", false),
+        ("OBJECT nosuch", false),
+        ("CLIENT nosuch", false),
+        ("CLIENT", false),
+        ("CLIENT CACHING", true),
+        ("CLIENT ID", true),
+    ] {
+        let mut client = reader(&writer);
+        client.check(&[("CLIENT TRACKING on OPTIN", "+OK"), ("CLIENT CACHING yes", "+OK")]);
+        client.say(line);
+        client.say("GET k");
+        writer.say("SET k 1");
+        assert_eq!(!client.pushes().is_empty(), is_caching, "{line}");
+    }
+}
+
+#[test]
 fn who_has_read_a_key_hears_of_its_first_change() {
     let mut writer = TestClient::new();
     let mut client = reader(&writer);
