@@ -599,10 +599,15 @@ fn expect_same_from_log(served: &Served) {
 fn random_commands_with(options: &[&str]) {
     let served = Served::start(&[OPTIONS, options].concat());
     let has_log = !options.is_empty();
+    beside_who_frees_the_waiting(&served, || run_random_commands(&served, has_log));
+}
+
+/// Runs this while somebody ends the waits of all, and the scripts that have no end.
+fn beside_who_frees_the_waiting(served: &Served, run: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| free_the_waiting(&served, &stop));
-        let finished = std::panic::catch_unwind(AssertUnwindSafe(|| run_random_commands(&served, has_log)));
+        scope.spawn(|| free_the_waiting(served, &stop));
+        let finished = std::panic::catch_unwind(AssertUnwindSafe(run));
         stop.store(true, Ordering::Relaxed);
         if let Err(panic) = finished {
             std::panic::resume_unwind(panic);
@@ -679,7 +684,12 @@ fn spoil(random: &mut Random, bytes: &mut Vec<u8>) {
 #[test]
 fn random_bytes() {
     let served = Served::start(OPTIONS);
-    let names = command_names(&served);
+    // A script goes on when its client has gone.
+    beside_who_frees_the_waiting(&served, || send_random_bytes(&served));
+}
+
+fn send_random_bytes(served: &Served) {
+    let names = command_names(served);
     let before = served.resident_bytes();
     let mut random = Random::seeded();
     let (start, mut connections) = (Instant::now(), 0);
@@ -707,9 +717,9 @@ fn random_bytes() {
             peer.read_to_end();
         }
         if connections % 50 == 0 {
-            expect_answer(&served);
+            expect_answer(served);
         }
     }
     println!("{connections} connections with random bytes");
-    expect_health(&served, before);
+    expect_health(served, before);
 }
