@@ -29,6 +29,8 @@ impl Counter {
 /// Buckets of the latency histogram: four to each power of two of nanoseconds, from 256 ns to over a minute.
 pub const LATENCY_BUCKETS: usize = 4 * 29;
 const FIRST_POWER: u32 = 8;
+/// So much of an error line is looked at for its code, as in Redis.
+const CODE_MAX: usize = 31;
 
 /// The bucket of a duration. As a floating-point number a duration has its power and its quarter side by side.
 #[inline]
@@ -179,16 +181,21 @@ impl SharedStats {
 
     /// Counts an error reply, given its line without the leading `-`.
     pub fn count_error(&self, line: &[u8]) {
-        self.error_replies.fetch_add(1, Ordering::Relaxed);
-        let end = memchr::memchr(b' ', line).unwrap_or(line.len());
-        let code = String::from_utf8_lossy(&line[..end]);
+        self.count_errors(line, 1);
+    }
+
+    /// Counts several of the same code. What has none, as Redis sees it, is an ERR.
+    pub fn count_errors(&self, line: &[u8], times: u64) {
+        self.error_replies.fetch_add(times, Ordering::Relaxed);
+        let end = memchr::memchr(b' ', &line[..line.len().min(CODE_MAX)]);
+        let code = end.map_or("ERR".into(), |end| String::from_utf8_lossy(&line[..end]));
         if let Some(mut count) = self.errors.get_mut(code.as_ref()) {
-            *count += 1;
+            *count += times;
             return;
         }
         // Scripts may invent codes: the list must not grow with them.
         if self.errors.len() < 128 {
-            *self.errors.entry(code.into_owned()).or_insert(0) += 1;
+            *self.errors.entry(code.into_owned()).or_insert(0) += times;
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::frame::{Frame, Type, to_integer};
 use crate::vm::Finished;
 use dunlin_structures::number::{DoubleBuffer, IntegerBuffer};
+use std::collections::BTreeMap;
 
 /// How deep replies of commands may be nested. None is as deep as that.
 const DEPTH_MAX: usize = 128;
@@ -161,9 +162,12 @@ pub(crate) fn to_reply(frame: &mut Frame<'_>, out: &mut Vec<u8>, resp3: bool, sc
             return failure_of_table(frame, None);
         }
     }
-    let mut writer = Writer { out, resp3, script3, tables: 0 };
+    let mut writer = Writer { out, resp3, script3, tables: 0, errors: None };
     match writer.value(frame) {
-        Ok(()) => Finished::Replied,
+        Ok(()) => match writer.errors {
+            None => Finished::Replied,
+            Some(codes) => Finished::RepliedErrors { codes },
+        },
         Err(Error::Plain(text) | Error::Table(text) | Error::Text(text)) => {
             Finished::Failed { line: [b"ERR ", &text[..]].concat(), counted: false }
         }
@@ -176,11 +180,15 @@ struct Writer<'o> {
     resp3: bool,
     script3: bool,
     tables: u32,
+    /// The codes of the errors that were written, as [`Finished::RepliedErrors`] has them.
+    errors: Option<BTreeMap<Vec<u8>, u64>>,
 }
 
 /// Slots of Lua's stack that nested tables may take, one to three each: far fewer than in Redis, and far more than anybody
 /// nests.
 const NESTING_SLOTS: i32 = 2_000;
+/// So much of an error line tells its code.
+const CODE_MAX: usize = 32;
 /// Tables between two looks at the clock.
 const TABLES_PER_TICK: u32 = 256;
 
@@ -204,6 +212,15 @@ impl Writer<'_> {
         self.out.extend_from_slice(b"\r\n");
     }
 
+    fn error(&mut self, line: &[u8], counted: bool) {
+        self.line(b'-', line);
+        let codes = self.errors.get_or_insert_default();
+        if !counted {
+            let code = line[..line.len().min(CODE_MAX)].split_inclusive(|byte| *byte == b' ').next();
+            *codes.entry(code.unwrap_or_default().to_vec()).or_default() += 1;
+        }
+    }
+
     fn null(&mut self) {
         self.out.extend_from_slice(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
     }
@@ -211,7 +228,7 @@ impl Writer<'_> {
     /// Writes the value on top, and takes it off. Fails if the script has to end, or the reply is too large.
     fn value(&mut self, frame: &mut Frame<'_>) -> Result<(), Error> {
         if frame.top() > NESTING_SLOTS || !frame.has_room(8) {
-            self.line(b'-', b"ERR reached lua stack limit");
+            self.error(b"ERR reached lua stack limit", false);
             frame.pop(1);
             return Ok(());
         }
@@ -271,8 +288,8 @@ impl Writer<'_> {
         if field(frame, c"err") == Type::String {
             frame.set_top(table);
             frame.push_copy(table);
-            if let Finished::Failed { line, .. } = failure_of_table(frame, None) {
-                self.line(b'-', &line);
+            if let Finished::Failed { line, counted } = failure_of_table(frame, None) {
+                self.error(&line, counted);
             }
         } else if field(frame, c"ok") == Type::String {
             self.line(b'+', until_nul(frame.bytes(-1).unwrap_or_default()));

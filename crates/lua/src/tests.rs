@@ -60,7 +60,7 @@ fn finish(vm: &mut Vm, slices: usize) -> String {
     }
     let (finished, result) = vm.finished();
     let result = match finished {
-        Finished::Replied => result.to_vec(),
+        Finished::Replied | Finished::RepliedErrors { .. } => result.to_vec(),
         Finished::Failed { line, .. } => [b"-", &line[..]].concat(),
     };
     String::from_utf8_lossy(&result).trim_end().replace("\r\n", "|")

@@ -35,6 +35,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 use dunlin_structures::cycles;
 use mlua_sys::lua51 as ffi;
 use std::alloc::Layout;
+use std::collections::BTreeMap;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{self, NonNull};
 
@@ -129,6 +130,9 @@ pub enum Finished {
     /// Its reply is in what [`Vm::finished`] lends.
     #[default]
     Replied,
+    /// As [`Finished::Replied`], with errors in the reply: how often each code stands there, but for those that have been
+    /// counted already.
+    RepliedErrors { codes: BTreeMap<Vec<u8>, u64> },
     /// An error line, without `-`. `counted`: a command that failed in it has been counted as an error already.
     Failed { line: Vec<u8>, counted: bool },
 }

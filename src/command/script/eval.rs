@@ -283,10 +283,9 @@ fn eval(
     }
     let lsn = hold.end(server, unit.stats);
     let mark = out.mark();
-    let failure = run::result(&mut runner, &mut out.bytes);
+    let (failed, failure) = run::result(server, &mut runner, &mut out.bytes);
     runner.effects = hold.effects;
     pool::put(server, runner);
-    let failed = failure.is_some();
     if let Some((line, counted)) = failure {
         write_failure(server, session, &line, counted, out);
     }

@@ -239,8 +239,8 @@ impl Exec {
     fn end_script(&mut self, server: &Server, stats: &WorkerStats) {
         let Some((mut runner, _)) = self.script.take() else { return };
         let mark = self.output.mark();
-        let failure = run::result(&mut runner, &mut self.output.bytes);
-        self.count(server, stats, failure.is_some());
+        let (failed, failure) = run::result(server, &mut runner, &mut self.output.bytes);
+        self.count(server, stats, failed);
         if let Some((line, counted)) = failure {
             eval::write_failure(server, &self.session, &line, counted, &mut self.output);
         }

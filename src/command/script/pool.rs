@@ -236,7 +236,7 @@ impl Runner {
         let (finished, _) = self.vm.finished();
         let registered = self.vm.registered();
         match finished {
-            Finished::Replied => Ok(registered),
+            Finished::Replied | Finished::RepliedErrors { .. } => Ok(registered),
             Finished::Failed { line, .. } => {
                 self.forget(&registered);
                 Err(format!("Error registering functions: {}", text(&line)))

@@ -615,14 +615,20 @@ pub fn prepare<'k>(
     runner.vm.begin(&call, keys, args);
 }
 
-/// Takes what the script ended with: bytes of a reply, or an error line and whether that was counted already.
-pub fn result(runner: &mut Runner, out: &mut Vec<u8>) -> Option<(Vec<u8>, bool)> {
+/// Takes what the script ended with: bytes of a reply, or an error line and whether that was counted already. And whether
+/// it counts as failed, as it does with an error anywhere in its reply.
+pub fn result(server: &Server, runner: &mut Runner, out: &mut Vec<u8>) -> (bool, Option<(Vec<u8>, bool)>) {
     let (finished, reply) = runner.vm.finished();
     match finished {
         Finished::Replied => {
             out.extend_from_slice(reply);
-            None
+            (false, None)
         }
-        Finished::Failed { line, counted } => Some((line, counted)),
+        Finished::RepliedErrors { codes } => {
+            out.extend_from_slice(reply);
+            codes.iter().for_each(|(code, count)| server.shared.count_errors(code, *count));
+            (true, None)
+        }
+        Finished::Failed { line, counted } => (true, Some((line, counted))),
     }
 }

@@ -313,9 +313,10 @@ impl Running {
         let (mut failed, mut session) = (false, None);
         match &mut self.work {
             Work::Script { runner, .. } => {
-                if let Some((line, counted)) = run::result(runner, &mut output.bytes) {
+                let failure;
+                (failed, failure) = run::result(&server, runner, &mut output.bytes);
+                if let Some((line, counted)) = failure {
                     write_failure(&server, &self.session, &line, counted, &mut output);
-                    failed = true;
                 }
             }
             Work::Exec(exec) => (output, session) = exec.take_output(),

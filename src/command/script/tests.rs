@@ -444,6 +444,34 @@ fn nobody_waits_for_ever() {
     assert_eq!(client.server.scripts.owners.token_holder(), 0);
 }
 
+#[test]
+fn errors_within_a_reply_are_counted() {
+    for (script, errors, failed) in [
+        ("return {1, {err = 'FOO bar'}}", "errorstat_FOO:count=1", 1),
+        ("return {err = 'FOO bar'}", "errorstat_FOO:count=1", 1),
+        (
+            "return {1, {2, {err = 'A b'}}, {err = 'C d'}, {err = 'A x'}}",
+            "errorstat_A:count=2 errorstat_C:count=1",
+            1,
+        ),
+        ("return {err = 'foo'}", "errorstat_ERR:count=1", 1),
+        ("return {{err = 'foo'}}", "errorstat_ERR:count=1", 1),
+        ("return {redis.pcall('nosuch')}", "errorstat_ERR:count=1", 1),
+        ("return {1, {err = 'FOO bar'}, ok = 'x'}", "", 0),
+    ] {
+        let mut client = TestClient::new();
+        client.run(&[b"EVAL", script.as_bytes(), b"0"]);
+        let info = client.say("INFO errorstats");
+        let mut counted: Vec<&str> =
+            info.split("\r\n").filter(|line| line.starts_with("errorstat_")).collect();
+        counted.sort_unstable();
+        assert_eq!(counted.join(" "), errors, "{script}");
+        let info = client.say("INFO commandstats");
+        let of_eval = info.split("\r\n").find(|line| line.starts_with("cmdstat_eval:")).unwrap_or_default();
+        assert!(of_eval.ends_with(&format!("failed_calls={failed}")), "{script}: {of_eval}");
+    }
+}
+
 mod payloads {
     //! FUNCTION RESTORE of anything that is sealed as it should be.
 
