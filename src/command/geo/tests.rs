@@ -34,6 +34,19 @@ fn positions_are_stored_and_found() {
 }
 
 #[test]
+fn scores_of_no_position_stand_for_what_the_processor_cuts_them_to() {
+    check(&[
+        ("ZADD z -3 a -0.5 b 1e19 c 1e20 d inf e -inf f 9223372036854775807 g", ":7"),
+        (
+            "GEOHASH z a b c d e f g",
+            "*7|$11|bp05b5048p0|$11|00bh0hbj200|$11|bp05b5048p0|$11|00bh0hbj200|$11|00bh0hbj200|$11|00bh0hbj200|$11|00bh0hbj200",
+        ),
+        ("GEOPOS z a", "*1|*2|$3|180|$19|85.0511287799999991"),
+        ("GEODIST z a b", "$13|18919844.5891"),
+    ]);
+}
+
+#[test]
 fn stored_results_are_effects() {
     check_effects(&[
         (SICILY, "0: GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania"),

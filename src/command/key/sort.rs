@@ -281,8 +281,9 @@ impl Loaded {
     }
 }
 
-/// A number as C's strtod reads it: space may come before, and no text at all is 0.
+/// A number as C's strtod reads it: space may come before, no text at all is 0, and a NUL ends the text.
 fn number(text: &[u8]) -> Option<f64> {
+    let text = text.iter().position(|byte| *byte == 0).map_or(text, |end| &text[..end]);
     if text.is_empty() {
         return Some(0.0);
     }
@@ -415,6 +416,21 @@ mod tests {
         let in_order = client.say("LRANGE l 0 -1");
         assert_eq!(client.say("SORT l BY missing_* ALPHA"), in_order);
         assert_eq!(client.say("SORT l BY missing_* ALPHA DESC"), in_order);
+    }
+
+    #[test]
+    fn a_number_ends_at_a_nul() {
+        for (text, number) in [
+            (&b"12\0x"[..], Some(12.0)),
+            (b"\0\xff", Some(0.0)),
+            (b" -1e2\0", Some(-100.0)),
+            (b"", Some(0.0)),
+            (b" \0", None),
+            (b"1x\0", None),
+            (b"nan\0", None),
+        ] {
+            assert_eq!(super::number(text), number, "{}", text.escape_ascii());
+        }
     }
 
     #[test]

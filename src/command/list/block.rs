@@ -140,8 +140,10 @@ fn move_or_wait(cx: &mut Context<'_>, args: &Args<'_>, from: End, to: End) -> Co
 }
 
 fn blmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let deadline = deadline_after_seconds(args.required()?, cx.now())?;
+    args.seek(2);
     let request = Request::parse(args)?;
+    // As in Redis, a wrong timeout is told of last.
+    let deadline = deadline_after_seconds(args.at(1), cx.now())?;
     if pop_first(cx, &request)? {
         return Ok(());
     }
@@ -155,7 +157,7 @@ fn wait(deadline: Option<i64>, nothing: Nothing) -> Wait {
 
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::TestClient;
+    use crate::command::testing::{TestClient, check};
 
     fn pair() -> (TestClient, TestClient) {
         let first = TestClient::new();
@@ -316,5 +318,19 @@ mod tests {
             assert_eq!(client.say(&format!("BLMOVE k l LEFT LEFT {timeout}")), text);
             assert_eq!(client.say(&format!("BLMPOP {timeout} 1 k LEFT")), text);
         }
+    }
+
+    #[test]
+    fn a_wrong_timeout_is_told_of_last() {
+        check(&[
+            ("BLMPOP abc a k LEFT", "-ERR numkeys should be greater than 0"),
+            ("BLMPOP abc 9 k LEFT", "-ERR syntax error"),
+            ("BLMPOP abc 1 k FIRST", "-ERR syntax error"),
+            ("BLMPOP abc 1 k LEFT COUNT 0", "-ERR count should be greater than 0"),
+            ("BLMPOP -1 1 k LEFT COUNT 2 b", "-ERR syntax error"),
+            ("SET s x", "+OK"),
+            ("BLMPOP abc 1 s LEFT", "-ERR timeout is not a float or out of range"),
+            ("BLMPOP -1 1 s LEFT COUNT 1", "-ERR timeout is negative"),
+        ]);
     }
 }

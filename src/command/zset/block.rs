@@ -76,8 +76,10 @@ fn pop_or_wait(cx: &mut Context<'_>, args: &Args<'_>, end: End) -> CommandResult
 }
 
 fn bzmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let deadline = deadline_after_seconds(args.required()?, cx.now())?;
+    args.seek(2);
     let wanted = ManyKeys::parse(args)?;
+    // As in Redis, a wrong timeout is told of last.
+    let deadline = deadline_after_seconds(args.at(1), cx.now())?;
     if wanted.pop(cx, args)? {
         return Ok(());
     }
@@ -91,7 +93,21 @@ fn wait(deadline: Option<i64>) -> Wait {
 
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::TestClient;
+    use crate::command::testing::{TestClient, check};
+
+    #[test]
+    fn a_wrong_timeout_is_told_of_last() {
+        check(&[
+            ("BZMPOP -1 a z MAX", "-ERR numkeys should be greater than 0"),
+            ("BZMPOP abc 9 z MIN", "-ERR syntax error"),
+            ("BZMPOP abc 1 z FIRST", "-ERR syntax error"),
+            ("BZMPOP abc 1 z MIN COUNT 0", "-ERR count should be greater than 0"),
+            ("BZMPOP (1 1 z MIN COUNT 2 b", "-ERR syntax error"),
+            ("SET s x", "+OK"),
+            ("BZMPOP abc 1 s MIN", "-ERR timeout is not a float or out of range"),
+            ("BZMPOP -1 1 s MIN COUNT 1", "-ERR timeout is negative"),
+        ]);
+    }
 
     #[test]
     fn waiters_get_members_in_their_order() {

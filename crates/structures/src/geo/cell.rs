@@ -102,12 +102,13 @@ impl Cell {
     pub(super) fn area(self) -> Area {
         let cells = (1_u64 << self.steps) as f64;
         let edge = |number: f64, max: f64| -max + number / cells * (max + max);
-        let (column, row) = (f64::from(self.column), f64::from(self.row));
+        // Scores that no position has may stand for numbers outside the grid: the one behind the last of all is the first.
+        let (column, row) = (self.column, self.row);
         Area {
-            west: edge(column, LONGITUDE_MAX),
-            east: edge(column + 1.0, LONGITUDE_MAX),
-            south: edge(row, LATITUDE_MAX),
-            north: edge(row + 1.0, LATITUDE_MAX),
+            west: edge(f64::from(column), LONGITUDE_MAX),
+            east: edge(f64::from(column.wrapping_add(1)), LONGITUDE_MAX),
+            south: edge(f64::from(row), LATITUDE_MAX),
+            north: edge(f64::from(row.wrapping_add(1)), LATITUDE_MAX),
         }
     }
 }
@@ -125,13 +126,24 @@ impl Position {
 
     /// The middle of the cell that a score stands for.
     pub fn of_score(score: f64) -> Self {
-        let bits = score as u64;
+        let bits = bits_of_score(score);
         let area = Cell { column: gather(bits >> 1), row: gather(bits), steps: STEPS_MAX }.area();
         Self {
             longitude: f64::midpoint(area.west, area.east).clamp(-LONGITUDE_MAX, LONGITUDE_MAX),
             latitude: f64::midpoint(area.south, area.north).clamp(-LATITUDE_MAX, LATITUDE_MAX),
         }
     }
+}
+
+/// A score cut to an integer, as Redis' builds for x86-64 do it: a negative one wraps, and what fits neither a signed nor an
+/// unsigned integer leaves something of its own.
+fn bits_of_score(score: f64) -> u64 {
+    const TOP: u64 = 1 << 63;
+    // What the processor makes of a number that no signed integer can hold.
+    let signed =
+        |number: f64| if number >= -(TOP as f64) && number < TOP as f64 { number as i64 as u64 } else { TOP };
+    // Written so that no number at all takes the second way, as it does there.
+    if score < TOP as f64 || score.is_nan() { signed(score) } else { signed(score - TOP as f64) ^ TOP }
 }
 
 /// The standard geohash of a position: of 52 bits, so the last of its eleven letters is always the first of the alphabet.
