@@ -30,6 +30,36 @@ pub enum TlsError {
     UnknownVersion(String),
 }
 
+impl TlsError {
+    /// The setting whose value is to blame.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Missing { name } | Self::File { name, .. } => name,
+            Self::NoAuthority => "tls-auth-clients",
+            Self::Unusable(_) => "tls-key-file",
+            Self::UnknownVersion(_) => "tls-protocols",
+        }
+    }
+
+    /// What would be right.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Missing { name } | Self::File { name, .. } => {
+                format!("'{name}' takes the path of a file in PEM format that this user may read.")
+            }
+            Self::NoAuthority => {
+                "Set tls-ca-cert-file, or 'tls-auth-clients no' to ask clients for no certificate.".into()
+            }
+            Self::Unusable(_) => {
+                "'tls-key-file' takes the private key of the first certificate in tls-cert-file.".into()
+            }
+            Self::UnknownVersion(_) => {
+                "'tls-protocols' takes \"TLSv1.2\", \"TLSv1.3\" or \"TLSv1.2 TLSv1.3\".".into()
+            }
+        }
+    }
+}
+
 /// Reads certificate, key and authorities, and makes an acceptor of them.
 ///
 /// # Errors
