@@ -1,7 +1,7 @@
 //! The binary: reads the configuration, starts the server, waits for it to be told to stop.
 
 use dunlin::cli::{self, Request, Sources};
-use dunlin::config::{Config, Machine, load};
+use dunlin::config::{Config, Machine};
 use dunlin::observe::banner::{self, Started};
 use dunlin::observe::logging::{self, Manner};
 use dunlin::process::{self, PidFile, Supervisor};
@@ -68,8 +68,7 @@ fn run(sources: &Sources, arguments: &[OsString]) -> Result<(), String> {
     } else if config.daemonize() && supervisor == Supervisor::None {
         return process::start_in_background(arguments, &stdin);
     }
-    std::env::set_current_dir(config.dir())
-        .map_err(|error| format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error)))?;
+    server::enter_directory(&config).map_err(|error| error.to_string())?;
     let log_is_seen = config.log_file().is_none() && !process::is_in_background();
     let manner = logging::start(config.log_file(), config.log_level(), config.log_format())?;
     serve(config, manner, supervisor).map_err(|reason| {

@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 /// Makes the state that all parts share. Nothing runs yet.
 ///
 /// # Errors
-/// When `rename-command` or `user` lines, or the file of users, make no sense.
+/// When `rename-command` or `user` lines, the file of users, or those that TLS needs make no sense.
 pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
     build_with(config, None)
 }
@@ -37,7 +37,7 @@ pub fn build(config: Config) -> Result<Arc<Server>, LoadError> {
 /// As [`build`], with somebody else who hears of what happens to keys.
 ///
 /// # Errors
-/// When `rename-command` or `user` lines, or the file of users, make no sense.
+/// When `rename-command` or `user` lines, the file of users, or those that TLS needs make no sense.
 pub fn build_with(
     config: Config,
     listener: Option<Box<dyn EventListener>>,
@@ -46,6 +46,7 @@ pub fn build_with(
     let stats = || WorkerStats::new(commands.all().len());
     let catalogue = users::catalogue(&commands);
     let known_users = users::resolve(&config, &catalogue)?;
+    listeners::check_tls(&config)?;
     let databases = u16::try_from(config.databases()).unwrap_or(u16::MAX);
     let workers = std::iter::repeat_with(stats).take(config.io_threads()).collect();
     let server = Arc::new_cyclic(|this| Server {
@@ -81,13 +82,24 @@ pub fn build_with(
     Ok(server)
 }
 
+/// Moves to the data directory, to which paths may be relative.
+///
+/// # Errors
+/// When this process may not.
+pub fn enter_directory(config: &Config) -> Result<(), LoadError> {
+    std::env::set_current_dir(config.dir()).map_err(|error| {
+        let problem = format!("Can't chdir to '{}': {}", config.dir().display(), load::reason(&error));
+        config.refuse("dir", problem, "'dir' takes the path of a directory that this user may enter.")
+    })
+}
+
 /// What `--check-config` looks at beside the configuration itself: what the start would need of the machine. Moves to the
 /// data directory, as the start does, since paths may be relative to it.
 ///
 /// # Errors
 /// For people: what the start would stumble over.
 pub fn check(config: &Config) -> Result<(), String> {
-    std::env::set_current_dir(config.dir()).map_err(|error| load::reason(&error))?;
+    enter_directory(config).map_err(|error| error.to_string())?;
     if let Some(path) = config.log_file() {
         listeners::folder_of(&path).map_err(|reason| format!("Can't open the log file: {reason}"))?;
     }

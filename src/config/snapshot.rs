@@ -92,11 +92,8 @@ impl Config {
             Ok(found) if found.is_dir() => Ok(()),
             found => {
                 let reason = found.map_or_else(|error| reason(&error), |_| "Not a directory".into());
-                Err(LoadError {
-                    origin: None,
-                    problem: format!("The data directory 'dir' is '{}': {reason}", directory.display()),
-                    advice: Some("Make the directory, or set 'dir' to one that is there.".into()),
-                })
+                let problem = format!("The data directory 'dir' is '{}': {reason}", directory.display());
+                Err(self.refuse("dir", problem, "Make the directory, or set 'dir' to one that is there."))
             }
         }
     }
@@ -110,14 +107,24 @@ impl Config {
             .into_iter()
             .find(|(_, file)| file.is_none());
         match missing {
-            Some((name, _)) if cfg!(feature = "tls") && self.tls_port() != 0 => Err(LoadError {
-                origin: settings::find(b"tls-port").and_then(|id| self.asked_for[id.index()].clone()),
-                problem: format!("{name} is not set, and tls-port needs it"),
-                advice: Some(format!(
+            Some((name, _)) if cfg!(feature = "tls") && self.tls_port() != 0 => Err(self.refuse(
+                "tls-port",
+                format!("{name} is not set, and tls-port needs it"),
+                format!(
                     "'{name}' takes the path of a file in PEM format; without tls-port no TLS is spoken."
-                )),
-            }),
+                ),
+            )),
             _ => Ok(()),
+        }
+    }
+
+    /// The error that refuses the start because a setting's value, which looked well, is of no use. It names the place
+    /// where the setting was asked for, if somebody did.
+    pub fn refuse(&self, name: &str, problem: impl Into<String>, advice: impl Into<String>) -> LoadError {
+        LoadError {
+            origin: settings::find(name.as_bytes()).and_then(|id| self.asked_for[id.index()].clone()),
+            problem: problem.into(),
+            advice: Some(advice.into()),
         }
     }
 

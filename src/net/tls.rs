@@ -30,6 +30,36 @@ pub enum TlsError {
     UnknownVersion(String),
 }
 
+impl TlsError {
+    /// The setting whose value is to blame.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Missing { name } | Self::File { name, .. } => name,
+            Self::NoAuthority => "tls-auth-clients",
+            Self::Unusable(_) => "tls-key-file",
+            Self::UnknownVersion(_) => "tls-protocols",
+        }
+    }
+
+    /// What would be right.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Missing { name } | Self::File { name, .. } => {
+                format!("'{name}' takes the path of a file in PEM format that this user may read.")
+            }
+            Self::NoAuthority => {
+                "Set tls-ca-cert-file, or 'tls-auth-clients no' to ask clients for no certificate.".into()
+            }
+            Self::Unusable(_) => {
+                "'tls-key-file' takes the private key of the first certificate in tls-cert-file.".into()
+            }
+            Self::UnknownVersion(_) => {
+                "'tls-protocols' takes \"TLSv1.2\", \"TLSv1.3\" or \"TLSv1.2 TLSv1.3\".".into()
+            }
+        }
+    }
+}
+
 /// Reads certificate, key and authorities, and makes an acceptor of them.
 ///
 /// # Errors
@@ -75,10 +105,23 @@ fn identity(
     let unusable = |error: rustls::Error| TlsError::Unusable(error.to_string());
     let key = provider.key_provider.load_private_key(key).map_err(unusable)?;
     let identity = CertifiedKey::new(certificates, key);
+    let mismatch = rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
     match identity.keys_match() {
-        Err(error @ rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(unusable(error)),
-        Ok(()) | Err(_) => Ok(SingleCertAndKey::from(identity)),
+        Ok(()) => {}
+        Err(error) if error == mismatch => return Err(unusable(error)),
+        Err(_) if !holds_key(&identity) => return Err(unusable(mismatch)),
+        Err(_) => {}
     }
+    Ok(SingleCertAndKey::from(identity))
+}
+
+/// Whether the public half of the key stands in a certificate that rustls can't read, such as one of the first version.
+/// Both are DER, which writes a key in one way only.
+fn holds_key(identity: &CertifiedKey) -> bool {
+    let (Some(public), Some(certificate)) = (identity.key.public_key(), identity.cert.first()) else {
+        return true;
+    };
+    memchr::memmem::find(certificate, &public).is_some()
 }
 
 fn verifier(
@@ -117,8 +160,24 @@ fn file_error(name: &'static str, path: &Path, reason: String) -> TlsError {
 
 #[cfg(test)]
 mod tests {
-    use super::versions;
+    use super::{identity, versions};
     use rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    #[test]
+    fn a_certificate_of_any_version_has_its_own_key_only() {
+        let provider = rustls::crypto::ring::default_provider();
+        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
+        let other = rcgen::KeyPair::generate().expect("a key");
+        for file in ["certificate.pem", "certificate-v1.pem"] {
+            let certificate = CertificateDer::from_pem_file(format!("{data}/{file}")).expect("it is there");
+            let key = PrivateKeyDer::from_pem_file(format!("{data}/key.pem")).expect("it is there");
+            assert!(identity(vec![certificate.clone()], key, &provider).is_ok(), "{file}");
+            let other = PrivateKeyDer::try_from(other.serialize_der()).expect("it is a key");
+            assert!(identity(vec![certificate], other, &provider).is_err(), "{file}");
+        }
+    }
 
     #[test]
     fn versions_are_named() {

@@ -4,7 +4,7 @@
 //! open: when something is wrong, everything is as it was. Where a new address overlaps one that goes (all of IPv4 after
 //! 127.0.0.1, on the same port), the old one has to be closed first, and is opened again when something is wrong.
 
-use crate::config::{Config, load};
+use crate::config::{Config, LoadError, load};
 use crate::net::listener::{Acceptor, bind_tcp, bind_unix};
 use crate::net::worker::Socket;
 use parking_lot::Mutex;
@@ -233,9 +233,7 @@ pub fn check(config: &Config) -> Result<(), String> {
     if config.port() != 0 || config.tls_port() != 0 {
         addresses(&config.bind(), config.port())?;
     }
-    if config.tls_port() != 0 {
-        check_tls(config)?;
-    }
+    check_tls(config).map_err(|error| error.to_string())?;
     match config.unix_socket() {
         Some(path) => folder_of(&path)
             .map_err(|reason| format!("Failed opening Unix socket {}: {reason}", path.display())),
@@ -243,14 +241,31 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
 }
 
+/// Whether encrypted connections could be accepted, if there are to be any.
+///
+/// # Errors
+/// What is wrong with a certificate, a key, or another setting of TLS.
 #[cfg(feature = "tls")]
-fn check_tls(config: &Config) -> Result<(), String> {
-    crate::net::tls::acceptor(config).map(drop).map_err(|error| error.to_string())
+pub fn check_tls(config: &Config) -> Result<(), LoadError> {
+    if config.tls_port() == 0 {
+        return Ok(());
+    }
+    crate::net::tls::acceptor(config).map(drop).map_err(|error| {
+        // What was left at its default is wrong only because there is to be TLS.
+        let named = config.was_asked_for(error.setting());
+        let setting = if named { error.setting() } else { "tls-port" };
+        config.refuse(setting, error.to_string(), error.advice())
+    })
 }
 
 #[cfg(not(feature = "tls"))]
-fn check_tls(_: &Config) -> Result<(), String> {
-    Err(NO_TLS.into())
+pub fn check_tls(config: &Config) -> Result<(), LoadError> {
+    match config.tls_port() {
+        0 => Ok(()),
+        _ => {
+            Err(config.refuse("tls-port", NO_TLS, "Without tls-port, or with tls-port 0, no TLS is spoken."))
+        }
+    }
 }
 
 /// Whether a file can be made there, as far as its folder goes.

@@ -7,6 +7,9 @@ use crate::config::{Config, LoadError, UserLine};
 use crate::state::users::{default_user, read_file};
 use std::sync::LazyLock;
 
+const ACL_FILE_ADVICE: &str = "'aclfile' takes the path of a file that is there, of lines such as ACL SAVE writes: \
+                               user alice on >secret ~alice:* +@all";
+
 /// What rules can name.
 pub fn catalogue(commands: &Commands) -> Catalogue {
     static CATEGORIES: LazyLock<Vec<(u32, &'static str)>> =
@@ -35,12 +38,10 @@ pub fn resolve(config: &Config, catalogue: &Catalogue) -> Result<Vec<User>, Load
         ));
     }
     if let Some(path) = config.acl_file() {
-        let mut users =
-            read_file(catalogue, &path, config.acl_all_channels()).map_err(|errors| LoadError {
-                origin: None,
-                problem: format!("Aborting Redis startup because of ACL errors: {errors}"),
-                advice: None,
-            })?;
+        let mut users = read_file(catalogue, &path, config.acl_all_channels()).map_err(|errors| {
+            let problem = format!("Aborting Redis startup because of ACL errors: {errors}");
+            config.refuse("aclfile", problem, ACL_FILE_ADVICE)
+        })?;
         // As in Redis the file has the last word: requirepass says nothing here.
         if !users.iter().any(|user| user.name() == DEFAULT_USER) {
             users.push(User::unlimited(catalogue));
