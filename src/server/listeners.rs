@@ -40,6 +40,7 @@ pub struct Listeners {
     encrypted: Mutex<Vec<Open>>,
     unix: Mutex<Option<(PathBuf, JoinHandle<io::Result<()>>)>>,
     /// What new encrypted connections are accepted with.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing listens for TLS"))]
     tls: Arc<arc_swap::ArcSwapOption<TlsAcceptor>>,
 }
 
