@@ -465,8 +465,8 @@ fn run(cx: &mut Context<'_>, command: &Command, args: &mut Args<'_>) -> CommandR
         // A right may have been lost since the client came.
         let user = client.user();
         if let Err(denied) = permission::check(&user, command, *args) {
-            let context = permission::context_of(cx.session);
-            permission::note(cx.server, cx.session, command, *args, denied, context, cx.now());
+            let place = permission::Place::of_request(cx.session, command);
+            permission::note(cx.server, cx.session, command, *args, denied, place, cx.now());
             return Err(permission::error(&user, command, denied));
         }
     }

@@ -512,7 +512,8 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     if session.gates & gate::RESTRICTED != 0
         && let Err(denied) = permission::check(&session.user, command, args)
     {
-        permission::note(server, session, command, args, denied, permission::context_of(session), now);
+        let place = permission::Place::of_request(session, command);
+        permission::note(server, session, command, args, denied, place, now);
         return Gate::Refused(permission::error(&session.user, command, denied));
     }
     // A queue takes memory, whatever is in it.

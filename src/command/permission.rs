@@ -66,6 +66,28 @@ pub fn may_read_all_keys(session: &Session, command: &Command, args: Args<'_>) -
     !is_checked || acl::may_read_all_keys(&session.user, &request(command, args))
 }
 
+/// Where something was denied, as ACL LOG tells it.
+#[derive(Clone, Copy)]
+pub struct Place<'c> {
+    pub context: Context,
+    /// What the client has sent.
+    pub sent: &'c Command,
+}
+
+impl<'c> Place<'c> {
+    /// Of a client's own request.
+    pub fn of_request(session: &Session, command: &'c Command) -> Self {
+        let is_queued = session.gates & gate::IN_MULTI != 0;
+        Self { context: if is_queued { Context::Multi } else { Context::TopLevel }, sent: command }
+    }
+
+    /// Of what a script or a transaction wanted to run: the client has sent what runs it.
+    pub fn within(context: Context, server: &'c Server, session: &Session, command: &'c Command) -> Self {
+        let sent = server.commands.all().get(session.client.last_command.load(Relaxed) as usize);
+        Self { context, sent: sent.unwrap_or(command) }
+    }
+}
+
 /// Notes a denial in ACL LOG.
 pub fn note(
     server: &Server,
@@ -73,35 +95,15 @@ pub fn note(
     command: &Command,
     args: Args<'_>,
     denied: Denied,
-    context: Context,
+    place: Place<'_>,
     now: i64,
 ) {
-    let (reason, object) = denied_object(command, args, denied);
-    note_as(server, session, command, args, (reason, object, session.user.name()), context, now);
-}
-
-/// Notes the denial of what a script or a transaction wanted to run: the client has sent what runs it.
-pub fn note_within(
-    server: &Server,
-    session: &Session,
-    command: &Command,
-    args: Args<'_>,
-    denied: Denied,
-    context: Context,
-    now: i64,
-) {
-    let (reason, object) = denied_object(command, args, denied);
-    let sent = server.commands.all().get(session.client.last_command.load(Relaxed) as usize);
-    let sent = sent.unwrap_or(command);
-    note_as(server, session, sent, args, (reason, object, session.user.name()), context, now);
-}
-
-fn denied_object<'a>(command: &Command, args: Args<'a>, denied: Denied) -> (Reason, &'a [u8]) {
-    match denied {
+    let (reason, object) = match denied {
         Denied::Command => (Reason::Command, command.full_name.as_bytes()),
         Denied::Key(index) => (Reason::Key, args.at(index)),
         Denied::Channel(index) => (Reason::Channel, args.at(index)),
-    }
+    };
+    note_as(server, session, args, (reason, object, session.user.name()), place, now);
 }
 
 /// Notes in ACL LOG that somebody did not get in under this name.
@@ -114,29 +116,23 @@ pub fn note_failed_login(
     now: i64,
 ) {
     let what = (Reason::Auth, args.at(0), name);
-    note_as(server, session, command, args, what, context_of(session), now);
+    note_as(server, session, args, what, Place::of_request(session, command), now);
 }
 
 fn note_as(
     server: &Server,
     session: &Session,
-    command: &Command,
     args: Args<'_>,
     (reason, object, user): (Reason, &[u8], &[u8]),
-    context: Context,
+    Place { context, sent }: Place<'_>,
     now: i64,
 ) {
     let mut client = Vec::new();
-    let asking =
-        Asking { session, command, args, now, is_resp3: session.protocol == crate::resp::Protocol::Resp3 };
+    let is_resp3 = session.protocol == crate::resp::Protocol::Resp3;
+    let asking = Asking { session, command: sent, args, now, is_resp3 };
     list::line(&mut client, server, &asking, &session.client);
     let denial = acl::log::Denial { reason, context, object, user, client, now };
     server.users.log.add(denial, server.settings.snapshot().acl_log_max_len());
-}
-
-/// Where a request that a client sends itself is denied.
-pub fn context_of(session: &Session) -> Context {
-    if session.gates & gate::IN_MULTI != 0 { Context::Multi } else { Context::TopLevel }
 }
 
 /// The error of a request that was denied.
@@ -159,7 +155,8 @@ pub fn check_again(
     let Err(denied) = (if is_checked { check(&session.user, command, args) } else { Ok(()) }) else {
         return Ok(());
     };
-    note_within(server, session, command, args, denied, Context::Multi, now);
+    let place = Place::within(Context::Multi, server, session, command);
+    note(server, session, command, args, denied, place, now);
     Err(error_at_exec(denied))
 }
 

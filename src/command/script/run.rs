@@ -3,7 +3,7 @@
 use crate::acl;
 use crate::command::dispatch::{Owned, resolve_subcommand, shards_of};
 use crate::command::group::{Group, Totals};
-use crate::command::permission;
+use crate::command::permission::{self, Place};
 use crate::command::script::pool::{self, Runner};
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
@@ -477,7 +477,8 @@ impl Script {
         let user = &self.session.user;
         if let Err(denied) = may_run(&self.session, command, args) {
             let now = server.now();
-            permission::note_within(server, &self.session, command, args, denied, acl::Context::Script, now);
+            let place = Place::within(acl::Context::Script, server, &self.session, command);
+            permission::note(server, &self.session, command, args, denied, place, now);
             return Some(permission::error_in_script(user, command, denied));
         }
         let writes = flags.has(spec::WRITE);
