@@ -314,8 +314,8 @@ impl<F: DiskFile> SegmentReader<F> {
         self.after_ahead = false;
         let Annotation { kind, segment, lsn, synced } = annotation;
         if let Kind::Run | Kind::Base = kind {
-            // A base begins a new account of effects; a run goes on with the one before.
-            if kind == Kind::Run && self.lsn_is_known && lsn != self.lsn {
+            // A base begins the account of effects, and nothing comes before it; a run goes on with the one before.
+            if self.lsn_is_known && (kind == Kind::Base || lsn != self.lsn) {
                 return Err(self.damage(Damage::Sequence));
             }
             self.lsn = lsn;
