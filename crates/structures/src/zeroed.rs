@@ -32,6 +32,7 @@ mod tests {
     fn zeros_or_nothing() {
         assert_eq!(zeroed(0).as_deref(), Some(&[][..]));
         assert_eq!(zeroed(3).as_deref(), Some(&[0, 0, 0][..]));
-        assert!(zeroed(isize::MAX as usize + 1).is_none() && zeroed(1 << 60).is_none());
+        // A block that nobody looks at need not be asked for: with optimization it would "be there".
+        assert!(zeroed(isize::MAX as usize + 1).is_none() && std::hint::black_box(zeroed(1 << 60)).is_none());
     }
 }
