@@ -61,6 +61,9 @@ pub(super) fn run(server: &Arc<Server>, log: &Arc<ActiveLog>) {
         }
         gather.synced(started.elapsed());
         let_writers_go(server, log);
+        if policy == AppendFsync::Always {
+            make_room(server, log);
+        }
         if now - checked_at >= REWRITE_CHECK_MS || now < checked_at {
             checked_at = now;
             control::rewrite_if_grown(server, log);
@@ -135,6 +138,21 @@ pub(super) fn usual_hold(policy: AppendFsync) -> Hold {
     match policy {
         AppendFsync::Always => Hold::Durable,
         AppendFsync::EverySecond | AppendFsync::No => Hold::Written,
+    }
+}
+
+/// Makes room in the file for what comes, while the workers answer those whom the last sync let go.
+fn make_room(server: &Server, log: &ActiveLog) {
+    if log.asked.load(Ordering::Acquire) {
+        return;
+    }
+    let mut writer = log.writer.lock();
+    // Whatever failed before was said.
+    if writer.failure().is_none()
+        && !writer.is_detached()
+        && let Err(error) = writer.make_room()
+    {
+        fail(server, &error, writer.may_retry());
     }
 }
 

@@ -17,7 +17,7 @@ use crate::disk::DiskFile;
 use std::io::{self, IoSlice};
 
 /// Files are made ready up to multiples of so many bytes. Part of the format.
-pub(super) const UNIT_BYTES: u64 = if cfg!(test) { 1024 } else { 1024 * 1024 };
+pub(super) const UNIT_BYTES: u64 = if cfg!(test) { 1024 } else { 128 * 1024 };
 
 /// Larger blocks are appended: to write them twice costs more than the size does.
 pub(super) const BLOCK_BYTES_MAX: u64 = if cfg!(test) { 400 } else { 32 * 1024 };
@@ -61,8 +61,14 @@ pub(super) fn rest_of_line(offset: u64) -> Vec<u8> {
 
 /// The bytes of a filled stretch.
 fn lines(from: u64, to: u64) -> Vec<u8> {
-    let byte = |offset| if offset % LINE_BYTES == LINE_BYTES - 1 && offset > from { b'\n' } else { b'#' };
-    (from..to).map(byte).collect()
+    let mut bytes = vec![b'#'; (to - from) as usize];
+    // A line's end as the first byte would end what stands before the stretch.
+    let first_end = (from + 1).next_multiple_of(LINE_BYTES) - 1;
+    let first_end = if first_end == from { from + LINE_BYTES } else { first_end };
+    for end in bytes.iter_mut().skip((first_end - from) as usize).step_by(LINE_BYTES as usize) {
+        *end = b'\n';
+    }
+    bytes
 }
 
 /// Fills a file of `len_bytes` bytes up to `to` and makes that durable.

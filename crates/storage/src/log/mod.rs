@@ -21,6 +21,7 @@ mod lsn;
 pub mod manifest;
 pub mod resp;
 mod rewrite;
+mod room;
 mod segment;
 #[cfg(test)]
 mod tests;

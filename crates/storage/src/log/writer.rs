@@ -80,8 +80,8 @@ pub struct LogWriter<D: Disk> {
     pub(super) base_bytes: u64,
     pub(super) earlier_incr_bytes: u64,
     /// Whether room is made ready ahead of blocks, and how many small ones came in a row.
-    ahead: bool,
-    small_blocks: u32,
+    pub(super) ahead: bool,
+    pub(super) small_blocks: u32,
 }
 
 /// The file that is appended to.
@@ -91,7 +91,7 @@ pub(super) struct Segment<F> {
     pub(super) name: String,
     /// The file's length at the end of its last whole block.
     pub(super) good_end: u64,
-    /// The file's length: what lies between is made ready for blocks, up to the end of a unit.
+    /// The file's length: what lies between is made ready for blocks, up to the end of this unit or the next.
     pub(super) file_end: u64,
     /// The same when it was synced last.
     pub(super) durable_end: u64,
@@ -121,7 +121,7 @@ impl<F: DiskFile> Segment<F> {
     fn put(&mut self, parts: &mut Vec<IoSlice<'_>>) -> io::Result<()> {
         let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let end = self.good_end + bytes;
-        if end + ahead::REST_BYTES_MAX > self.file_end {
+        if end + ahead::REST_BYTES_MAX > self.room_end() {
             self.cut_ahead()?;
             append_all(&mut self.file, parts)?;
             self.file_end = end;
@@ -406,46 +406,6 @@ impl<D: Disk> LogWriter<D> {
         }
         segment.says_all = false;
         Ok(())
-    }
-
-    /// Makes room ready for a block of so many bytes, if that is wanted and worth it.
-    fn make_ready(&mut self, block_bytes: u64) -> Result<(), LogError> {
-        if !self.ahead || block_bytes > ahead::BLOCK_BYTES_MAX {
-            self.small_blocks = 0;
-            return Ok(());
-        }
-        self.small_blocks = self.small_blocks.saturating_add(1);
-        let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
-        let needed = block_bytes + ahead::REST_BYTES_MAX;
-        if self.small_blocks <= ahead::SMALL_BLOCKS_MIN || segment.good_end + needed <= segment.file_end {
-            return Ok(());
-        }
-        let unit_end = ahead::unit_end(segment.good_end);
-        let to = match (segment.file_end > segment.good_end, segment.good_end + needed <= unit_end) {
-            // What is left of a stretch stays: no block lies across its end.
-            (true, _) => ahead::unit_end(segment.file_end),
-            (false, true) => unit_end,
-            (false, false) => return Ok(()),
-        };
-        match ahead::fill(&mut segment.file, segment.file_end, to) {
-            Ok(()) => {}
-            // There may be room for the block itself.
-            Err(_) => {
-                self.small_blocks = 0;
-                return match segment.file.truncate(segment.good_end) {
-                    Ok(()) => {
-                        segment.file_end = segment.good_end;
-                        Ok(())
-                    }
-                    Err(source) => Err(self.fail("cut", source)),
-                };
-            }
-        }
-        segment.good_end =
-            if segment.file_end > segment.good_end { segment.file_end } else { segment.good_end };
-        segment.file_end = to;
-        // Before there is a block in it: what a loss of power leaves must be blocks or lines, never what was there before.
-        segment.file.sync_data().map_err(|source| self.fail("sync", source))
     }
 
     pub(super) fn line(&self, kind: Kind) -> String {

@@ -17,6 +17,7 @@ enum Step {
     Group { effects: u16 },
     Write,
     Sync,
+    MakeRoom,
     BeginRewrite,
     FinishRewrite,
     Recover,
@@ -31,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (2u16..5).prop_map(|effects| Step::Group { effects }),
         4 => Just(Step::Write),
         3 => Just(Step::Sync),
+        2 => Just(Step::MakeRoom),
         1 => Just(Step::BeginRewrite),
         1 => Just(Step::FinishRewrite),
         1 => Just(Step::Recover),
@@ -117,6 +119,7 @@ impl World {
                 0 => writer.say_all_is_durable(),
                 _ => Ok(()),
             })),
+            Step::MakeRoom => drop(writer.make_room()),
             Step::Close => drop(writer.close(buffer)),
             Step::Recover => drop(writer.recover_after_error()),
             Step::BeginRewrite => {

@@ -169,6 +169,66 @@ fn room_made_ready_ahead_is_written_to_and_means_nothing() {
     assert_eq!(load(&disk).expect("loads"), expected);
 }
 
+#[test]
+fn room_that_is_made_when_nobody_waits_is_there_when_it_is_needed() {
+    use crate::log::ahead::UNIT_BYTES;
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    let len = || disk.bytes(INCR).expect("a file").len() as u64;
+    writer.make_room().expect("nothing to do");
+    let empty = len();
+    writer.set_ahead(true);
+    writer.make_room().expect("no block shows yet that it's worth it");
+    assert_eq!(len(), empty);
+    let mut expected = Vec::new();
+    for n in 0..60_usize {
+        let value = "v".repeat(n * 37 % 150);
+        buffer.append(0, &command(&["SET", &n.to_string(), &value]));
+        expected.push(format!("0 SET {n} {value}"));
+        let before = len();
+        writer.write_from(&buffer).expect("written");
+        writer.sync().expect("synced");
+        assert!(n < 2 || len() == before, "the file grew while {n} waited");
+        writer.make_room().expect("made");
+        assert!(len().is_multiple_of(UNIT_BYTES) || n == 0, "Redis appends at the end of a unit");
+        writer.make_room().expect("it is there");
+        assert!(len() <= (before / UNIT_BYTES + 2) * UNIT_BYTES, "no more than is needed");
+        let killed = disk.after_kill();
+        assert_eq!(load(&killed).expect("loads"), expected);
+    }
+    // A large block goes behind the last one, and not behind the room.
+    let large = "v".repeat(5000);
+    buffer.append(0, &command(&["SET", "large", &large]));
+    expected.push(format!("0 SET large {large}"));
+    writer.write_from(&buffer).expect("written");
+    assert!(disk.bytes(INCR).expect("a file").ends_with(b"v\r\n"));
+    writer.close(&buffer).expect("closed");
+    writer.make_room().expect("a closed file gets none");
+    assert_eq!(load(&disk).expect("loads"), expected);
+    assert!(disk.bytes(INCR).expect("a file").ends_with(b"\r\n"));
+}
+
+#[test]
+fn room_that_the_disk_has_no_space_for_is_no_failure() {
+    let disk = FakeDisk::new(0);
+    let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    writer.set_ahead(true);
+    let mut expected = Vec::new();
+    for n in 0..40 {
+        buffer.append(0, &command(&["INCR", "n"]));
+        expected.push("0 INCR n".to_owned());
+        writer.write_from(&buffer).expect("written");
+        writer.sync().expect("synced");
+        if n % 3 == 1 {
+            disk.fail_call(disk.calls(), crate::disk::fake::Fault::NoSpace);
+        }
+        writer.make_room().expect("blocks may fit yet");
+        disk.forgive();
+    }
+    assert_eq!(writer.failure(), None);
+    assert_eq!(load(&disk.after_kill()).expect("loads"), expected);
+}
+
 /// A part of a block that begins like a command, where the block's beginning did not reach the disk.
 #[test]
 fn what_is_left_of_a_block_is_not_taken_for_what_redis_appended() {
