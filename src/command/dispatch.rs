@@ -154,61 +154,31 @@ impl Unit<'_> {
             }
         }
 
-        let mut waited = false;
-        let (locked, handler) = match command.spec.run {
-            Run::OnKeys(handler) => {
-                let mut locked = lock_keys(server, command, args, known, &mut waited);
-                if locked.is_special() {
-                    locked = match settle(server, command, locked, &mut waited) {
-                        Ok(locked) => locked,
-                        Err(owned) => return self.meet_owner(session, command, owned, out),
-                    };
-                }
-                (locked, handler)
-            }
-            Run::OnKeysOrAll(handler, reaches_further) => {
-                let mut locked = lock_keys(server, command, args, known, &mut waited);
-                if reaches_further(args) {
-                    drop(locked);
-                    locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
-                }
-                match settle(server, command, locked, &mut waited) {
-                    Ok(locked) => (locked, handler),
-                    Err(owned) => return self.meet_owner(session, command, owned, out),
-                }
-            }
-            Run::OnAll(handler) => {
-                let locked = server.keyspace.lock_set_noting(u64::MAX, &mut waited);
-                match settle(server, command, locked, &mut waited) {
-                    Ok(locked) => (locked, handler),
-                    Err(owned) => return self.meet_owner(session, command, owned, out),
-                }
-            }
-            Run::Unlocked(handler) | Run::Bare(handler) => (Locked::None, handler),
+        let handler = match command.spec.run {
+            Run::OnKeys(handler)
+            | Run::OnKeysOrAll(handler, _)
+            | Run::OnAll(handler)
+            | Run::Unlocked(handler)
+            | Run::Bare(handler) => handler,
             Run::Whole(run) => return self.execute_whole(run, session, command, args, known, out),
             // A container was resolved above; its subcommands are no containers.
             Run::Container => return self.refuse(session, Some(command), &CommandError::Syntax, out),
         };
-        if waited {
-            self.read_clock(session);
-        }
         self.effects.clear();
-        self.effects.wanted = server.commit.wanted();
-        let wanted_events = server.hub.wanted();
-        let access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
+        let mut access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
         let (result, parked, owned, lsn) = {
-            // Made in its place: what is made before has to be copied there.
+            // Made in its place, and the guards of its shards after it in theirs: what is made before has to be copied there.
             let mut cx = Context {
                 keys: Keys::new(
                     &server.keyspace,
-                    locked,
+                    Locked::None,
                     known,
                     session.db,
                     self.now,
                     access,
                     args,
                     self.effects,
-                    wanted_events,
+                    0,
                 ),
                 reply: Reply::new(out, session.protocol),
                 blocking: blocking::allowed(session),
@@ -218,8 +188,30 @@ impl Unit<'_> {
                 stats: self.stats,
                 parked: None,
             };
-            let result = handler(&mut cx, &mut args);
-            if wanted_events != 0 {
+            let mut waited = false;
+            let before = match command.spec.run {
+                Run::OnKeys(_) => {
+                    lock_keys(cx.keys.locked_mut(), server, command, args, known, &mut waited);
+                    match cx.keys.locked_mut() {
+                        locked if locked.is_special() => settle(locked, server, command, &mut waited),
+                        _ => None,
+                    }
+                }
+                Run::Unlocked(_) | Run::Bare(_) => None,
+                run => lock_more(cx.keys.locked_mut(), server, command, run, args, known, &mut waited),
+            };
+            // No way out from here: the guards are dropped in one place.
+            let runs = before.is_none();
+            if waited && let Some((now, clock)) = clock_again(server, cx.session) {
+                (self.now, self.access_clock) = (now, clock);
+                access.clock = clock;
+                cx.keys.set_time(now, clock);
+            }
+            // Asked under the locks, as they are held by whoever turns on the log or begins to listen.
+            let wanted_events = server.hub.wanted();
+            cx.keys.announce_to(server.commit.wanted(), wanted_events);
+            let result = if runs { handler(&mut cx, &mut args) } else { Ok(()) };
+            if wanted_events != 0 && runs {
                 listening::note(cx.session, command, args, cx.keys.notices());
             }
             // What was seen without a lock may be a part of what a script does.
@@ -231,9 +223,12 @@ impl Unit<'_> {
                 let (locked, ready) = cx.keys.into_ready();
                 blocking::serve(server, self.stats, self.now, access, locked, ready);
             }
-            (result, cx.parked, owned, lsn)
+            (result, cx.parked, (before, owned), lsn)
         };
-        if let Some(owned) = owned
+        if let Some(owned) = owned.0 {
+            return self.meet_owner(session, command, owned, out);
+        }
+        if let Some(owned) = owned.1
             && command.flags().has(spec::READS_ALL.and(spec::READONLY))
         {
             out.cut_back(mark);
@@ -368,9 +363,8 @@ impl Unit<'_> {
     /// told of a lock that is over already. A log is replayed at a time of its own, which stands still.
     #[cold]
     pub fn read_clock(&mut self, session: &Session) {
-        if session.gates & gate::RECOVERY == 0 {
-            self.now = self.server.now();
-            self.access_clock = Server::access_clock(self.now);
+        if let Some(again) = clock_again(self.server, session) {
+            (self.now, self.access_clock) = again;
         }
     }
 
@@ -568,49 +562,78 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     Gate::Open
 }
 
-/// Looks closer at shards that were locked: they may be owned, or more may be needed.
-#[cold]
-fn settle<'s>(
-    server: &'s Server,
-    command: &Command,
-    mut locked: Locked<'s>,
-    waited: &mut bool,
-) -> Result<Locked<'s>, Owned> {
-    if locked.cross_shards() && command.flags().has(spec::WRITE) {
-        // Whom this write serves may take from here and put elsewhere (BLMOVE), before anybody else.
-        drop(locked);
-        locked = server.keyspace.lock_set_noting(u64::MAX, waited);
-    }
-    match locked.owner() {
-        None => Ok(locked),
-        Some(owner) => Err(Owned::new(server, owner)),
-    }
+/// The time and the access clock's value by now, but for a log.
+fn clock_again(server: &Server, session: &Session) -> Option<(i64, u32)> {
+    (session.gates & gate::RECOVERY == 0).then(|| {
+        let now = server.now();
+        (now, Server::access_clock(now))
+    })
 }
 
-/// Locks the shards of the request's keys, in ascending order.
+/// Looks closer at shards that were locked: they may be owned, which is returned, or more may be needed.
+#[cold]
+fn settle<'s>(
+    locked: &mut Locked<'s>,
+    server: &'s Server,
+    command: &Command,
+    waited: &mut bool,
+) -> Option<Owned> {
+    if locked.cross_shards() && command.flags().has(spec::WRITE) {
+        // Whom this write serves may take from here and put elsewhere (BLMOVE), before anybody else.
+        *locked = Locked::None;
+        *locked = server.keyspace.lock_set_noting(u64::MAX, waited);
+    }
+    locked.owner().map(|owner| Owned::new(server, owner))
+}
+
+/// Locks for a request that reaches, or may reach, further than to its keys.
+#[inline(never)]
+fn lock_more<'s>(
+    locked: &mut Locked<'s>,
+    server: &'s Server,
+    command: &Command,
+    run: Run,
+    args: Args<'_>,
+    known: &[Known],
+    waited: &mut bool,
+) -> Option<Owned> {
+    let all = match run {
+        Run::OnKeysOrAll(_, reaches_further) => reaches_further(args),
+        _ => true,
+    };
+    let set = if all { u64::MAX } else { shards_of_keys(command, args, known) };
+    *locked = server.keyspace.lock_set_noting(set, waited);
+    settle(locked, server, command, waited)
+}
+
+/// Locks the shards of the request's keys, in ascending order. Into its place, where nothing is locked yet.
 #[inline(always)]
 fn lock_keys<'s>(
+    locked: &mut Locked<'s>,
     server: &'s Server,
     command: &Command,
     args: Args<'_>,
     known: &[Known],
     waited: &mut bool,
-) -> Locked<'s> {
+) {
     match (command.key_pattern, known) {
-        (KeyPattern::One(_), [known]) => server.keyspace.lock_one_noting(known.position.shard(), waited),
-        _ => lock_any_keys(server, command, args, known, waited),
+        (KeyPattern::One(_) | KeyPattern::Tail { .. }, [known]) => {
+            server.keyspace.lock_into(locked, known.position.shard(), waited);
+        }
+        _ => lock_any_keys(locked, server, command, args, known, waited),
     }
 }
 
 #[inline(never)]
 fn lock_any_keys<'s>(
+    locked: &mut Locked<'s>,
     server: &'s Server,
     command: &Command,
     args: Args<'_>,
     known: &[Known],
     waited: &mut bool,
-) -> Locked<'s> {
-    server.keyspace.lock_set_noting(shards_of_keys(command, args, known), waited)
+) {
+    *locked = server.keyspace.lock_set_noting(shards_of_keys(command, args, known), waited);
 }
 
 /// The shards of a request's keys, a bit for each.

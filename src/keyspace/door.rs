@@ -153,6 +153,25 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// The shards that the unit holds: for whoever locks them.
+    #[inline]
+    pub fn locked_mut(&mut self) -> &mut Locked<'a> {
+        &mut self.locked
+    }
+
+    /// The unit had to wait: this is its time and the access clock's value.
+    pub fn set_time(&mut self, now: i64, clock: u32) {
+        self.now = now;
+        self.access.clock = clock;
+    }
+
+    /// Who wants to know of changes: whether a log wants their effects, and the classes of events that somebody listens to.
+    #[inline]
+    pub fn announce_to(&mut self, effects_wanted: bool, wanted_events: u32) {
+        self.out.effects.wanted = effects_wanted;
+        self.out.wanted_events = wanted_events;
+    }
+
     /// Looks at what the unit did, while its shards are still locked, so that its effects can be appended in order.
     #[inline]
     pub fn finish(&mut self) -> Finished<'_, 'a> {

@@ -119,6 +119,12 @@ impl Keyspace {
         Locked::One(shard, self.lock_visited(shard, waited))
     }
 
+    /// The same, into a place where nothing is locked: a guard that is moved costs a wait for what was just stored.
+    #[inline(always)]
+    pub fn lock_into<'s>(&'s self, place: &mut Locked<'s>, shard: usize, waited: &mut bool) {
+        *place = Locked::One(shard, self.lock_visited(shard, waited));
+    }
+
     pub fn lock_all(&self) -> Locked<'_> {
         self.lock_set(u64::MAX)
     }

@@ -141,23 +141,29 @@ impl Batch {
         let first_key = self.keys.len();
         let is_one_of_several = end < buffer.len() || !self.requests.is_empty();
         let args = Args::new(buffer, &self.spans[first_span..]);
-        let command = commands.find(args.at(0));
-        let (from, to, step) = match command.map_or(KeyPattern::None, |command| command.key_pattern) {
-            KeyPattern::One(index) => (index, args.len().min(index + 1), 1),
-            KeyPattern::Tail { first, back, step } => (first, args.len().saturating_sub(back), step),
-            KeyPattern::None | KeyPattern::General => (0, 0, 1),
+        let command = match self.named_again(args.at(0), buffer) {
+            Some(before) => before.map(|id| &commands.all()[id as usize]),
+            None => commands.find(args.at(0)),
         };
-        if to.saturating_sub(from) <= KEYS_PER_REQUEST_MAX * step {
-            for index in (from..to).step_by(step) {
+        match command.map_or(KeyPattern::None, |command| command.key_pattern) {
+            KeyPattern::One(index) => {
                 if let Some(key) = args.span(index) {
-                    let position = Position::of(args.slice(key));
-                    // The cells arrive while the next requests are decoded. A lone key is looked up at once.
-                    if is_one_of_several || to - from > step {
-                        ahead.keyspace.prefetch_cells(ahead.db, position);
-                    }
-                    self.keys.push(Known { key, position });
+                    self.add_key(buffer, key, is_one_of_several, ahead);
                 }
             }
+            KeyPattern::Tail { first, back, step } => {
+                let end = args.len().saturating_sub(back);
+                if end.saturating_sub(first) <= KEYS_PER_REQUEST_MAX * step {
+                    let is_one_of_several = is_one_of_several || first + step < end;
+                    let mut index = first;
+                    while index < end {
+                        let key = self.spans[first_span + index];
+                        self.add_key(buffer, key, is_one_of_several, ahead);
+                        index += step;
+                    }
+                }
+            }
+            KeyPattern::None | KeyPattern::General => {}
         }
         self.requests.push(Request {
             first_span: first_span as u32,
@@ -168,6 +174,39 @@ impl Batch {
             end,
         });
         command.is_some_and(|command| command.id == commands.reset_id())
+    }
+
+    /// The command of a request whose name is that of the one before it, letter for letter, as in most pipelines.
+    #[inline]
+    fn named_again(&self, name: &[u8], buffer: &[u8]) -> Option<Option<u32>> {
+        let before = self.requests.last()?;
+        let its_name = self.spans.get(before.first_span as usize)?.of(buffer);
+        (its_name == name).then_some(before.command)
+    }
+
+    /// Works out where a key lives. Its cells arrive while the next requests are decoded; a lone key is looked up at once.
+    #[inline(always)]
+    fn add_key(&mut self, buffer: &[u8], key: Span, is_one_of_several: bool, ahead: Ahead<'_>) {
+        let position = match self.again(buffer, key) {
+            Some(position) => position,
+            None => {
+                let position = Position::of(key.of(buffer));
+                if is_one_of_several {
+                    ahead.keyspace.prefetch_cells(ahead.db, position);
+                }
+                position
+            }
+        };
+        self.keys.push(Known { key, position });
+    }
+
+    /// The position of a key that is the one before it once more, as where a pipeline works on one key.
+    #[inline]
+    fn again(&self, buffer: &[u8], key: Span) -> Option<Position> {
+        let before = self.keys.last()?;
+        let (one, other) = (before.key.of(buffer), key.of(buffer));
+        // Most that differ do so at their end: no call for these.
+        (one.len() == other.len() && one.last() == other.last() && one == other).then_some(before.position)
     }
 
     /// Keeps an inline command as it came, if unquoting it will change it.

@@ -38,8 +38,12 @@ impl Batch {
     }
 
     fn fetch_entries(&self, ahead: Ahead<'_>) {
+        let mut before = None;
         for known in &self.keys {
-            ahead.keyspace.prefetch_entry(ahead.db, known.position);
+            if before != Some(known.position.hash) {
+                ahead.keyspace.prefetch_entry(ahead.db, known.position);
+            }
+            before = Some(known.position.hash);
         }
     }
 
