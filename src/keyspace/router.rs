@@ -143,7 +143,7 @@ impl Keyspace {
 
     /// Has the cells that a look-up reads first on their way into the cache. As the next two it looks ahead only where
     /// nobody holds the shard: to wait would cost more than a miss.
-    #[inline]
+    #[inline(always)]
     pub fn prefetch_cells(&self, db: u16, position: Position) {
         let Some(mut shard) = self.cells[position.shard()].shard.try_lock() else { return };
         if let Some(table) = shard.db(db).table(position) {

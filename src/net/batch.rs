@@ -148,20 +148,13 @@ impl Batch {
         match command.map_or(KeyPattern::None, |command| command.key_pattern) {
             KeyPattern::One(index) => {
                 if let Some(key) = args.span(index) {
-                    self.add_key(buffer, key, is_one_of_several, ahead);
+                    self.add_key(buffer, key, true, is_one_of_several, ahead);
                 }
             }
             KeyPattern::Tail { first, back, step } => {
                 let end = args.len().saturating_sub(back);
-                if end.saturating_sub(first) <= KEYS_PER_REQUEST_MAX * step {
-                    let is_one_of_several = is_one_of_several || first + step < end;
-                    let mut index = first;
-                    while index < end {
-                        let key = self.spans[first_span + index];
-                        self.add_key(buffer, key, is_one_of_several, ahead);
-                        index += step;
-                    }
-                }
+                let indices = (first_span + first, first_span + end, step);
+                self.add_keys(buffer, indices, is_one_of_several, ahead);
             }
             KeyPattern::None | KeyPattern::General => {}
         }
@@ -184,10 +177,39 @@ impl Batch {
         (its_name == name).then_some(before.command)
     }
 
+    /// The keys at each `step`th span from `first` up to `end`, unless they are too many.
+    #[inline(never)]
+    fn add_keys(
+        &mut self,
+        buffer: &[u8],
+        (first, end, step): (usize, usize, usize),
+        is_one_of_several: bool,
+        ahead: Ahead<'_>,
+    ) {
+        if end.saturating_sub(first) > KEYS_PER_REQUEST_MAX * step {
+            return;
+        }
+        let is_one_of_several = is_one_of_several || first + step < end;
+        let mut index = first;
+        while index < end {
+            // Several keys of one request are hardly ever the same.
+            self.add_key(buffer, self.spans[index], index == first, is_one_of_several, ahead);
+            index += step;
+        }
+    }
+
     /// Works out where a key lives. Its cells arrive while the next requests are decoded; a lone key is looked up at once.
     #[inline(always)]
-    fn add_key(&mut self, buffer: &[u8], key: Span, is_one_of_several: bool, ahead: Ahead<'_>) {
-        let position = match self.again(buffer, key) {
+    fn add_key(
+        &mut self,
+        buffer: &[u8],
+        key: Span,
+        may_come_again: bool,
+        is_one_of_several: bool,
+        ahead: Ahead<'_>,
+    ) {
+        let again = if may_come_again { self.again(buffer, key) } else { None };
+        let position = match again {
             Some(position) => position,
             None => {
                 let position = Position::of(key.of(buffer));
