@@ -25,6 +25,8 @@ const MERGED_BYTES_MAX: usize = MERGED_AT_ONCE * 2 + 1;
 /// What a change may touch: the run before it, what a run is split into (two of two bytes each, and one between them),
 /// and what is merged.
 const WINDOW_BYTES: usize = 2 + 5 + MERGED_BYTES_MAX;
+/// Runs are copied this many bytes at a time, whatever they take: with a length known beforehand no call is needed.
+const STRIDE: usize = 16;
 
 /// Equal registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,21 +152,20 @@ pub fn plan(bytes: &[u8], pattern: Pattern, bytes_max: usize) -> Result<Raise, F
     if run.value >= rank {
         return Ok(Raise::Nothing);
     }
-    let mut pieces = Window::default();
-    pieces.push_run(run.value, index - first);
-    pieces.push_run(rank, 1);
-    pieces.push_run(run.value, first + run.length - 1 - index);
-    let pieces = pieces.get();
-    if pieces.len() > run.bytes && bytes.len() + pieces.len() - run.bytes > bytes_max {
+    let from = before.unwrap_or(HEADER_BYTES);
+    let mut runs = Window::default();
+    runs.push_all(bytes, from..at);
+    let kept = runs.length;
+    runs.push_run(run.value, index - first);
+    runs.push_run(rank, 1);
+    runs.push_run(run.value, first + run.length - 1 - index);
+    let pieces = runs.length - kept;
+    if pieces > run.bytes && bytes.len() + pieces - run.bytes > bytes_max {
         return Ok(Raise::Promote);
     }
-    let from = before.unwrap_or(HEADER_BYTES);
     let behind = at + run.bytes;
     let to = bytes.len().min(behind + MERGED_BYTES_MAX);
-    let mut runs = Window::default();
-    runs.push_all(&bytes[from..at]);
-    runs.push_all(pieces);
-    runs.push_all(&bytes[behind..to]);
+    runs.push_all(bytes, behind..to);
     runs.merge_equal();
     Ok(Raise::Edit(Edit { range: from..to, runs }))
 }
@@ -230,24 +231,46 @@ fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
 }
 
 /// A few runs: those that a change may touch.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 struct Window {
-    bytes: [u8; WINDOW_BYTES],
+    /// With room for what is copied behind the last run.
+    bytes: [u8; WINDOW_BYTES + STRIDE],
     length: usize,
 }
 
+impl Default for Window {
+    fn default() -> Self {
+        Self { bytes: [0; WINDOW_BYTES + STRIDE], length: 0 }
+    }
+}
+
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for Window {}
+
 impl Window {
+    #[inline(always)]
     fn push_run(&mut self, value: u8, length: usize) {
         if length > 0 {
             let (encoded, width) = encode(value, length);
-            self.push_all(&encoded[..width]);
+            self.bytes[self.length..self.length + 2].copy_from_slice(&encoded);
+            self.length += width;
         }
     }
 
-    #[inline]
-    fn push_all(&mut self, bytes: &[u8]) {
-        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
-        self.length += bytes.len();
+    /// Adds runs of a sketch, [`STRIDE`] bytes at most.
+    #[inline(always)]
+    fn push_all(&mut self, sketch: &[u8], runs: Range<usize>) {
+        let (to, length) = (self.length, runs.len());
+        match sketch.get(runs.start..runs.start + STRIDE) {
+            Some(stride) => self.bytes[to..to + STRIDE].copy_from_slice(stride),
+            None => self.bytes[to..to + length].copy_from_slice(&sketch[runs]),
+        }
+        self.length += length;
     }
 
     fn get(&self) -> &[u8] {
