@@ -11,7 +11,13 @@
 //! A 64-bit word is thus carried over the next one by a handful of shifts. Measured (16-byte keys, all in cache):
 //! 8.7 ns against 8.2 ns for eight tables and 21 ns for one; as a dependent chain 16.6, 20.4 and 44 ns.
 //!
+//! The last word's checksum takes more shifts, or one carry-less product where the processor has that (Barrett's
+//! reduction; Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009): a
+//! fifth less in all (9.3 ns against 11.6 in one run).
+//!
 //! Knows nothing of shards: how slots map to shards is the keyspace's business.
+
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "a vector instruction, where there is one"))]
 
 /// Number of slots, as in Redis Cluster.
 pub const SLOT_COUNT: u16 = 16_384;
@@ -19,17 +25,23 @@ pub const SLOT_COUNT: u16 = 16_384;
 /// CRC16 of `bytes` with the parameters of XMODEM: polynomial 0x1021, initial value 0, not reflected. O(n).
 #[inline(always)]
 pub fn crc16(bytes: &[u8]) -> u16 {
+    finish(one_word(bytes))
+}
+
+/// A word with the checksum of `bytes`.
+#[inline(always)]
+fn one_word(bytes: &[u8]) -> u64 {
     // Leading zero bytes don't change a checksum that starts at 0, so the odd bytes go first, as a short word.
     let odd = bytes.len() % 8;
     let (mut rest, words) = match bytes.split_first_chunk::<8>() {
         Some((first, _)) if odd > 0 => (u64::from_be_bytes(*first) >> (64 - 8 * odd), &bytes[odd..]),
         Some((first, words)) => (u64::from_be_bytes(*first), words),
-        None => return finish(short_word(bytes)),
+        None => return short_word(bytes),
     };
     for word in words.as_chunks::<8>().0 {
         rest = carry_over(rest, u64::from_be_bytes(*word));
     }
-    finish(rest)
+    rest
 }
 
 /// The part of `key` that decides its slot: what stands between the first `{` and the first `}` after it, or the
@@ -50,7 +62,18 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 /// The slot of `key`, below [`SLOT_COUNT`].
 #[inline(never)]
 pub fn slot_of(key: &[u8]) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("pclmulqdq") {
+        // SAFETY: this processor has the instruction.
+        return unsafe { slot_by_product(key) };
+    }
     crc16(hash_tag(key)) % SLOT_COUNT
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "pclmulqdq")]
+fn slot_by_product(key: &[u8]) -> u16 {
+    finish_by_product(one_word(hash_tag(key))) % SLOT_COUNT
 }
 
 /// Whether `{` occurs in `key`: eight bytes a step, since keys are short and most have none.
@@ -114,6 +137,34 @@ fn finish(word: u64) -> u16 {
     (shifted ^ sum ^ (sum << 5) ^ (sum << 12)) as u16
 }
 
+/// x^80 / P without its highest bit, x^64: with it a word's quotient by P is found by one product.
+#[cfg(target_arch = "x86_64")]
+const QUOTIENT: u64 = {
+    const P: u128 = 0x1_1021;
+    let (mut rest, mut quotient) = (1_u128 << 80, 0_u128);
+    let mut bit = 80;
+    while bit >= 16 {
+        if rest >> bit & 1 == 1 {
+            rest ^= P << (bit - 16);
+            quotient |= 1 << (bit - 16);
+        }
+        bit -= 1;
+    }
+    quotient as u64
+};
+
+/// The same as [`finish`]: `word * x^16` less its multiple of P, of which only the lowest 16 bits count.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "pclmulqdq")]
+#[inline]
+fn finish_by_product(word: u64) -> u16 {
+    use std::arch::x86_64::*;
+    let factors = (_mm_cvtsi64_si128(word.cast_signed()), _mm_cvtsi64_si128(QUOTIENT.cast_signed()));
+    let product = _mm_clmulepi64_si128::<0>(factors.0, factors.1);
+    let quotient = word ^ _mm_cvtsi128_si64(_mm_unpackhi_epi64(product, product)).cast_unsigned();
+    (quotient ^ (quotient << 5) ^ (quotient << 12)) as u16
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +217,20 @@ mod tests {
         #[test]
         fn crc_equals_its_definition(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             prop_assert_eq!(crc16(&bytes), crc16_by_bits(&bytes));
+            // Whichever way this processor takes.
+            prop_assert_eq!(slot_of(&bytes), crc16_by_bits(hash_tag(&bytes)) % SLOT_COUNT);
+        }
+
+        #[test]
+        fn a_word_ends_either_way_the_same(word: u64, low in 0..70_000_u64) {
+            for word in [word, low, word << 48, !0] {
+                prop_assert_eq!(finish(word), crc16_by_bits(&word.to_be_bytes()));
+                #[cfg(target_arch = "x86_64")]
+                if std::arch::is_x86_feature_detected!("pclmulqdq") {
+                    // SAFETY: this processor has the instruction.
+                    prop_assert_eq!(unsafe { finish_by_product(word) }, finish(word));
+                }
+            }
         }
 
         #[test]
