@@ -166,7 +166,8 @@ impl Unit<'_> {
         };
         self.effects.clear();
         let mut access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
-        let (result, parked, owned, lsn) = {
+        let result;
+        let (parked, owned, lsn) = {
             // Made in its place, and the guards of its shards after it in theirs: what is made before has to be copied there.
             let mut cx = Context {
                 keys: Keys::new(
@@ -210,7 +211,7 @@ impl Unit<'_> {
             // Asked under the locks, as they are held by whoever turns on the log or begins to listen.
             let wanted_events = server.hub.wanted();
             cx.keys.announce_to(server.commit.wanted(), wanted_events);
-            let result = if runs { handler(&mut cx, &mut args) } else { Ok(()) };
+            result = if runs { handler(&mut cx, &mut args) } else { Ok(()) };
             if wanted_events != 0 && runs {
                 listening::note(cx.session, command, args, cx.keys.notices());
             }
@@ -223,7 +224,7 @@ impl Unit<'_> {
                 let (locked, ready) = cx.keys.into_ready();
                 blocking::serve(server, self.stats, self.now, access, locked, ready);
             }
-            (result, cx.parked, (before, owned), lsn)
+            (cx.parked, (before, owned), lsn)
         };
         if let Some(owned) = owned.0 {
             return self.meet_owner(session, command, owned, out);
@@ -521,6 +522,9 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     if closed & gates::LOG_FAILED != 0 && (is_write || command.full_name == "ping") {
         return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
     }
+    if closed & gates::REPLICAS_NEEDED != 0 && is_write {
+        return Gate::Refused(CommandError::NoReplicas);
+    }
     if session.gates & gate::SUBSCRIBED != 0
         && session.protocol == Protocol::Resp2
         && !command.flags().has(spec::WHILE_SUBSCRIBED)
@@ -670,9 +674,10 @@ pub fn shards_of(command: &Command, args: Args<'_>, known: &[Known]) -> u64 {
 /// Counts what a unit that clients asked for did.
 #[inline]
 pub fn count_keys(stats: &WorkerStats, finished: &Finished<'_, '_>) {
-    stats.hits.add(u64::from(finished.hits));
-    stats.misses.add(u64::from(finished.misses));
-    stats.dirty.add(finished.changes);
+    let tally = finished.tally;
+    stats.hits.add(u64::from(tally.hits));
+    stats.misses.add(u64::from(tally.misses));
+    stats.dirty.add(tally.changes);
 }
 
 /// Appends what the unit did, still under its locks, and returns the LSN that its reply waits for. Whoever is to hear of
@@ -693,14 +698,14 @@ pub fn append_effects(server: &Server, finished: Finished<'_, '_>) -> Lsn {
 #[inline(always)]
 fn append(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     let commit = &server.commit;
-    if finished.soonest != i64::MAX {
-        finished.locked.for_each(|index, _| server.keyspace.expires_at(index, finished.soonest));
-        server.alarm.due_at(finished.soonest);
+    if finished.tally.soonest != i64::MAX {
+        finished.locked.for_each(|index, _| server.keyspace.expires_at(index, finished.tally.soonest));
+        server.alarm.due_at(finished.tally.soonest);
     }
     if !finished.effects.is_empty() {
         let lsn = commit.append(finished.effects);
         finished.locked.for_each(|index, shard| {
-            if finished.written >> index & 1 == 1 {
+            if finished.tally.written >> index & 1 == 1 {
                 shard.last_lsn = lsn;
             }
         });
@@ -708,7 +713,7 @@ fn append(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     }
     if commit.reads_wait() {
         // A reader must not be told of a write that a crash can still take back.
-        let mut last = finished.seen;
+        let mut last = finished.tally.seen;
         finished.locked.for_each(|_, shard| last = last.max(shard.last_lsn));
         return last;
     }

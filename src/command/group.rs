@@ -11,7 +11,7 @@ use crate::command::dispatch::{append_effects, count_keys};
 use crate::command::listening;
 use crate::command::spec::{Handler, Run};
 use crate::command::table::Command;
-use crate::keyspace::door::{Access, Finished, Known};
+use crate::keyspace::door::{Access, Finished, Known, Tally};
 use crate::keyspace::router::Shards;
 use crate::keyspace::wait::ReadyKey;
 use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn};
@@ -39,34 +39,16 @@ pub struct Group<'g> {
 }
 
 /// What a group did so far, beside its effects.
+#[derive(Default)]
 pub struct Totals {
-    written: u64,
-    changes: u64,
-    soonest: i64,
-    seen: Lsn,
-    hits: u32,
-    misses: u32,
+    tally: Tally,
     ready: Vec<ReadyKey>,
-}
-
-impl Default for Totals {
-    fn default() -> Self {
-        Self {
-            written: 0,
-            changes: 0,
-            soonest: i64::MAX,
-            seen: Lsn::default(),
-            hits: 0,
-            misses: 0,
-            ready: Vec::new(),
-        }
-    }
 }
 
 impl Totals {
     /// What was looked up will be again.
     pub fn forget_lookups(&mut self) {
-        (self.hits, self.misses) = (0, 0);
+        (self.tally.hits, self.tally.misses) = (0, 0);
     }
 }
 
@@ -116,7 +98,7 @@ impl<'g> Group<'g> {
 
     /// Whether anything has changed so far.
     pub fn has_written(&self) -> bool {
-        self.totals.changes > 0
+        self.totals.tally.changes > 0
     }
 
     /// Runs one command, whose name, arity and rights were checked, on shards that are held: all of those that
@@ -189,14 +171,8 @@ impl<'g> Group<'g> {
             if wanted != 0 {
                 listening::note(cx.session, command, request, cx.keys.notices());
             }
-            let Finished { written, changes, soonest, seen, hits, misses, .. } = cx.keys.finish();
             let totals = &mut self.totals;
-            totals.written |= written;
-            totals.changes += changes;
-            totals.soonest = totals.soonest.min(soonest);
-            totals.seen = totals.seen.max(seen);
-            totals.hits += hits;
-            totals.misses += misses;
+            totals.tally.add(cx.keys.finish().tally);
             if cx.keys.has_ready() {
                 totals.ready.append(&mut cx.keys.take_ready());
             }
@@ -214,16 +190,7 @@ impl<'g> Group<'g> {
     pub fn finish(self, mut locked: Locked<'_>) -> Lsn {
         let access = self.access(false);
         let totals = self.totals;
-        let finished = Finished {
-            locked: &mut locked,
-            effects: self.effects,
-            written: totals.written,
-            changes: totals.changes,
-            soonest: totals.soonest,
-            seen: totals.seen,
-            hits: totals.hits,
-            misses: totals.misses,
-        };
+        let finished = Finished { locked: &mut locked, effects: self.effects, tally: &totals.tally };
         count_keys(self.stats, &finished);
         let lsn = append_effects(self.server, finished);
         if !totals.ready.is_empty() {

@@ -179,6 +179,8 @@ pub const PUSHES: Flags = Flags(1 << 25);
 pub const READS_ALL: Flags = Flags(1 << 28);
 /// Not shown: CLIENT PAUSE does not hold it (Redis: its ALLOW_BUSY commands and those of an operator).
 pub const NEVER_PAUSED: Flags = Flags(1 << 29);
+/// Not shown: of a value it mostly reads the beginning only, so the rest is not fetched ahead.
+pub const READS_HEAD: Flags = Flags(1 << 30);
 
 /// The flags that clients are told of, by their names, in Redis' order.
 pub const FLAG_NAMES: &[(Flags, &str)] = &[

@@ -45,13 +45,8 @@ pub struct Keys<'a> {
     pub now: i64,
     out: Outbox<'a>,
     pub access: Access,
-    /// The last LSN of the shards that were looked at without being held.
-    seen: Lsn,
-    /// One of those that a script owns, and that script.
+    /// A shard that was looked at without being held and that a script owns, and that script.
     met_owner: Option<(usize, u64)>,
-    /// Keys looked up by reading doors: found and not found.
-    pub hits: u32,
-    pub misses: u32,
 }
 
 /// A key's position, worked out before its request runs.
@@ -81,12 +76,7 @@ struct Outbox<'a> {
     /// The classes of events that somebody listens to.
     wanted_events: u32,
     request: Args<'a>,
-    /// A bit for each shard that was written.
-    written: u64,
-    /// How many changes there were.
-    changes: u64,
-    /// The earliest time to live that was set; `i64::MAX`: none.
-    soonest: i64,
+    tally: Tally,
     /// Keys that changed while somebody waits for them, in order.
     ready: Vec<ReadyKey>,
 }
@@ -100,17 +90,48 @@ pub enum Expiry {
     At(i64),
 }
 
-/// What a unit left behind, for dispatch.
-pub struct Finished<'k, 'a> {
-    pub locked: &'k mut Locked<'a>,
-    pub effects: &'k mut EffectBuffer,
+/// What a unit did, in figures.
+pub struct Tally {
+    /// A bit for each shard that was written.
     pub written: u64,
+    /// How many changes there were.
     pub changes: u64,
+    /// The earliest time to live that was set, in ms since 1970; `i64::MAX`: none.
     pub soonest: i64,
     /// The last LSN of the shards that were looked at without being held.
     pub seen: Lsn,
+    /// Keys looked up by reading doors: found and not found.
     pub hits: u32,
     pub misses: u32,
+}
+
+impl Tally {
+    /// That of a unit that has done nothing.
+    const NOTHING: Self =
+        Self { written: 0, changes: 0, soonest: i64::MAX, seen: Lsn(0), hits: 0, misses: 0 };
+
+    /// Adds what another part of the same unit did.
+    pub fn add(&mut self, other: &Self) {
+        self.written |= other.written;
+        self.changes += other.changes;
+        self.soonest = self.soonest.min(other.soonest);
+        self.seen = self.seen.max(other.seen);
+        self.hits += other.hits;
+        self.misses += other.misses;
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::NOTHING
+    }
+}
+
+/// What a unit left behind, for dispatch. Looked at where it stands: a copy would wait for what was just stored.
+pub struct Finished<'k, 'a> {
+    pub locked: &'k mut Locked<'a>,
+    pub effects: &'k mut EffectBuffer,
+    pub tally: &'k Tally,
 }
 
 impl<'a> Keys<'a> {
@@ -133,24 +154,10 @@ impl<'a> Keys<'a> {
             effects,
             wanted_events,
             request,
-            written: 0,
-            changes: 0,
-            soonest: i64::MAX,
+            tally: Tally::NOTHING,
             ready: Vec::new(),
         };
-        Self {
-            keyspace,
-            locked,
-            known,
-            cursor: 0,
-            now,
-            out,
-            access,
-            seen: Lsn::default(),
-            met_owner: None,
-            hits: 0,
-            misses: 0,
-        }
+        Self { keyspace, locked, known, cursor: 0, now, out, access, met_owner: None }
     }
 
     /// The shards that the unit holds: for whoever locks them.
@@ -175,15 +182,14 @@ impl<'a> Keys<'a> {
     /// Looks at what the unit did, while its shards are still locked, so that its effects can be appended in order.
     #[inline]
     pub fn finish(&mut self) -> Finished<'_, 'a> {
-        Finished {
-            locked: &mut self.locked,
-            effects: self.out.effects,
-            written: self.out.written,
-            changes: self.out.changes,
-            soonest: self.out.soonest,
-            seen: self.seen,
-            hits: self.hits,
-            misses: self.misses,
+        Finished { locked: &mut self.locked, effects: self.out.effects, tally: &self.out.tally }
+    }
+
+    /// Counts a key that was looked up by itself, in the keyspace's figures of hits and misses.
+    pub fn count_lookup(&mut self, found: bool) {
+        match found {
+            true => self.out.tally.hits += 1,
+            false => self.out.tally.misses += 1,
         }
     }
 
@@ -205,8 +211,7 @@ impl<'a> Keys<'a> {
 
     /// Begins another unit under the same locks, in that database.
     pub fn begin_again(&mut self, db: u16) {
-        (self.hits, self.misses, self.cursor, self.seen) = (0, 0, 0, Lsn::default());
-        (self.out.db, self.out.written, self.out.changes, self.out.soonest) = (db, 0, 0, i64::MAX);
+        (self.cursor, self.out.db, self.out.tally) = (0, db, Tally::NOTHING);
         self.out.effects.clear();
     }
 
@@ -305,7 +310,7 @@ impl<'a> Keys<'a> {
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<RefMut<'_, Entry>> {
         let position = self.position(key);
         let stays = self.access.keeps_expired;
-        let Self { locked, out, now, access, hits, misses, .. } = self;
+        let Self { locked, out, now, access, .. } = self;
         let shard = locked.shard(position.shard());
         if shard.db(out.db).element_expires.is_empty()
             || !is_gone(shard, position, key, *now, (stays, elements_per_read(stays)), out)
@@ -315,7 +320,7 @@ impl<'a> Keys<'a> {
             let table = db.tables.get_mut(position.table());
             match table.map(|table| table.entry(position.hash, key)) {
                 Some(Place::Occupied(entry)) if entry.expire_at().is_none_or(|at| at >= *now) => {
-                    *hits += 1;
+                    out.tally.hits += 1;
                     let mut entry = entry.into_ref();
                     if touches && entry.clock() != access.clock {
                         entry.set_clock(access.clock);
@@ -334,7 +339,7 @@ impl<'a> Keys<'a> {
                 _ => {}
             }
         }
-        *misses += 1;
+        out.tally.misses += 1;
         out.event(EventClass::KeyMiss, "keymiss", key);
         None
     }
@@ -444,7 +449,7 @@ impl<'a> Keys<'a> {
     pub fn visit_shard<R>(&mut self, index: usize, look: impl FnOnce(&mut Shard) -> R) -> R {
         if let Locked::None = self.locked {
             let mut shard = self.keyspace.lock(index);
-            self.seen = self.seen.max(shard.last_lsn);
+            self.out.tally.seen = self.out.tally.seen.max(shard.last_lsn);
             if shard.owner != 0 {
                 self.met_owner = Some((index, shard.owner));
             }
@@ -502,17 +507,17 @@ impl<'a> Keys<'a> {
     pub fn announce_all(&mut self, effect: Effect<'_>) {
         let Self { locked, out, .. } = self;
         locked.for_each(|index, shard| {
-            out.written |= 1 << index;
+            out.tally.written |= 1 << index;
             out.ready.extend(shard.waiters.keys());
         });
-        self.out.changes += 1;
+        self.out.tally.changes += 1;
         self.out.effect(effect);
     }
 
     /// Announces a change of what belongs to no key (FUNCTION LOAD), with all shards locked.
     pub fn announce_server(&mut self, effect: Effect<'_>) {
-        self.out.written = u64::MAX;
-        self.out.changes += 1;
+        self.out.tally.written = u64::MAX;
+        self.out.tally.changes += 1;
         self.out.effect(effect);
     }
 
@@ -586,7 +591,7 @@ fn expire<'k>(
     let (entry, place) = entry.vacate();
     indexes.forget(&entry, position);
     out.reclaimer.discard(entry);
-    out.written |= 1 << position.shard();
+    out.tally.written |= 1 << position.shard();
     out.effects.push(out.db, &[b"DEL", key]);
     out.note_change(key);
     out.event(EventClass::Expired, "expired", key);
@@ -639,7 +644,7 @@ fn expire_elements(
 
 /// Says that elements of a key's value have expired, and deletes the key if nothing is left in it.
 fn expired_elements(shard: &mut Shard, position: Position, key: &[u8], is_empty: bool, out: &mut Outbox<'_>) {
-    out.written |= 1 << position.shard();
+    out.tally.written |= 1 << position.shard();
     out.note_change(key);
     out.event(EventClass::Hash, "hexpired", key);
     match is_empty {
@@ -676,14 +681,14 @@ impl Outbox<'_> {
         let mut emit = |args: &[&[u8]]| self.effects.push(self.db, args);
         names.iter().for_each(|name| pieces.arg(name, &mut emit));
         pieces.end(&mut emit);
-        self.written |= 1 << position.shard();
+        self.tally.written |= 1 << position.shard();
         self.event(EventClass::Hash, "hexpired", key);
     }
 
     #[inline(always)]
     fn changed(&mut self, waiters: &Waiters, position: Position, key: &[u8], change: Change<'_>) {
-        self.written |= 1 << position.shard();
-        self.changes += 1;
+        self.tally.written |= 1 << position.shard();
+        self.tally.changes += 1;
         if self.effects.wanted || self.wanted_events != 0 || !waiters.is_empty() {
             self.tell(waiters, key, change);
         }

@@ -8,9 +8,10 @@
 use crate::keyspace::reclaim::Reclaimer;
 use crate::keyspace::shard::Shard;
 use dunlin_structures::slot::slot_of;
-use dunlin_structures::{Entry, hash_key};
+use dunlin_structures::{Entry, Table, hash_key};
 use parking_lot::{Mutex, MutexGuard};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
 
 /// A power of two, several per core. 64, so that a set of shards is one machine word.
 pub const SHARD_COUNT: usize = 64;
@@ -55,6 +56,8 @@ struct Cell {
     next_expiry: AtomicI64,
     /// How often the lock was taken while a worker executed: the shard's load.
     visits: AtomicU64,
+    /// Where the tables of a database stood when somebody last looked ahead here. Only for prefetching: they may have gone.
+    tables: AtomicPtr<Table<Entry>>,
 }
 
 /// All shards.
@@ -72,6 +75,7 @@ impl Keyspace {
             shard: Mutex::new(Shard::new(databases)),
             next_expiry: AtomicI64::new(i64::MAX),
             visits: AtomicU64::new(0),
+            tables: AtomicPtr::new(null_mut()),
         };
         let cells = std::iter::repeat_with(cell).take(SHARD_COUNT).collect();
         Self { reclaimer: Reclaimer::default(), cells, databases }
@@ -141,13 +145,25 @@ impl Keyspace {
         guard
     }
 
-    /// Has the cells that a look-up reads first on their way into the cache. As the next two it looks ahead only where
-    /// nobody holds the shard: to wait would cost more than a miss.
+    /// Has the root of the key's table on its way into the cache, where it probably is. Takes no lock.
+    #[inline(always)]
+    pub fn prefetch_root(&self, position: Position) {
+        let tables = self.cells[position.shard()].tables.load(Ordering::Relaxed);
+        Table::prefetch_nth(tables, position.table());
+    }
+
+    /// Has the cells that a look-up reads first on their way into the cache, once their table's root is there. As the
+    /// next two it looks ahead only where nobody holds the shard: to wait would cost more than a miss.
     #[inline(always)]
     pub fn prefetch_cells(&self, db: u16, position: Position) {
-        let Some(mut shard) = self.cells[position.shard()].shard.try_lock() else { return };
-        if let Some(table) = shard.db(db).table(position) {
-            table.prefetch_cells(position.hash);
+        let cell = &self.cells[position.shard()];
+        let Some(mut shard) = cell.shard.try_lock() else { return };
+        let tables = &mut shard.db(db).tables;
+        let Some(table) = tables.get(position.table()) else { return };
+        table.prefetch_cells(position.hash);
+        let place = tables.as_mut_ptr();
+        if cell.tables.load(Ordering::Relaxed) != place {
+            cell.tables.store(place, Ordering::Relaxed);
         }
     }
 

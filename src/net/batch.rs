@@ -1,8 +1,8 @@
 //! A batch: the requests that are wholly in a buffer, decoded, looked up and prefetched before the first one runs. They
 //! are those of one client, or of several.
 //!
-//! At many millions of keys a request costs a cache miss or two. A pipeline's misses can overlap: first the cells of
-//! all keys are fetched, then their entries, and only then are the requests executed, in their order.
+//! At many millions of keys a request costs a cache miss or two. A pipeline's misses can overlap: first the roots of all
+//! keys' tables are fetched, then their cells, then their entries, and only then are the requests executed, in their order.
 
 mod ahead;
 
@@ -198,7 +198,8 @@ impl Batch {
         }
     }
 
-    /// Works out where a key lives. Its cells arrive while the next requests are decoded; a lone key is looked up at once.
+    /// Works out where a key lives. The root of its table arrives while the next requests are decoded; a lone key is
+    /// looked up at once.
     #[inline(always)]
     fn add_key(
         &mut self,
@@ -214,7 +215,7 @@ impl Batch {
             None => {
                 let position = Position::of(key.of(buffer));
                 if is_one_of_several {
-                    ahead.keyspace.prefetch_cells(ahead.db, position);
+                    ahead.keyspace.prefetch_root(position);
                 }
                 position
             }

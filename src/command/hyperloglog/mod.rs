@@ -43,7 +43,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "pfcount",
         arity: -2,
-        flags: READONLY.and(MAY_REPLICATE),
+        flags: READONLY.and(MAY_REPLICATE).and(READS_HEAD),
         keys: &[KeySpec::range(1, -1, 1, key::RW.and(key::ACCESS)).note(
             "RW because it may change the internal representation of the key, and propagate to replicas",
         )],

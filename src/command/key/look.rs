@@ -8,7 +8,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "exists",
         arity: -2,
-        flags: READONLY.and(FAST),
+        flags: READONLY.and(FAST).and(READS_HEAD),
         keys: &[KeySpec::range(1, -1, 1, key::RO)],
         acl: acl::KEYSPACE,
         group: "generic",
@@ -24,7 +24,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "touch",
         arity: -2,
-        flags: READONLY.and(FAST),
+        flags: READONLY.and(FAST).and(READS_HEAD),
         keys: &[KeySpec::range(1, -1, 1, key::RO)],
         acl: acl::KEYSPACE,
         group: "generic",
@@ -40,7 +40,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "type",
         arity: 2,
-        flags: READONLY.and(FAST),
+        flags: READONLY.and(FAST).and(READS_HEAD),
         keys: &[KeySpec::one(1, key::RO)],
         acl: acl::KEYSPACE,
         group: "generic",

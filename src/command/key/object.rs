@@ -102,10 +102,7 @@ fn idletime(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 /// What the entry of the subcommand's key says: a look that counts as a hit or miss, but is no use of the value.
 fn look<R>(cx: &mut Context<'_>, args: &Args<'_>, ask: impl FnOnce(&Entry) -> R) -> Option<R> {
     let answer = cx.keys.peek(args.at(2)).map(|entry| ask(&entry));
-    match answer {
-        Some(_) => cx.keys.hits += 1,
-        None => cx.keys.misses += 1,
-    }
+    cx.keys.count_lookup(answer.is_some());
     answer
 }
 

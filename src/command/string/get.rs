@@ -55,7 +55,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "strlen",
         arity: 2,
-        flags: READONLY.and(FAST),
+        flags: READONLY.and(FAST).and(READS_HEAD),
         keys: &[KeySpec::one(1, key::RO)],
         acl: acl::STRING,
         group: "string",

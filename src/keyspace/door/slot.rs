@@ -357,6 +357,6 @@ pub(super) fn reindex(
     }
     if let Some(at) = new {
         expires.insert(at, position);
-        out.soonest = out.soonest.min(at);
+        out.tally.soonest = out.tally.soonest.min(at);
     }
 }

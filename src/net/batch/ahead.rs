@@ -1,9 +1,11 @@
 //! Looking ahead: the memory that a batch will touch is fetched for all of its requests before the first one runs.
 //!
-//! One step at a time, since each tells where the next one goes: cells (while the requests are decoded), entries, what
-//! stands behind their first lines, what objects lead to, and in a large collection the elements that the requests name.
+//! One step at a time, since each tells where the next one goes: roots of tables (while the requests are decoded), cells,
+//! entries, what stands behind their first lines, what objects lead to, and in a large collection the elements that the
+//! requests name.
 
 use super::Batch;
+use crate::command::spec::{CommandSpec, READS_HEAD};
 use crate::command::table::Commands;
 use crate::keyspace::Keyspace;
 use crate::keyspace::door::Known;
@@ -29,11 +31,22 @@ impl Batch {
     pub fn prefetch(&self, ahead: Ahead<'_>, commands: &Commands, buffer: &[u8], large_values: bool) {
         // One alone has nothing to overlap with.
         if self.keys.len() > 1 {
+            self.fetch_cells(ahead);
             self.fetch_entries(ahead);
             self.prefetch_more(ahead, commands, buffer);
             if large_values {
                 self.prefetch_values(ahead);
             }
+        }
+    }
+
+    fn fetch_cells(&self, ahead: Ahead<'_>) {
+        let mut before = None;
+        for known in &self.keys {
+            if before != Some(known.position.hash) {
+                ahead.keyspace.prefetch_cells(ahead.db, known.position);
+            }
+            before = Some(known.position.hash);
         }
     }
 
@@ -58,8 +71,12 @@ impl Batch {
     fn prefetch_more(&self, ahead: Ahead<'_>, commands: &Commands, buffer: &[u8]) {
         let [first, others @ ..] = &self.keys[..] else { return };
         let others = || others.iter().filter(|known| known.position.hash != first.position.hash);
+        let Some(spec) = self.first_spec(commands) else { return };
+        if spec.flags.has(READS_HEAD) {
+            return;
+        }
         // What changes a part of a string reads it; what sets it doesn't, and large replies tell by themselves.
-        let into_strings = self.names_elements(commands);
+        let into_strings = spec.elements.first > 0;
         let look = |entry: &Entry| {
             let more = entry.prefetch_more();
             if more == More::Buffer && into_strings {
@@ -84,10 +101,10 @@ impl Batch {
         }
     }
 
-    /// Whether the first request names elements.
-    fn names_elements(&self, commands: &Commands) -> bool {
-        let command = self.requests.first().and_then(|request| request.command);
-        command.is_some_and(|id| commands.all()[id as usize].spec.elements.first > 0)
+    /// What the first request's command is like.
+    fn first_spec<'c>(&self, commands: &'c Commands) -> Option<&'c CommandSpec> {
+        let command = self.requests.first()?.command?;
+        Some(commands.all()[command as usize].spec)
     }
 
     /// Has the elements that are named by requests in a row for one key on their way into the cache.

@@ -127,6 +127,12 @@ impl<E: Element> Table<E> {
         moved_count
     }
 
+    /// Prefetches the root word of the table at `index` behind `first`. Reads no memory, so the tables may have gone.
+    #[inline(always)]
+    pub fn prefetch_nth(first: *const Self, index: usize) {
+        prefetch(first.wrapping_add(index).cast());
+    }
+
     /// Prefetches the line of cells where a search for `hash` begins. Reads the root word only, and one word of the
     /// directory if there is one.
     #[inline]
