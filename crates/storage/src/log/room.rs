@@ -43,7 +43,7 @@ impl<D: Disk> LogWriter<D> {
             // It is appended, across the end of its unit, and the next one finds room.
             return Ok(());
         }
-        if self.extend_room()?
+        if self.extend_room(false)?
             && let Some(segment) = &mut self.segment
         {
             segment.has_room(needed);
@@ -61,22 +61,26 @@ impl<D: Disk> LogWriter<D> {
             let room = segment.file_end - segment.good_end;
             !segment.closed && (1..ahead::UNIT_BYTES / 2).contains(&room)
         };
-        if self.ahead && self.segment.as_ref().is_some_and(|segment| wants_room(&segment)) {
-            self.extend_room()?;
+        // After a disk without space has refused, not before some more blocks have come.
+        let is_worth_it = self.ahead && self.small_blocks > ahead::SMALL_BLOCKS_MIN;
+        if is_worth_it && self.segment.as_ref().is_some_and(|segment| wants_room(&segment)) {
+            self.extend_room(true)?;
         }
         Ok(())
     }
 
-    /// Fills the file up to the end of a unit; says whether there was space for that.
-    fn extend_room(&mut self) -> Result<bool, LogError> {
+    /// Fills the file up to the end of a unit; says whether there was space for that. If not, what room there was stays,
+    /// or goes where it is too little for the block at hand.
+    fn extend_room(&mut self, keeps_room: bool) -> Result<bool, LogError> {
         let Some(segment) = &mut self.segment else { return Err(LogError::Detached) };
         let to = ahead::unit_end(segment.file_end);
         if ahead::fill(&mut segment.file, segment.file_end, to).is_err() {
             // There may be space for the block itself.
             self.small_blocks = 0;
-            return match segment.file.truncate(segment.good_end) {
+            let end = if keeps_room { segment.file_end } else { segment.good_end };
+            return match segment.file.truncate(end) {
                 Ok(()) => {
-                    segment.file_end = segment.good_end;
+                    segment.file_end = end;
                     Ok(false)
                 }
                 Err(source) => Err(self.fail("cut", source)),

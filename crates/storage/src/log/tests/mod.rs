@@ -212,6 +212,7 @@ fn room_that_is_made_when_nobody_waits_is_there_when_it_is_needed() {
 fn room_that_the_disk_has_no_space_for_is_no_failure() {
     let disk = FakeDisk::new(0);
     let (_, mut writer, buffer) = resume(&disk).expect("a new log");
+    let len = || disk.bytes(INCR).expect("a file").len() as u64;
     writer.set_ahead(true);
     let mut expected = Vec::new();
     for n in 0..40 {
@@ -219,10 +220,12 @@ fn room_that_the_disk_has_no_space_for_is_no_failure() {
         expected.push("0 INCR n".to_owned());
         writer.write_from(&buffer).expect("written");
         writer.sync().expect("synced");
+        let before = len();
         if n % 3 == 1 {
             disk.fail_call(disk.calls(), crate::disk::fake::Fault::NoSpace);
         }
         writer.make_room().expect("blocks may fit yet");
+        assert!(n % 3 != 1 || len() == before, "what room there is stays");
         disk.forgive();
     }
     assert_eq!(writer.failure(), None);
