@@ -89,10 +89,6 @@ DIFFERENCES = [
         r"User \S+ has no permissions to (run the '\S+' command|access the '\S+' (key|channel))\r\n$",
     ),
     Difference(
-        "Redis cuts an unknown command's name and arguments at their first NUL byte; Dunlin shows them whole",
-        r"\x00", r"^-(ERR|NOAUTH) ?.*unknown command", r"^-(ERR|NOAUTH) ?.*unknown command",
-    ),
-    Difference(
         "LATENCY DOCTOR and MEMORY DOCTOR speak in our own words", r"^(LATENCY|MEMORY) DOCTOR$", r"^[$=]", r"^[$=]",
     ),
     Difference(

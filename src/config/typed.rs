@@ -506,6 +506,11 @@ impl Config {
         self.len("hll-sparse-max-bytes")
     }
 
+    /// Whether writes are refused while there are too few replicas. As in Redis either of two zeros turns it off.
+    pub fn needs_replicas(&self) -> bool {
+        self.int("min-replicas-to-write") > 0 && self.int("min-replicas-max-lag") > 0
+    }
+
     /// 0 for no limit.
     pub fn max_memory_bytes(&self) -> u64 {
         self.bytes("maxmemory")

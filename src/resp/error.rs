@@ -28,6 +28,8 @@ pub enum CommandError {
     WrongPass,
     NoPermission(Box<str>),
     OutOfMemory,
+    /// There are fewer replicas than min-replicas-to-write.
+    NoReplicas,
     LogFailed(Box<str>),
     DbIndexOutOfRange,
     Loading,
@@ -83,6 +85,7 @@ impl CommandError {
             Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
+            Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Self::DbIndexOutOfRange => "ERR DB index is out of range",
             Self::Loading => "LOADING Redis is loading the dataset in memory",
@@ -110,6 +113,7 @@ impl CommandError {
                     }
                     _ => b"ERR unknown subcommand '".to_vec(),
                 };
+                let given = before_nul(given);
                 line.extend_from_slice(&given[..given.len().min(128)]);
                 line.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
                 return sanitized(&line);
@@ -136,10 +140,8 @@ impl CommandError {
 
 /// The error for a command that is not in the table, naming it and its first arguments as Redis does.
 pub fn unknown_command<'a>(name: &'a [u8], args: impl Iterator<Item = &'a [u8]>) -> CommandError {
-    // Redis prints C strings: they end at the first NUL.
-    let printed = |text: &'a [u8]| &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     let mut line = b"ERR unknown command '".to_vec();
-    let name = printed(name);
+    let name = before_nul(name);
     line.extend_from_slice(&name[..name.len().min(128)]);
     line.extend_from_slice(b"', with args beginning with: ");
     let mut room = 128usize;
@@ -147,7 +149,7 @@ pub fn unknown_command<'a>(name: &'a [u8], args: impl Iterator<Item = &'a [u8]>)
         if room == 0 {
             break;
         }
-        let arg = printed(arg);
+        let arg = before_nul(arg);
         let shown = &arg[..arg.len().min(room)];
         line.push(b'\'');
         line.extend_from_slice(shown);
@@ -155,6 +157,11 @@ pub fn unknown_command<'a>(name: &'a [u8], args: impl Iterator<Item = &'a [u8]>)
         room = room.saturating_sub(shown.len() + 3);
     }
     CommandError::UnknownCommand(line.into_boxed_slice())
+}
+
+/// Redis prints C strings: they end at the first NUL.
+fn before_nul(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 fn sanitized(line: &[u8]) -> Cow<'static, [u8]> {

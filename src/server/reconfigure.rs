@@ -50,10 +50,14 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     if hot.maxmemory_clients.swap(limit, Relaxed) != limit {
         server.count_clients();
     }
-    if config.max_memory_bytes() > 0 {
-        server.gates.close(gates::MEMORY_LIMITED);
-    } else {
-        server.gates.open(gates::MEMORY_LIMITED);
+    set_gate(server, gates::MEMORY_LIMITED, config.max_memory_bytes() > 0);
+    set_gate(server, gates::REPLICAS_NEEDED, config.needs_replicas());
+}
+
+fn set_gate(server: &Server, gate: u32, closed: bool) {
+    match closed {
+        true => server.gates.close(gate),
+        false => server.gates.open(gate),
     }
 }
 

@@ -27,6 +27,9 @@ pub const MEMORY_LIMITED: u32 = 1 << 7;
 /// A script runs for longer than busy-reply-threshold.
 pub const SCRIPT_BUSY: u32 = 1 << 9;
 
+/// Writes need replicas (min-replicas-to-write), of which there are none.
+pub const REPLICAS_NEEDED: u32 = 1 << 10;
+
 /// Somebody sees all requests (MONITOR).
 pub const MONITORED: u32 = 1 << 8;
 

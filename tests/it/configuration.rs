@@ -77,6 +77,25 @@ fn changes_take_effect_at_once_or_not_at_all() {
 }
 
 #[test]
+fn writes_that_need_replicas_are_refused() {
+    let directory = directory();
+    let server = Server::start(&directory, &["--min-replicas-to-write", "2"]);
+    let mut client = server.connect();
+    let few = "-NOREPLICAS Not enough good replicas to write.";
+    assert_eq!(client.say("SET k 1"), few);
+    assert_eq!(client.say("EVAL return{redis.call('get','nothing')} 0"), "(nil)");
+    assert!(client.say("INFO replication").contains("\r\nmin_slaves_good_slaves:0\r\n"));
+    assert_eq!(client.say("CONFIG SET min-replicas-max-lag 0"), "OK");
+    assert_eq!(client.say("SET k 1"), "OK");
+    assert!(!client.say("INFO replication").contains("min_slaves_good_slaves"));
+    assert_eq!(client.say("CONFIG SET min-slaves-max-lag 10"), "OK");
+    assert_eq!(client.say("SET k 2"), few);
+    assert_eq!(client.say("CONFIG SET min-slaves-to-write 0"), "OK");
+    assert_eq!(client.say("GET k"), "1");
+    assert_eq!(client.say("SET k 2"), "OK");
+}
+
+#[test]
 fn protected_settings_need_leave() {
     let directory = directory();
     let server = Server::start(&directory, &["--enable-protected-configs", "local"]);

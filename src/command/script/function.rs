@@ -167,7 +167,7 @@ fn change(
     let mut keys = Keys::new(&server.keyspace, locked, &[], db, now, access, args, unit.effects, wanted);
     keys.announce_server(Effect::Request);
     let finished = keys.finish();
-    unit.stats.dirty.add(finished.changes);
+    unit.stats.dirty.add(finished.tally.changes);
     let lsn = append_effects(server, finished);
     let mark = out.mark();
     answer.write(Reply::new(out, session.protocol));

@@ -492,6 +492,9 @@ impl Script {
         if writes && server.gates.closed() & gates::LOG_FAILED != 0 {
             return Some(CommandError::LogFailed(server.commit.failure().into()));
         }
+        if writes && server.gates.closed() & gates::REPLICAS_NEEDED != 0 {
+            return Some(CommandError::NoReplicas);
+        }
         if self.is_oom && !self.allows_oom && flags.has(spec::DENYOOM) {
             return Some(CommandError::OutOfMemory);
         }
@@ -550,6 +553,9 @@ fn check_flags(
         }
         if read_only {
             return Err(CommandError::text("Can not execute a script with write flag using *_ro command."));
+        }
+        if server.gates.closed() & gates::REPLICAS_NEEDED != 0 {
+            return Err(CommandError::NoReplicas);
         }
     }
     if is_oom && !flags.has(flags::ALLOW_OOM) && !flags.has(flags::NO_WRITES) {

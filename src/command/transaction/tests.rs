@@ -511,6 +511,18 @@ fn a_gate_that_closed_refuses_what_was_queued_before() {
         ("EXEC", ABORTED),
     ]);
     server.gates.open(gates::LOG_FAILED);
+    // Replicas, of which there are none.
+    const FEW: &str = "-NOREPLICAS Not enough good replicas to write.";
+    client.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED")]);
+    server.gates.close(gates::REPLICAS_NEEDED);
+    client.check(&[
+        ("EXEC", &format!("{REFUSED}{}", &FEW[1..])),
+        ("SET k 1", FEW),
+        ("GET k", "$-1"),
+        ("EVAL_RO return{redis.call('get','k')} 1 k", "*1|$-1"),
+        ("EVAL return{redis.pcall('set','k',1)} 1 k", "*1|-NOREPLICAS Not enough good replicas to write."),
+    ]);
+    server.gates.open(gates::REPLICAS_NEEDED);
     // Waiting: EXEC runs when it may.
     client.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED")]);
     server.gates.close(gates::LOG_FULL);

@@ -1,6 +1,7 @@
-//! Masters and replicas. Dunlin does not replicate; what would make a server rely on it is refused.
+//! Masters and replicas. Dunlin does not replicate; what would make a server rely on it is refused, and where writes ask
+//! for replicas there are none.
 
-use crate::config::setting::Class::{Accepted, Refused};
+use crate::config::setting::Class::{Accepted, Live, Refused};
 use crate::config::setting::{Kind, Setting, count, long, memory, port};
 
 const NO_REPLICATION: &str = "replication is not supported";
@@ -11,19 +12,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         .immutable(),
     Setting::text("masterauth", "", Accepted, "Password for the master.").sensitive(),
     Setting::text("masteruser", "", Accepted, "User for the master.").sensitive(),
-    Setting::new(
-        "min-replicas-to-write",
-        count(0),
-        "0",
-        Refused("replication is not supported, so no write could be accepted"),
-        "Replicas without which writes are refused.",
-    )
-    .alias("min-slaves-to-write"),
+    Setting::new("min-replicas-to-write", count(0), "0", Live, "Replicas without which writes are refused.")
+        .alias("min-slaves-to-write"),
     Setting::new(
         "min-replicas-max-lag",
         count(0),
         "10",
-        Accepted,
+        Live,
         "Seconds after which a replica does not count.",
     )
     .alias("min-slaves-max-lag"),

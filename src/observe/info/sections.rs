@@ -2,7 +2,7 @@
 
 use super::Lines;
 use crate::observe::{figures, process};
-use crate::state::{Server, unix_us};
+use crate::state::{Server, gates, unix_us};
 use dunlin_structures::cycles;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -74,11 +74,11 @@ pub(super) fn persistence(server: &Server, _: i64, lines: &mut Lines) {
 }
 
 pub(super) fn replication(server: &Server, _: i64, lines: &mut Lines) {
-    lines.constants(&[
-        ("role", "master"),
-        ("connected_slaves", "0"),
-        ("master_failover_state", "no-failover"),
-    ]);
+    lines.constants(&[("role", "master"), ("connected_slaves", "0")]);
+    if server.gates.closed() & gates::REPLICAS_NEEDED != 0 {
+        lines.constants(&[("min_slaves_good_slaves", "0")]);
+    }
+    lines.constants(&[("master_failover_state", "no-failover")]);
     lines.add("master_replid", &server.run_id);
     lines.add("master_replid2", "0".repeat(40));
     lines.constants(&[
