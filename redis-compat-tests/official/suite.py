@@ -161,8 +161,8 @@ TAKEN_OUT = {
 }
 # Replication, RDB files and cluster mode are left out as a whole; so is what needs several GB.
 DENIED_TAGS = "-needs:repl -needs:save -repl -cluster"
-# What needs:repl means there is the name of a setting only: no replica takes part.
-NO_REPLICA_NEEDED = {"unit/slowlog", "unit/introspection"}
+# What needs:repl means there is the name of a setting only, and no replica takes part; those that do need one are listed.
+NO_REPLICA_NEEDED = {"unit/slowlog", "unit/introspection", "unit/multi"}
 # These run over TLS; the suite finds the certificates in a folder beside its tests.
 OVER_TLS = {"unit/tls"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]

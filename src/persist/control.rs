@@ -62,6 +62,8 @@ pub enum StartError {
     Replay(#[from] ReplayError),
     #[error("the log's thread can't be started: {0}")]
     Thread(io::Error),
+    #[error("there is none in the data directory")]
+    NothingToLoad,
 }
 
 impl Persistence {
@@ -91,8 +93,8 @@ impl Persistence {
         rewrite_in_background(server)
     }
 
-    /// DEBUG LOADAOF: forgets everything and loads the log anew. Takes as long as the log is long, and waits for the
-    /// workers: not for one of them to call.
+    /// DEBUG LOADAOF: forgets everything and loads the log anew; one that is off, as BGREWRITEAOF left it. Takes as long
+    /// as the log is long, and waits for the workers: not for one of them to call.
     ///
     /// # Errors
     /// In words for the client. The data are as before then.
@@ -301,8 +303,19 @@ fn rewrite_unasked(server: &Arc<Server>, why: &str) {
 /// See [`Persistence::reload`].
 fn reload(server: &Arc<Server>) -> Result<(), String> {
     let persist = &server.persist;
-    let switch = persist.switch.lock();
-    let Some(log) = persist.active() else { return Err("The log is off".to_owned()) };
+    let _switch = persist.switch.lock();
+    let log = persist.active();
+    // Of a log that is off others may make use meanwhile, and the files may be elsewhere since.
+    let (mut settings, _lock) = match log {
+        Some(_) => (LogSettings::clone(&persist.settings()), None),
+        None => {
+            let settings = LogSettings::new(&server.settings.snapshot());
+            let lock = directory(&settings).lock(&holder()).map_err(|error| error.to_string())?;
+            (settings, Some(lock))
+        }
+    };
+    // What is written whole has no torn tail: anything that doesn't fit is damage, and a file in use must not be cut.
+    settings.load.cut_torn_tail &= log.is_none();
     server.gates.close(gates::LOADING);
     // A command that had passed the gate before would meet a part of the data, and change what no log holds.
     server.rounds.wait();
@@ -310,21 +323,22 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     let before = {
         let mut shards = server.keyspace.lock_all();
         server.commit.set_log(None);
-        let written = log.writer.lock().write_from(&log.buffer);
+        let written = log.as_ref().map(|log| log.writer.lock().write_from(&log.buffer)).transpose();
         written.map(|_| {
             let libraries = Libraries::clone(&server.scripts.functions.load());
             server.scripts.functions.store(Libraries::default());
             (exchange(server, &mut shards, Vec::new()), libraries)
         })
     };
-    // What was just written has no torn tail: anything that doesn't fit is damage, and a file in use must not be cut.
-    let mut settings = LogSettings::clone(&persist.settings());
-    settings.load.cut_torn_tail = false;
     let reloaded = before.map_err(StartError::from).and_then(|(before, libraries)| {
-        let loaded = load(server, directory(&settings), &settings);
+        let loaded = load(server, directory(&settings), &settings).and_then(|loader| match loader.is_new() {
+            // A start begins with nothing then; here nothing would be left.
+            true => Err(StartError::NothingToLoad),
+            false => Ok(()),
+        });
         // What goes is freed when the shards are free again.
         let _gone = match &loaded {
-            Ok(_) => before,
+            Ok(()) => before,
             Err(_) => {
                 let mut shards = server.keyspace.lock_all();
                 server.scripts.functions.store(libraries);
@@ -334,11 +348,10 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
         loaded
     });
     let shards = server.keyspace.lock_all();
-    server.commit.set_log(Some(sink(server, &log)));
+    server.commit.set_log(log.as_ref().map(|log| sink(server, log)));
     drop(shards);
     server.gates.open(gates::LOADING);
-    drop(switch);
-    reloaded.map(drop).map_err(|error| format!("the log can't be loaded, the data are as before: {error}"))
+    reloaded.map_err(|error| format!("the log can't be loaded, the data are as before: {error}"))
 }
 
 /// While this lives no script owns anything, or begins to: what is in the shards is of no unfinished unit.

@@ -204,6 +204,37 @@ fn debug_loadaof_gives_back_what_the_log_holds() {
     assert_eq!(server.connect().call(&["DBSIZE"]), ":101");
 }
 
+#[test]
+fn debug_loadaof_reads_a_log_that_is_off() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options =
+        ["--appendonly", "no", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"];
+    let server = Server::start(dir.path(), &options).expect("it starts");
+    let mut client = server.connect();
+    assert_eq!(client.call(&["MSET", "a", "1", "b", "2"]), "+OK");
+    let refused = client.call(&["DEBUG", "LOADAOF"]);
+    assert_eq!(
+        refused,
+        "-ERR the log can't be loaded, the data are as before: there is none in the data directory"
+    );
+    assert_eq!(client.call(&["DBSIZE"]), ":2");
+    assert_eq!(client.call(&["BGREWRITEAOF"]), "+Background append only file rewriting started");
+    server.until_said("Background AOF rewrite finished successfully");
+    let digest = client.call(&["DEBUG", "DIGEST"]);
+    assert_eq!(client.call(&["MSET", "a", "3", "c", "4"]), "+OK");
+    assert_eq!(client.call(&["DEBUG", "LOADAOF"]), "+OK");
+    assert_eq!(client.call(&["DEBUG", "DIGEST"]), digest);
+    assert_eq!(client.call(&["INCR", "a"]), ":2");
+    // The log of somebody else's is left alone.
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let other = Server::start(elsewhere.path(), &[]).expect("it starts");
+    assert_eq!(client.call(&["CONFIG", "SET", "dir", &elsewhere.path().display().to_string()]), "+OK");
+    let refused = client.call(&["DEBUG", "LOADAOF"]);
+    assert!(refused.starts_with("-ERR ") && refused.contains("dunlin.lock"), "{refused}");
+    assert_eq!(client.call(&["DBSIZE"]), ":2");
+    assert_eq!(other.connect().call(&["DBSIZE"]), ":0");
+}
+
 /// A server with one worker, a log and so many keys that to write or read them all takes a while.
 fn busy_server(dir: &std::path::Path, appendonly: &str) -> Server {
     let options = ["--enable-debug-command", "yes", "--io-threads", "1", "--appendonly", appendonly];

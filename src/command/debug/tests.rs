@@ -156,7 +156,12 @@ fn a_reload_changes_nothing() {
     assert_eq!(client.say("DEBUG RELOAD NOSUCH").get(..4), Some("-ERR"));
     assert_eq!(client.say("DEBUG RELOAD"), "+OK\r\n");
     assert_eq!(client.say("DEBUG RELOAD NOSAVE"), "+OK\r\n");
+    const LOADED_TWICE: &str = "-ERR Error trying to load the RDB dump, check server logs.\r\n";
+    assert_eq!(client.say("DEBUG RELOAD NOFLUSH"), LOADED_TWICE);
+    assert_eq!(client.say("DEBUG RELOAD NOFLUSH MERGE"), "+OK\r\n");
     assert_eq!(client.say("DEBUG DIGEST"), before);
     assert_eq!(client.say("TTL n"), ":100\r\n");
     assert!(client.effects().is_empty());
+    client.say("FLUSHALL");
+    assert_eq!(client.say("DEBUG RELOAD NOFLUSH"), "+OK\r\n");
 }
