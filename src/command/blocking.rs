@@ -20,9 +20,9 @@ use crate::observe;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::{Session, gate};
-use crate::state::Server;
 use crate::state::clients::flag;
 use crate::state::stats::WorkerStats;
+use crate::state::{Server, gates};
 use dunlin_structures::cycles;
 use dunlin_structures::entry::Kind;
 use dunlin_structures::number::parse_i64;
@@ -347,6 +347,10 @@ pub fn serve(
     mut locked: Locked<'_>,
     ready: Vec<ReadyKey>,
 ) {
+    // A log that is loaded says what those got who waited then.
+    if server.gates.closed() & gates::LOADING != 0 {
+        return;
+    }
     let Some(any) = server.commands.all().first() else { return };
     let mut effects = EffectBuffer::default();
     effects.wanted = server.commit.wanted();

@@ -3,8 +3,10 @@
 //! Whatever makes a base needs the state of one point in time: it holds all shards while it writes the commands, and
 //! says in the log how long everybody waited. (Checkpoints will end that.) The disk is waited for afterwards.
 
+use crate::command::blocking;
 use crate::commit::{Hold, LogSink};
 use crate::config::AppendFsync;
+use crate::keyspace::door::Access;
 use crate::keyspace::shard::ShardDb;
 use crate::keyspace::{Locked, Lsn};
 use crate::persist::active::{ActiveLog, Sink};
@@ -303,6 +305,8 @@ fn rewrite_unasked(server: &Arc<Server>, why: &str) {
 /// See [`Persistence::reload`].
 fn reload(server: &Arc<Server>) -> Result<(), String> {
     let persist = &server.persist;
+    // First, while all else goes on: who must end a script that doesn't end by itself can still say so.
+    let _scripts = WithoutScripts::wait(server);
     let _switch = persist.switch.lock();
     let log = persist.active();
     // Of a log that is off others may make use meanwhile, and the files may be elsewhere since.
@@ -316,10 +320,17 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     };
     // What is written whole has no torn tail: anything that doesn't fit is damage, and a file in use must not be cut.
     settings.load.cut_torn_tail &= log.is_none();
+    if log.is_none() {
+        let found = Loader::open(directory(&settings), settings.load).map_err(StartError::from);
+        // A start begins with nothing then; here nothing would be left.
+        let is_new = found.map(|loader| loader.is_new()).map_err(|error| as_before(&error))?;
+        if is_new {
+            return Err(as_before(&StartError::NothingToLoad));
+        }
+    }
     server.gates.close(gates::LOADING);
     // A command that had passed the gate before would meet a part of the data, and change what no log holds.
     server.rounds.wait();
-    let _scripts = WithoutScripts::wait(server);
     let before = {
         let mut shards = server.keyspace.lock_all();
         server.commit.set_log(None);
@@ -331,11 +342,7 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
         })
     };
     let reloaded = before.map_err(StartError::from).and_then(|(before, libraries)| {
-        let loaded = load(server, directory(&settings), &settings).and_then(|loader| match loader.is_new() {
-            // A start begins with nothing then; here nothing would be left.
-            true => Err(StartError::NothingToLoad),
-            false => Ok(()),
-        });
+        let loaded = load(server, directory(&settings), &settings).map(drop);
         // What goes is freed when the shards are free again.
         let _gone = match &loaded {
             Ok(()) => before,
@@ -347,11 +354,22 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
         };
         loaded
     });
-    let shards = server.keyspace.lock_all();
+    let mut shards = server.keyspace.lock_all();
     server.commit.set_log(log.as_ref().map(|log| sink(server, log)));
-    drop(shards);
     server.gates.open(gates::LOADING);
-    reloaded.map_err(|error| format!("the log can't be loaded, the data are as before: {error}"))
+    // While the past was repeated nobody was served from it. What is there now is there for those who wait.
+    let mut ready = Vec::new();
+    shards.for_each(|_, shard| ready.extend(shard.waiters.keys()));
+    if !ready.is_empty() {
+        let now = server.now();
+        let access = Access { clock: server.access_clock(now), no_touch: false, keeps_expired: false };
+        blocking::serve(server, &server.workers[0], now, access, shards, ready);
+    }
+    reloaded.map_err(|error| as_before(&error))
+}
+
+fn as_before(error: &StartError) -> String {
+    format!("the log can't be loaded, the data are as before: {error}")
 }
 
 /// While this lives no script owns anything, or begins to: what is in the shards is of no unfinished unit.

@@ -235,6 +235,57 @@ fn debug_loadaof_reads_a_log_that_is_off() {
     assert_eq!(other.connect().call(&["DBSIZE"]), ":0");
 }
 
+#[test]
+fn who_waits_is_not_served_from_the_past_while_a_log_is_loaded() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes"];
+    let server = Server::start(dir.path(), &options).expect("it starts");
+    let mut client = server.connect();
+    let mut waiting =
+        [["BLMOVE", "src", "dst", "LEFT", "LEFT", "0"], ["BLMOVE", "k", "dst", "LEFT", "LEFT", "0"]]
+            .map(|request| (request, server.connect()));
+    for command in
+        [&["RPUSH", "src", "x"][..], &["DEL", "src"], &["RPUSH", "k", "v"], &["LSET", "k", "0", "w"]]
+    {
+        client.call(command);
+    }
+    client.call(&["DEL", "k"]);
+    for (request, waiter) in &mut waiting {
+        waiter.send(request).expect("it is sent");
+    }
+    while !client.call(&["INFO", "clients"]).contains("blocked_clients:2") {}
+    assert_eq!(client.call(&["DEBUG", "LOADAOF"]), "+OK");
+    assert_eq!(client.call(&["EXISTS", "dst"]), ":0");
+    assert!(client.call(&["INFO", "clients"]).contains("blocked_clients:2"));
+    // They are served by what comes now.
+    assert_eq!(client.call(&["RPUSH", "k", "new"]), ":1");
+    assert_eq!(waiting[1].1.reply().expect("it is answered"), "new");
+    assert_eq!(client.call(&["LLEN", "dst"]), ":1");
+    assert_eq!(client.call(&["DEBUG", "LOADAOF"]), "+OK");
+    assert_eq!(client.call(&["LLEN", "dst"]), ":1");
+}
+
+#[test]
+fn debug_loadaof_waits_for_a_script_that_can_still_be_ended() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = ["--appendonly", "yes", "--enable-debug-command", "yes", "--busy-reply-threshold", "1"];
+    let server = Server::start(dir.path(), &options).expect("it starts");
+    let mut client = server.connect();
+    client.call(&["SET", "x", "1"]);
+    let mut looping = server.connect();
+    let script = "redis.call('get', KEYS[1]) while true do end";
+    looping.send(&["EVAL", script, "1", "x"]).expect("it is sent");
+    let mut loading = server.connect();
+    while client.call(&["PING"]) == "+PONG" {}
+    loading.send(&["DEBUG", "LOADAOF"]).expect("it is sent");
+    assert_eq!(client.call(&["SCRIPT", "KILL"]), "+OK");
+    assert!(looping.reply().expect("it is answered").contains("Script killed"));
+    // Where it came while the script ran it was told so.
+    let loaded = loading.reply().expect("it is answered");
+    assert!(loaded == "+OK" || loaded.starts_with("-BUSY"), "{loaded}");
+    assert_eq!(client.call(&["GET", "x"]), "1");
+}
+
 /// A server with one worker, a log and so many keys that to write or read them all takes a while.
 fn busy_server(dir: &std::path::Path, appendonly: &str) -> Server {
     let options = ["--enable-debug-command", "yes", "--io-threads", "1", "--appendonly", appendonly];
