@@ -6,6 +6,7 @@
 
 mod idle;
 
+use crate::command::evicting::make_room;
 use crate::command::expiring::expire_due;
 use crate::keyspace::compaction::Compaction;
 use crate::keyspace::{EffectBuffer, SHARD_COUNT};
@@ -48,12 +49,16 @@ pub fn run(server: Arc<Server>) {
             let took = Duration::from_nanos(cycles::to_ns(cycles::now().wrapping_sub(began)));
             server.note_latency("expire-cycle", took);
         }
+        // What a command left: it has its time, and others theirs.
+        if server.eviction.take_over() {
+            make_room(&server, &server.shared.other_memory);
+        }
         if now >= rounds_at || now + REST_MS < rounds_at {
             rounds_at = now + REST_MS;
-            let bytes = dunlin_structures::alloc::thread_bytes();
-            let held = bytes.allocated.wrapping_sub(bytes.freed) as i64;
-            server.shared.other_memory.store(held, Relaxed);
+            crate::state::stats::publish_memory(&server.shared.other_memory);
             crate::observe::tick(&server, now);
+            // Without any command, too: the limit may have been lowered.
+            make_room(&server, &server.shared.other_memory);
             compaction.step(&server.keyspace);
             server.persist.tick(&server, crate::state::unix_ms());
         }
@@ -69,7 +74,8 @@ pub fn run(server: Arc<Server>) {
             let soonest = (0..SHARD_COUNT).map(|shard| server.keyspace.next_expiry(shard)).min();
             // A key is gone once its time is past, which is a millisecond later.
             let key = if active { soonest.unwrap_or(i64::MAX).saturating_add(1) } else { i64::MAX };
-            key.min(server.gates.next_pause_end())
+            let eviction = if server.eviction.is_behind() { now } else { i64::MAX };
+            key.min(server.gates.next_pause_end()).min(eviction)
         };
         let until = next(&server).min(now + REST_MS);
         server.alarm.sleeps_until(until);

@@ -60,6 +60,7 @@ pub fn build_with(
         gates: state::gates::Gates::default(),
         backlog: Arc::new(state::backlog::Backlog::new(crate::observe::process::total_memory_bytes())),
         hot: state::hot::HotSettings::default(),
+        eviction: state::eviction::Eviction::new(config.io_threads() + 1),
         thresholds: state::thresholds::Thresholds::default(),
         scripts: crate::script::Scripts::default(),
         workers,

@@ -104,6 +104,7 @@ fn echo(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn select(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     cx.session.db = cx.database(args.at(1))?;
+    cx.server.keyspace.make_tables(cx.session.db);
     // A script selects for itself.
     if cx.session.gates & gate::IN_SCRIPT == 0 {
         cx.session.client.db.store(cx.session.db, Relaxed);

@@ -5,6 +5,7 @@
 
 use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
+use crate::command::evicting::{self, Room};
 use crate::command::listening;
 use crate::command::permission;
 use crate::command::spec::{self, Run};
@@ -12,7 +13,7 @@ use crate::command::table::{Command, KeyPattern};
 use crate::command::transaction;
 use crate::hub;
 use crate::keyspace::door::{Access, Finished, Known};
-use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
+use crate::keyspace::{AccessClock, EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
 use crate::observe;
 use crate::resp::error::unknown_command;
 use crate::resp::output::Mark;
@@ -21,7 +22,7 @@ use crate::session::{ReplyMode, Session, gate};
 use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
 use dunlin_structures::cycles::Stopwatch;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// After a unit that took so long the next one of its batch reads the clock again.
 const CLOCK_NS: u64 = 1_000_000;
@@ -33,8 +34,8 @@ pub struct Unit<'a> {
     pub effects: &'a mut EffectBuffer,
     /// The time of the batch, in ms since 1970; read again after a wait for a shard, and after a unit that took long.
     pub now: i64,
-    /// The access clock's value at that time.
-    pub access_clock: u32,
+    /// The access clock at that time.
+    pub access_clock: AccessClock,
     /// Runs since the unit before this one ended.
     pub stopwatch: Stopwatch,
 }
@@ -110,7 +111,7 @@ impl Unit<'_> {
         out: &mut Output,
     ) -> Outcome {
         let server = self.server;
-        let mark = out.mark();
+        let mut mark = out.mark();
         let Some(mut command) = command else {
             if is_http(args) {
                 tracing::warn!(
@@ -146,7 +147,13 @@ impl Unit<'_> {
         let mut keeps_expired = false;
         if server.gates.closed() | session.gates != 0 {
             keeps_expired = server.gates.closed() & gates::KEEPS_EXPIRED != 0;
-            match check_gates(server, session, command, args, self.now) {
+            let gate = check_gates(server, &self.stats.memory, session, command, args, self.now);
+            if session.gates & gate::LISTENS != 0 && session.client.has_pushes() {
+                // What was evicted is said before the reply.
+                session.take_pushes(&server.backlog, out);
+                mark = out.mark();
+            }
+            match gate {
                 Gate::Open => {}
                 Gate::Refused(error) => return self.refuse(session, Some(command), &error, out),
                 Gate::Parked(on) => return Outcome::Parked(on),
@@ -480,15 +487,28 @@ enum Gate {
 }
 
 /// The gates, in Redis' order: authentication, the user's rights, memory, log, loading; then what makes a request wait.
+/// `held` is where this thread publishes what memory it holds.
 #[cold]
-fn check_gates(server: &Server, session: &Session, command: &Command, args: Args<'_>, now: i64) -> Gate {
-    // Who comes back for the outcome of an errand was let through when it asked for it.
-    if session.gates & gate::RECOVERY != 0 || session.errand.is_some() {
+fn check_gates(
+    server: &Server,
+    held: &AtomicI64,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+    now: i64,
+) -> Gate {
+    if session.gates & gate::RECOVERY != 0 {
         return Gate::Open;
     }
     // Read before the gates are: one that opens in between is noticed.
     let opened = server.gates.opened();
     let closed = server.gates.closed();
+    // Who comes back for the outcome of an errand was let through when it asked for it.
+    if session.errand.is_some() {
+        // But nobody meets a part of the data.
+        let waits = closed & gates::LOADING != 0 && !command.flags().has(spec::LOADING);
+        return if waits { Gate::Parked(ParkedOn::Gate { opened }) } else { Gate::Open };
+    }
     let (flags, lacking) = transaction::effective_flags(server, session, command, args);
     let is_in_multi = session.gates & gate::IN_MULTI != 0;
     let is_queued = is_in_multi && !flags.has(spec::NOT_QUEUED);
@@ -513,8 +533,8 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
     }
     // A queue takes memory, whatever is in it.
     if closed & gates::MEMORY_LIMITED != 0
+        && evicting::make_room(server, held) == Room::None
         && (is_queued || flags.has(spec::DENYOOM))
-        && observe::memory::is_over_limit(server)
     {
         return Gate::Refused(CommandError::OutOfMemory);
     }
@@ -567,10 +587,10 @@ fn check_gates(server: &Server, session: &Session, command: &Command, args: Args
 }
 
 /// The time and the access clock's value by now, but for a log.
-fn clock_again(server: &Server, session: &Session) -> Option<(i64, u32)> {
+fn clock_again(server: &Server, session: &Session) -> Option<(i64, AccessClock)> {
     (session.gates & gate::RECOVERY == 0).then(|| {
         let now = server.now();
-        (now, Server::access_clock(now))
+        (now, server.access_clock(now))
     })
 }
 

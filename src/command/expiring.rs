@@ -27,7 +27,7 @@ pub fn expire_due(server: &Server, effects: &mut EffectBuffer, shard: usize, now
         server.alarm.due_at(now + OWNED_MS);
         return false;
     }
-    let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
+    let access = Access { clock: server.access_clock(now), no_touch: true, keeps_expired: false };
     let request = Args::new(&[], &[]);
     let mut keys =
         Keys::new(&server.keyspace, locked, &[], 0, now, access, request, effects, server.hub.wanted());

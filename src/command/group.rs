@@ -14,7 +14,7 @@ use crate::command::table::Command;
 use crate::keyspace::door::{Access, Finished, Known, Tally};
 use crate::keyspace::router::Shards;
 use crate::keyspace::wait::ReadyKey;
-use crate::keyspace::{EffectBuffer, EffectLog, Keys, Locked, Lsn};
+use crate::keyspace::{AccessClock, EffectBuffer, EffectLog, Keys, Locked, Lsn};
 use crate::observe;
 use crate::resp::{Args, CommandError, Output, Reply};
 use crate::session::Session;
@@ -32,7 +32,7 @@ pub struct Group<'g> {
     stats: &'g WorkerStats,
     /// The time of the whole unit, in ms since 1970.
     now: i64,
-    access_clock: u32,
+    access_clock: AccessClock,
     keeps_expired: bool,
     effects: &'g mut EffectBuffer,
     totals: Totals,
@@ -58,7 +58,7 @@ impl<'g> Group<'g> {
         server: &'g Server,
         stats: &'g WorkerStats,
         now: i64,
-        access_clock: u32,
+        access_clock: AccessClock,
         effects: &'g mut EffectBuffer,
     ) -> Self {
         effects.clear();
@@ -71,7 +71,7 @@ impl<'g> Group<'g> {
         server: &'g Server,
         stats: &'g WorkerStats,
         now: i64,
-        access_clock: u32,
+        access_clock: AccessClock,
         effects: &'g mut EffectBuffer,
         totals: Totals,
     ) -> Self {
@@ -237,7 +237,13 @@ mod tests {
             set | shards_of(command(args), args, &[])
         });
         let mut locked = server.keyspace.lock_set(set);
-        let mut group = Group::new(&server, &server.workers[0], client.now, 0, &mut effects);
+        let mut group = Group::new(
+            &server,
+            &server.workers[0],
+            client.now,
+            client.server.access_clock(client.now),
+            &mut effects,
+        );
         for ((bytes, spans), (line, expect)) in requests.iter().zip(lines) {
             let args = Args::new(bytes, spans);
             let session = &mut client.session;

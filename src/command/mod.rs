@@ -24,6 +24,7 @@ pub mod context;
 pub mod cuckoo;
 pub mod debug;
 pub mod dispatch;
+pub mod evicting;
 pub mod expiring;
 pub mod geo;
 pub mod group;

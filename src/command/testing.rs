@@ -154,7 +154,7 @@ impl TestClient {
             stats: &server.workers[0],
             effects: &mut self.effects,
             now: self.now,
-            access_clock: Server::access_clock(self.now),
+            access_clock: server.access_clock(self.now),
             stopwatch: dunlin_structures::cycles::Stopwatch::start(),
         };
         let mut output = Output::default();

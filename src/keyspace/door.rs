@@ -15,7 +15,9 @@ use slot::{Indexes, reindex};
 
 use crate::keyspace::effect::{Change, Effect, EffectBuffer, Lsn};
 use crate::keyspace::event::{CHANGES, EventClass, Notice, Notices};
-use crate::keyspace::reclaim::Reclaimer;
+use crate::keyspace::eviction::Candidate;
+use crate::keyspace::policy::{AccessClock, Policy};
+use crate::keyspace::reclaim::{BYTES_SAMPLES, Reclaimer};
 use crate::keyspace::recreate::Pieces;
 use crate::keyspace::router::{Keyspace, Locked, Position, Survey};
 use crate::keyspace::shard::{Shard, ShardDb, table_in};
@@ -59,8 +61,8 @@ pub struct Known {
 /// How reads leave their trace.
 #[derive(Clone, Copy)]
 pub struct Access {
-    /// The 24-bit access clock's present value.
-    pub clock: u32,
+    /// What the access clock of an entry becomes that is used.
+    pub clock: AccessClock,
     /// CLIENT NO-TOUCH: leave the clocks alone.
     pub no_touch: bool,
     /// A pause: what has expired is missing to readers, but stays.
@@ -166,8 +168,8 @@ impl<'a> Keys<'a> {
         &mut self.locked
     }
 
-    /// The unit had to wait: this is its time and the access clock's value.
-    pub fn set_time(&mut self, now: i64, clock: u32) {
+    /// The unit had to wait: this is its time and the access clock.
+    pub fn set_time(&mut self, now: i64, clock: AccessClock) {
         self.now = now;
         self.access.clock = clock;
     }
@@ -322,8 +324,9 @@ impl<'a> Keys<'a> {
                 Some(Place::Occupied(entry)) if entry.expire_at().is_none_or(|at| at >= *now) => {
                     out.tally.hits += 1;
                     let mut entry = entry.into_ref();
-                    if touches && entry.clock() != access.clock {
-                        entry.set_clock(access.clock);
+                    if touches && access.clock.is_news_to(entry.clock()) {
+                        let clock = access.clock.after(entry.clock());
+                        entry.set_clock(clock);
                     }
                     return Some(entry);
                 }
@@ -391,9 +394,22 @@ impl<'a> Keys<'a> {
         shard.db_ref(self.out.db).table(position)?.get(position.hash, key)
     }
 
-    /// The write door: the place of a key, taken or free.
+    /// The write door: the place of a key, taken or free. To come here is a use, even if nothing is changed: it sets the
+    /// access clock of what is there.
     #[inline]
     pub fn write<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
+        let touches = !self.access.no_touch;
+        self.slot(key, touches)
+    }
+
+    /// The write door once more, for a key that this command has used already.
+    #[inline]
+    pub fn write_again<'k>(&'k mut self, key: &'k [u8]) -> KeySlot<'k, 'a> {
+        self.slot(key, false)
+    }
+
+    #[inline(always)]
+    fn slot<'k>(&'k mut self, key: &'k [u8], touches: bool) -> KeySlot<'k, 'a> {
         let position = self.position(key);
         let Self { locked, out, now, access, .. } = self;
         let shard = locked.shard(position.shard());
@@ -408,6 +424,11 @@ impl<'a> Keys<'a> {
                 *expired += 1;
                 let indexes = Indexes { count, expires, element_expires };
                 Place::Vacant(expire(entry, indexes, position, key, waiters, out))
+            }
+            Place::Occupied(mut entry) if touches => {
+                let clock = access.clock.after(entry.clock());
+                entry.set_clock(clock);
+                Place::Occupied(entry)
             }
             place => place,
         };
@@ -435,6 +456,24 @@ impl<'a> Keys<'a> {
         }
         self.out.db = selected;
         count
+    }
+
+    /// Deletes a key of a locked shard to make room, if it is still what it was. Returns about how many bytes that frees,
+    /// perhaps a little later; none if the key stays.
+    pub fn evict(&mut self, candidate: &Candidate, policy: Policy) -> Option<u64> {
+        let Candidate { position, key, .. } = candidate;
+        self.out.db = candidate.db;
+        let Shard { dbs, waiters, .. } = self.locked.shard(position.shard());
+        let ShardDb { tables, count, expires, element_expires } = &mut dbs[usize::from(candidate.db)];
+        let place = tables.get_mut(position.table()).map(|table| table.entry(position.hash, key));
+        let Some(Place::Occupied(entry)) = place else { return None };
+        if !candidate.is_still(&entry, policy) {
+            return None;
+        }
+        let bytes = entry.sampled_bytes(BYTES_SAMPLES) as u64;
+        let indexes = Indexes { count, expires, element_expires };
+        drop_key(entry, indexes, (*position, key), waiters, (EventClass::Evicted, "evicted"), &mut self.out);
+        Some(bytes)
     }
 
     /// Looks at the selected database's part in a shard, as [`Keys::visit_shard`] does. For commands that go through
@@ -578,7 +617,7 @@ fn expire_key(shard: &mut Shard, position: Position, key: &[u8], out: &mut Outbo
     }
 }
 
-/// Deletes an expired key: everywhere, since the deletion is an effect.
+/// Deletes an expired key.
 #[cold]
 fn expire<'k>(
     entry: table::Occupied<'k, Entry>,
@@ -588,13 +627,25 @@ fn expire<'k>(
     waiters: &Waiters,
     out: &mut Outbox<'_>,
 ) -> table::Vacant<'k, Entry> {
+    drop_key(entry, indexes, (position, key), waiters, (EventClass::Expired, "expired"), out)
+}
+
+/// Deletes a key that nobody asked to delete: everywhere, since the deletion is an effect.
+fn drop_key<'k>(
+    entry: table::Occupied<'k, Entry>,
+    indexes: Indexes<'_>,
+    (position, key): (Position, &[u8]),
+    waiters: &Waiters,
+    (class, event): (EventClass, &'static str),
+    out: &mut Outbox<'_>,
+) -> table::Vacant<'k, Entry> {
     let (entry, place) = entry.vacate();
     indexes.forget(&entry, position);
     out.reclaimer.discard(entry);
     out.tally.written |= 1 << position.shard();
     out.effects.push(out.db, &[b"DEL", key]);
     out.note_change(key);
-    out.event(EventClass::Expired, "expired", key);
+    out.event(class, event, key);
     if !waiters.is_empty() {
         waiters.watched().expired(out.db, key);
         out.note_ready(waiters, key);

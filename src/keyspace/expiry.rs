@@ -4,6 +4,7 @@
 //! searched for and no garbage piles up. Every operation is O(log n).
 
 use crate::keyspace::router::Position;
+use crate::keyspace::shard::below;
 use std::collections::BTreeSet;
 
 /// Times are kept in 48 bits (until the year 10889); a key that lives longer is looked at then.
@@ -20,6 +21,10 @@ fn record(at: i64, position: Position) -> u128 {
     time << 80 | u128::from(position.slot) << 64 | u128::from(position.hash)
 }
 
+fn parts(record: u128) -> (i64, Position) {
+    ((record >> 80) as i64, Position { slot: (record >> 64) as u16, hash: record as u64 })
+}
+
 impl ExpiryIndex {
     pub fn insert(&mut self, at: i64, position: Position) {
         self.records.insert(record(at, position));
@@ -31,9 +36,16 @@ impl ExpiryIndex {
 
     /// The time and place of the key that expires first.
     pub fn first(&self) -> Option<(i64, Position)> {
-        let record = self.records.first()?;
-        let position = Position { slot: (record >> 64) as u16, hash: *record as u64 };
-        Some(((record >> 80) as i64, position))
+        self.records.first().copied().map(parts)
+    }
+
+    /// The record behind a time by chance, from the first to the last. `random` gives 64 random bits a call.
+    pub fn draw(&self, random: &mut impl FnMut() -> u64) -> Option<(i64, Position)> {
+        let (first, last) = (self.records.first()?, self.records.last()?);
+        let times = (last >> 80) as u64 - (first >> 80) as u64 + 1;
+        let time = (first >> 80) + u128::from(below(times, random())?);
+        let place = u128::from(random()) << 16 | u128::from(random() >> 48);
+        self.records.range(time << 80 | place..).next().or(Some(first)).copied().map(parts)
     }
 
     /// Whether an entry's exact time is what a record says.
@@ -68,6 +80,14 @@ mod tests {
         for (at, slot) in [(50, 1), (20, 9000), (i64::MAX, 3), (-5, 4)] {
             index.insert(at, position(slot));
         }
+        let mut random = 0u64;
+        let mut next = || {
+            random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            random
+        };
+        let drawn: BTreeSet<_> = (0..100).filter_map(|_| index.draw(&mut next)).map(|(at, _)| at).collect();
+        assert!(drawn.contains(&TIME_MAX) && drawn.iter().all(|at| [0, 20, 50, TIME_MAX].contains(at)));
+        assert_eq!(ExpiryIndex::default().draw(&mut next), None);
         let mut order = Vec::new();
         while let Some((at, place)) = index.first() {
             index.remove(at, place);

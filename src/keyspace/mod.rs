@@ -18,7 +18,9 @@ pub mod compaction;
 pub mod door;
 pub mod effect;
 pub mod event;
+pub mod eviction;
 pub mod expiry;
+pub mod policy;
 pub mod reclaim;
 pub mod recreate;
 pub mod router;
@@ -29,5 +31,6 @@ pub mod watch;
 
 pub use door::{KeySlot, Keys};
 pub use effect::{Change, EffectBuffer, EffectLog, Lsn};
+pub use policy::AccessClock;
 pub use router::{Keyspace, Locked, Position, SHARD_COUNT};
 pub use shard::{Shard, ShardDb};

@@ -4,18 +4,21 @@
 //! handed over with [`Reclaimer::discard`]; what is large goes to a thread of its own, which starts with the first.
 
 use dunlin_structures::Entry;
+use dunlin_structures::alloc::thread_held_bytes;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 
 /// An entry of more blocks than this is freed elsewhere: some microseconds' work, as Redis' threshold.
 const BLOCKS_HERE_MAX: usize = 64;
+/// Blocks looked at to say about how large an entry is.
+pub const BYTES_SAMPLES: usize = 5;
 
 /// Where entries go that are no longer stored.
 #[derive(Default)]
 pub struct Reclaimer {
-    queue: OnceLock<Option<Sender<Entry>>>,
+    queue: OnceLock<Option<Sender<Waiting>>>,
     figures: Arc<Figures>,
 }
 
@@ -23,7 +26,12 @@ pub struct Reclaimer {
 struct Figures {
     pending: AtomicU64,
     freed: AtomicU64,
+    pending_bytes: AtomicI64,
+    memory: AtomicI64,
 }
+
+/// An entry, and about how many bytes it takes.
+struct Waiting(Entry, i64);
 
 impl Reclaimer {
     /// Frees an entry, elsewhere if it is large. O(1).
@@ -36,12 +44,24 @@ impl Reclaimer {
 
     #[cold]
     fn hand_over(&self, entry: Entry) {
+        let bytes = entry.sampled_bytes(BYTES_SAMPLES) as i64;
         self.figures.pending.fetch_add(1, Relaxed);
+        self.figures.pending_bytes.fetch_add(bytes, Relaxed);
         let queue = self.queue.get_or_init(|| start(Arc::clone(&self.figures)));
         // Without a thread the entry is freed here, by being dropped with the refusal.
-        if queue.as_ref().is_none_or(|queue| queue.send(entry).is_err()) {
-            self.figures.done();
+        if queue.as_ref().is_none_or(|queue| queue.send(Waiting(entry, bytes)).is_err()) {
+            self.figures.done(bytes);
         }
+    }
+
+    /// Bytes that wait to be freed, about.
+    pub fn pending_bytes(&self) -> i64 {
+        self.figures.pending_bytes.load(Relaxed)
+    }
+
+    /// Bytes that the thread of its own has allocated less those it freed: a negative number.
+    pub fn memory(&self) -> i64 {
+        self.figures.memory.load(Relaxed)
     }
 
     /// Values that wait to be freed.
@@ -61,19 +81,21 @@ impl Reclaimer {
 }
 
 impl Figures {
-    fn done(&self) {
+    fn done(&self, bytes: i64) {
+        self.pending_bytes.fetch_sub(bytes, Relaxed);
         self.freed.fetch_add(1, Relaxed);
         self.pending.fetch_sub(1, Relaxed);
     }
 }
 
 /// The thread ends when the keyspace, which holds the sender, is gone.
-fn start(figures: Arc<Figures>) -> Option<Sender<Entry>> {
-    let (sender, receiver) = channel::<Entry>();
+fn start(figures: Arc<Figures>) -> Option<Sender<Waiting>> {
+    let (sender, receiver) = channel::<Waiting>();
     let free = move || {
-        for entry in receiver {
+        for Waiting(entry, bytes) in receiver {
             drop(entry);
-            figures.done();
+            figures.memory.store(thread_held_bytes(), Relaxed);
+            figures.done(bytes);
         }
     };
     let thread = std::thread::Builder::new().name("reclaim".into()).spawn(free);

@@ -11,7 +11,7 @@ use dunlin_structures::slot::slot_of;
 use dunlin_structures::{Entry, Table, hash_key};
 use parking_lot::{Mutex, MutexGuard};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU16, AtomicU64, Ordering};
 
 /// A power of two, several per core. 64, so that a set of shards is one machine word.
 pub const SHARD_COUNT: usize = 64;
@@ -66,6 +66,8 @@ pub struct Keyspace {
     pub reclaimer: Reclaimer,
     cells: Box<[Cell]>,
     databases: u16,
+    /// The databases below 16 that have tables in all shards.
+    ready: AtomicU16,
 }
 
 impl Keyspace {
@@ -78,7 +80,26 @@ impl Keyspace {
             tables: AtomicPtr::new(null_mut()),
         };
         let cells = std::iter::repeat_with(cell).take(SHARD_COUNT).collect();
-        Self { reclaimer: Reclaimer::default(), cells, databases }
+        Self { reclaimer: Reclaimer::default(), cells, databases, ready: AtomicU16::new(1) }
+    }
+
+    /// Makes the tables of a database that somebody has selected, if it is one of the usual 16, so that what they take is
+    /// not met by its first writes when memory is short. A shard that is locked stays as it is.
+    pub fn make_tables(&self, db: u16) {
+        let bit = 1u16.checked_shl(db.into()).unwrap_or(0);
+        if self.ready.load(Ordering::Relaxed) & bit == bit {
+            return;
+        }
+        let mut all = true;
+        for cell in &self.cells {
+            match cell.shard.try_lock() {
+                Some(mut shard) => shard.db(db).make_tables(),
+                None => all = false,
+            }
+        }
+        if all {
+            self.ready.fetch_or(bit, Ordering::Relaxed);
+        }
     }
 
     pub fn databases(&self) -> u16 {

@@ -30,7 +30,7 @@ pub struct Shard {
 /// A shard's part of one logical database: a table for each of its cluster slots.
 #[derive(Default)]
 pub struct ShardDb {
-    /// Empty until the first key arrives: most of the logical databases are never used.
+    /// Empty until somebody selects the database or the first key arrives, but for the first one's: most are never used.
     pub(super) tables: Box<[Table<Entry>]>,
     pub(super) count: KeyCount,
     pub(super) expires: ExpiryIndex,
@@ -61,8 +61,13 @@ impl KeyCount {
 
 impl Shard {
     pub fn new(databases: u16) -> Self {
+        // Nearly everybody uses the first one: its tables are no key's doing, not even the first one's.
+        let db = |number| match number {
+            0 => ShardDb { tables: empty_tables(), ..ShardDb::default() },
+            _ => ShardDb::default(),
+        };
         Self {
-            dbs: (0..databases).map(|_| ShardDb::default()).collect(),
+            dbs: (0..databases).map(db).collect(),
             last_lsn: Lsn::default(),
             expired: 0,
             waiters: Waiters::default(),
@@ -115,6 +120,13 @@ impl ShardDb {
         &self.expires
     }
 
+    /// Makes the tables, if there are none yet.
+    pub(super) fn make_tables(&mut self) {
+        if self.tables.is_empty() {
+            self.tables = empty_tables();
+        }
+    }
+
     /// The tables of the shard's slots, in order of their index; empty if nothing was ever stored.
     pub fn tables(&self) -> &[Table<Entry>] {
         &self.tables
@@ -162,6 +174,23 @@ impl ShardDb {
         due_in(&mut self.element_expires, &self.tables, now, Entry::next_due)
     }
 
+    /// The key that expires first.
+    pub fn soonest(&self) -> Option<Ref<'_, Entry>> {
+        self.of_record(self.expires.first()?)
+    }
+
+    /// A key with a time to live by chance. Such as expire long before or after any other are drawn more often; none if
+    /// there is none, or now and then for two of one time and hash. `random` gives 64 random bits a call. O(log n).
+    pub fn volatile_by_chance(&self, random: &mut impl FnMut() -> u64) -> Option<Ref<'_, Entry>> {
+        self.of_record(self.expires.draw(random)?)
+    }
+
+    /// The key that a record of the expiry index is about.
+    fn of_record(&self, (at, position): (i64, Position)) -> Option<Ref<'_, Entry>> {
+        let agrees = |entry: &Entry| entry.expire_at().is_some_and(|time| ExpiryIndex::agrees(time, at));
+        self.tables.get(position.table())?.find_by(position.hash, agrees)
+    }
+
     /// A key by chance, each about as likely as any other; none if there is none. `random` gives 64 random bits a call.
     /// O(tables), which is one word each, and a few steps.
     pub fn sample(&self, random: &mut impl FnMut() -> u64) -> Option<Ref<'_, Entry>> {
@@ -185,17 +214,22 @@ impl ShardDb {
         self.tables.iter().find_map(|table| table.sample(random()))
     }
 
-    /// Takes everything out, for freeing it when no lock is held.
+    /// Takes everything out, for freeing it when no lock is held. A database that was used has empty tables afterwards.
     pub fn take(&mut self) -> ShardDb {
-        std::mem::take(self)
+        let tables = if self.tables.is_empty() { Box::default() } else { empty_tables() };
+        std::mem::replace(self, ShardDb { tables, ..ShardDb::default() })
     }
+}
+
+fn empty_tables() -> Box<[Table<Entry>]> {
+    std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect()
 }
 
 /// The table for a key that is about to be stored. The first one in a part of a database makes its tables.
 #[inline]
 pub(super) fn table_in(tables: &mut Box<[Table<Entry>]>, position: Position) -> &mut Table<Entry> {
     if tables.is_empty() {
-        *tables = std::iter::repeat_with(Table::new).take(SLOTS_PER_SHARD).collect();
+        *tables = empty_tables();
     }
     &mut tables[position.table()]
 }

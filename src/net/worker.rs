@@ -13,7 +13,8 @@ use crate::resp::Output;
 use crate::session::Session;
 use crate::state::Server;
 use crate::state::clients::{Address, Client, flag};
-use crate::state::stats::WorkerStats;
+use crate::state::stats::{WorkerStats, publish_memory};
+use dunlin_structures::alloc::thread_held_bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
@@ -86,14 +87,8 @@ impl Worker {
 
     /// Publishes how much memory this thread holds.
     pub fn publish_memory(&self) {
-        self.stats().memory.store(held_bytes(), Ordering::Relaxed);
+        publish_memory(&self.stats().memory);
     }
-}
-
-/// What this thread has allocated and not freed, in bytes.
-fn held_bytes() -> i64 {
-    let bytes = dunlin_structures::alloc::thread_bytes();
-    bytes.allocated.wrapping_sub(bytes.freed).cast_signed()
 }
 
 impl Scratch {
@@ -137,6 +132,8 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         }),
         listeners: RefCell::default(),
     });
+    // What a worker takes for itself is there before any client comes.
+    worker.publish_memory();
     runtime.block_on(async {
         let gate = Arc::clone(&worker.server);
         tokio::task::spawn_local(async move { gate.commit.run_lane(index).await });
@@ -148,10 +145,10 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
         tokio::task::spawn_local(run_scripts());
         while let Some(accepted) = sockets.recv().await {
             let worker = Rc::clone(&worker);
-            let before = held_bytes();
+            let before = thread_held_bytes();
             let size = Rc::clone(&worker);
             tokio::task::spawn_local(async move { serve(worker, accepted).await });
-            size.task_bytes.set(held_bytes() - before);
+            size.task_bytes.set(thread_held_bytes() - before);
         }
     });
 }
@@ -205,7 +202,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         Stream::Tcp(_) => {}
     }
     let now = server.now();
-    let before = held_bytes();
+    let before = thread_held_bytes();
     let id = server.clients.next_id();
     let user = server.users.default_user();
     let client = Client::new(id, worker.index, fd, address, local_address, now, flags, user);
@@ -213,7 +210,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
     let connection = Rc::new(RefCell::new(Connection::new(stream, session)));
     // Measured, since much of it belongs to others; but for the socket's place in the event loop, made above.
-    let bytes = held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
+    let bytes = thread_held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
     client.connection_bytes.store(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
     server.count_client(&client);
     connection::run(connection, &worker).await;

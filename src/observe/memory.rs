@@ -15,24 +15,33 @@ pub fn used(server: &Server) -> u64 {
 /// What the threads that publish their counters have allocated less what they freed.
 fn counted(server: &Server) -> i64 {
     let sum: i64 = server.workers.iter().map(|worker| worker.memory.load(Relaxed)).sum();
-    sum + server.shared.other_memory.load(Relaxed) + server.persist.figures.loaded_memory.load(Relaxed)
+    sum + server.shared.other_memory.load(Relaxed)
+        + server.persist.figures.loaded_memory.load(Relaxed)
+        + server.keyspace.reclaimer.memory()
 }
 
 /// Takes in what threads without published counters allocated and freed: the main thread, the log's, those that free
 /// what was flushed. Called by the clockwork ten times a second.
 pub fn settle(server: &Server) {
-    settle_with(server, alloc::stats().allocated as i64);
+    let counted = counted(server);
+    // What threads keep for their next blocks grows by chance, and is nobody's.
+    let stats = alloc::stats();
+    settle_with(server, counted, stats.allocated.saturating_sub(stats.cached) as i64);
 }
 
-/// `measured`: bytes in use as the allocator knows them.
-fn settle_with(server: &Server, measured: i64) {
+/// `counted`: what was published when `measured` bytes were in use, as the allocator knows them.
+fn settle_with(server: &Server, counted: i64, measured: i64) {
     let shared = &server.shared;
     let is_first = shared.startup_memory.load(Relaxed) == 0;
-    let off = measured - counted(server) - shared.uncounted_memory.load(Relaxed);
-    // A worker in the middle of a batch has not published yet: only what was off the last time too is taken in.
-    let before = if is_first { off } else { shared.memory_off.load(Relaxed) };
-    let lasting =
-        if off.signum() == before.signum() { off.signum() * off.abs().min(before.abs()) } else { 0 };
+    let measured_before = shared.measured_memory.swap(measured, Relaxed);
+    let known = counted + shared.uncounted_memory.load(Relaxed);
+    let off = measured - known;
+    // A worker in the middle of a batch has not published yet: only what was off the last time, too, is taken in, and of
+    // that what nobody has published since.
+    let lasting = match is_first {
+        true => off,
+        false => common(off, common(shared.memory_off.load(Relaxed), measured_before - known)),
+    };
     shared.uncounted_memory.fetch_add(lasting, Relaxed);
     shared.memory_off.store(off - lasting, Relaxed);
     if is_first {
@@ -41,10 +50,29 @@ fn settle_with(server: &Server, measured: i64) {
     }
 }
 
+/// What two deviations in the same direction have in common.
+fn common(one: i64, other: i64) -> i64 {
+    if one.signum() == other.signum() { one.signum() * one.abs().min(other.abs()) } else { 0 }
+}
+
+/// By how many bytes `maxmemory` is exceeded; 0 where it is not, or none is set. What will be freed is no longer
+/// counted, nor, as in Redis, what waits to be written to the log: nothing can be done about that by evicting.
+pub fn excess(server: &Server) -> u64 {
+    let limit = server.hot.maxmemory.load(Relaxed);
+    if limit == 0 {
+        return 0;
+    }
+    let used = counted(server).saturating_add(server.shared.uncounted_memory.load(Relaxed)).max(0) as u64;
+    if used <= limit {
+        return 0;
+    }
+    let leaving = server.keyspace.reclaimer.pending_bytes().max(0) as u64;
+    used.saturating_sub(limit).saturating_sub(leaving).saturating_sub(server.persist.buffer_memory_bytes())
+}
+
 /// Whether `maxmemory` is set and reached.
 pub fn is_over_limit(server: &Server) -> bool {
-    let limit = server.hot.maxmemory.load(Relaxed);
-    limit > 0 && used(server) > limit
+    excess(server) > 0
 }
 
 /// Where the memory went, in bytes.
@@ -124,21 +152,31 @@ mod tests {
         let server = &client.server;
         let worker = &server.workers[0].memory;
         worker.store(100, Relaxed);
-        settle_with(server, 1100);
+        let settle = |measured| settle_with(server, worker.load(Relaxed), measured);
+        settle(1100);
         assert_eq!((used(server), server.shared.startup_memory.load(Relaxed)), (1100, 1100));
         // A batch has allocated 500 that its worker publishes a moment later.
-        settle_with(server, 1600);
+        settle(1600);
         assert_eq!(used(server), 1100);
         worker.store(600, Relaxed);
-        settle_with(server, 1600);
+        settle(1600);
         assert_eq!(used(server), 1600);
+        // And again, with another batch under way each time that it is measured.
+        settle(2000);
+        worker.store(1000, Relaxed);
+        settle(2400);
+        worker.store(1400, Relaxed);
+        settle(2400);
+        assert_eq!(used(server), 2400);
+        worker.store(600, Relaxed);
+        settle(1600);
         // Another thread frees 400 of it.
-        settle_with(server, 1200);
-        settle_with(server, 1200);
+        settle(1200);
+        settle(1200);
         assert_eq!(used(server), 1200);
         // Even of what was there at the start: that doesn't change, and is no more than there is.
-        settle_with(server, 900);
-        settle_with(server, 900);
+        settle(900);
+        settle(900);
         let usage = Usage::of(server);
         assert_eq!((usage.used, usage.startup, usage.dataset()), (900, 1100, 0));
         assert_eq!(usage.dataset_percent(), 0.0);

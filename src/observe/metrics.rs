@@ -94,6 +94,7 @@ fn keys(server: &Server, now: i64) {
         }
     }
     counter!("dunlin_expired_keys_total").absolute(shards.expired);
+    counter!("dunlin_evicted_keys_total").absolute(server.eviction.evicted_keys.load(Relaxed));
 }
 
 fn log_and_load(server: &Server) {
@@ -130,6 +131,7 @@ fn describe() {
     describe_gauge!("dunlin_keys", "Keys of a database.");
     describe_gauge!("dunlin_volatile_keys", "Keys of a database that have a time to live.");
     describe_counter!("dunlin_expired_keys_total", "Keys deleted because their time had come.");
+    describe_counter!("dunlin_evicted_keys_total", "Keys deleted to make room at maxmemory.");
     describe_gauge!("dunlin_log_enabled", "Whether the log is on.");
     describe_gauge!("dunlin_log_lsn", "Positions in the log: appended to, in the file, on the disk.");
     describe_gauge!("dunlin_log_lag_bytes", "Bytes of the log that are not on the disk yet.");
@@ -192,6 +194,7 @@ mod tests {
             ("dunlin_keyspace_hits_total", "keyspace_hits"),
             ("dunlin_keyspace_misses_total", "keyspace_misses"),
             ("dunlin_expired_keys_total", "expired_keys"),
+            ("dunlin_evicted_keys_total", "evicted_keys"),
             ("dunlin_net_input_bytes_total", "total_net_input_bytes"),
             ("dunlin_net_output_bytes_total", "total_net_output_bytes"),
             ("dunlin_connections_received_total", "total_connections_received"),

@@ -80,6 +80,11 @@ impl Persistence {
         }
     }
 
+    /// Bytes of memory for what waits to be written to the log.
+    pub fn buffer_memory_bytes(&self) -> u64 {
+        self.active().map_or(0, |log| log.buffer.memory_bytes() as u64)
+    }
+
     /// The lines of INFO's persistence section, without its title, as Redis 7.2 names and orders them.
     pub fn info(&self, changes: u64, last_save_s: i64) -> String {
         let figures = &self.figures;

@@ -5,7 +5,7 @@
 //! times, which our own logs never hold, count from the time of the load (`Context::counted_from`).
 
 use crate::command::dispatch::{Outcome, Unit};
-use crate::keyspace::EffectBuffer;
+use crate::keyspace::{AccessClock, EffectBuffer};
 use crate::resp::decode::Span;
 use crate::resp::{Args, Output};
 use crate::session::{Session, gate};
@@ -77,7 +77,7 @@ fn name_of(args: log::Args<'_>) -> String {
 struct Replay<'a> {
     server: &'a Server,
     session: Session,
-    access_clock: u32,
+    access_clock: AccessClock,
     /// Loading isn't work that clients asked for: it is counted apart, and forgotten.
     stats: WorkerStats,
     effects: EffectBuffer,
@@ -95,7 +95,7 @@ impl<'a> Replay<'a> {
         Self {
             server,
             session,
-            access_clock: Server::access_clock(server.now()),
+            access_clock: server.access_clock(server.now()),
             stats: WorkerStats::new(server.commands.all().len()),
             effects: EffectBuffer::default(),
             output: Output::default(),

@@ -2,8 +2,10 @@
 
 use crate::config::settings::SettingId;
 use crate::config::{Config, ConfigError, load};
+use crate::keyspace::policy::{Order, Policy};
 use crate::observe::http::MetricsServer;
 use crate::observe::logging::Manner;
+use crate::observe::memory;
 use crate::persist;
 use crate::server::listeners::Listeners;
 use crate::server::oom_score;
@@ -45,13 +47,36 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.tracking_table_max_keys.store(config.tracking_table_max_keys(), Relaxed);
     crate::hub::tracking::keep_to_limit(server);
     server.hub.notify(config.notify_keyspace_events());
-    hot.maxmemory.store(config.max_memory_bytes(), Relaxed);
+    follow_eviction(server, config);
     let limit = config.max_memory_clients_bytes();
     if hot.maxmemory_clients.swap(limit, Relaxed) != limit {
         server.count_clients();
     }
     set_gate(server, gates::MEMORY_LIMITED, config.max_memory_bytes() > 0);
     set_gate(server, gates::REPLICAS_NEEDED, config.needs_replicas());
+}
+
+/// `maxmemory`, and what is done about it.
+fn follow_eviction(server: &Server, config: &Config) {
+    let hot = &server.hot;
+    let policy = Policy::code(config.max_memory_policy());
+    hot.maxmemory_policy.store(policy, Relaxed);
+    hot.lfu.store(Policy::of_code(policy).is_some_and(|policy| policy.order == Order::Lfu), Relaxed);
+    hot.maxmemory_samples.store(config.max_memory_samples(), Relaxed);
+    hot.eviction_ns.store(config.eviction_ns(), Relaxed);
+    hot.lfu_log_factor.store(config.lfu_log_factor(), Relaxed);
+    hot.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);
+    let limit = config.max_memory_bytes();
+    if hot.maxmemory.swap(limit, Relaxed) == limit || !memory::is_over_limit(server) {
+        return;
+    }
+    tracing::warn!(
+        "WARNING: the new maxmemory value set via CONFIG SET ({limit}) is smaller than the current memory usage ({}). \
+         This will result in key eviction and/or the inability to accept new write commands depending on the \
+         maxmemory-policy.",
+        memory::used(server)
+    );
+    // The next command makes room, or the clockwork's next round.
 }
 
 fn set_gate(server: &Server, gate: u32, closed: bool) {

@@ -1,7 +1,8 @@
 //! Settings that the request path reads: copied out of the configuration into atomics when it changes.
 
 use crate::config::value::BufferLimit;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use crate::keyspace::policy::Policy;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 macro_rules! hot_settings {
     ($($(#[$doc:meta])* $name:ident: $kind:ty = $default:expr,)*) => {
@@ -71,11 +72,26 @@ hot_settings! {
     protected_mode: AtomicBool = true,
     /// Whether the default user needs a password (`requirepass`).
     password_needed: AtomicBool = false,
+    /// `maxmemory-policy`, by [`Policy::code`].
+    maxmemory_policy: AtomicU8 = u8::MAX,
+    /// `maxmemory-samples`: keys looked at to evict one.
+    maxmemory_samples: AtomicU64 = 5,
+    /// How long one command may evict (`maxmemory-eviction-tenacity`), in ns; `u64::MAX`: as long as it takes.
+    eviction_ns: AtomicU64 = 500_000,
     /// `maxmemory-policy` is one of the LFU kind, so that the access clock counts.
     lfu: AtomicBool = false,
+    /// `lfu-log-factor`.
+    lfu_log_factor: AtomicU16 = 10,
+    /// `lfu-decay-time`, in minutes; 0: never.
+    lfu_decay_minutes: AtomicU16 = 1,
 }
 
 impl HotSettings {
+    /// What is evicted at `maxmemory`; none: nothing.
+    pub fn policy(&self) -> Option<Policy> {
+        Policy::of_code(self.maxmemory_policy.load(Relaxed))
+    }
+
     /// How much may wait for a client: for one that has subscribed to something, or any other.
     pub fn output_limit(&self, subscribes: bool) -> BufferLimit {
         let (hard, soft, seconds) = if subscribes {

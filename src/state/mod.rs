@@ -6,6 +6,7 @@ pub mod alarm;
 pub mod backlog;
 pub mod clients;
 pub mod errand;
+pub mod eviction;
 pub mod gates;
 pub mod hot;
 pub mod latency;
@@ -22,8 +23,8 @@ pub mod users;
 use crate::command::table::Commands;
 use crate::commit::Commit;
 use crate::hub::Hub;
-use crate::keyspace::Keyspace;
 use crate::keyspace::router::Survey;
+use crate::keyspace::{AccessClock, Keyspace};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -42,6 +43,8 @@ pub struct Server {
     /// What clients hold that do not read, or may not run what they sent.
     pub backlog: Arc<backlog::Backlog>,
     pub hot: hot::HotSettings,
+    /// How far memory is over its limit, and who makes room.
+    pub eviction: eviction::Eviction,
     /// How large a collection may be before it is stored another way.
     pub thresholds: thresholds::Thresholds,
     pub scripts: crate::script::Scripts,
@@ -81,6 +84,7 @@ impl Server {
         self.shared.reset();
         self.rates.reset();
         self.keyspace.reclaimer.reset_freed();
+        self.eviction.reset();
         for shard in 0..crate::keyspace::SHARD_COUNT {
             keyspace.look(shard, &mut |shard| shard.expired = 0);
         }
@@ -113,10 +117,15 @@ impl Server {
         }
     }
 
-    /// The access clock for a time: 24 bits of seconds.
+    /// The access clock for a time.
     #[inline]
-    pub fn access_clock(now: i64) -> u32 {
-        (now / 1000) as u32 & 0x00ff_ffff
+    pub fn access_clock(&self, now: i64) -> AccessClock {
+        let hot = &self.hot;
+        if !hot.lfu.load(Ordering::Relaxed) {
+            return AccessClock::of_time(now);
+        }
+        let (factor, decay) = (&hot.lfu_log_factor, &hot.lfu_decay_minutes);
+        AccessClock::of_uses(now, factor.load(Ordering::Relaxed), decay.load(Ordering::Relaxed))
     }
 }
 

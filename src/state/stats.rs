@@ -2,6 +2,7 @@
 //!
 //! A worker's counters have one writer, so counting is a load and a store; readers may be an instant behind.
 
+use dunlin_structures::alloc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -120,6 +121,11 @@ impl WorkerStats {
     }
 }
 
+/// Publishes what this thread holds, in its own place.
+pub fn publish_memory(held: &AtomicI64) {
+    held.store(alloc::thread_held_bytes(), Ordering::Relaxed);
+}
+
 impl WorkerStats {
     /// Forgets what was counted; what is held now (memory, connections) stays.
     pub fn reset(&self) {
@@ -158,6 +164,8 @@ pub struct SharedStats {
     pub uncounted_memory: AtomicI64,
     /// By how much the figures were off when it looked last.
     pub memory_off: AtomicI64,
+    /// What was in use when it looked last, as the allocator knows it.
+    pub measured_memory: AtomicI64,
     /// What was in use before the first client came, in bytes.
     pub startup_memory: AtomicU64,
 }

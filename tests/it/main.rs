@@ -6,6 +6,7 @@ mod abuse;
 mod clients;
 mod common;
 mod configuration;
+mod eviction;
 mod fuzz;
 mod handshakes;
 mod network;

@@ -105,8 +105,10 @@ pub fn usable_size(layout: Layout) -> usize {
 /// What the allocator holds in the whole process, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// In blocks that the program holds.
+    /// In blocks that the program holds, or that a thread keeps for its next ones.
     pub allocated: u64,
+    /// The latter.
+    pub cached: u64,
     /// In pages that hold such blocks: `active / allocated` is the fragmentation inside the allocator.
     pub active: u64,
     /// Of physical memory: active pages, the allocator's own data and pages not yet given back.
@@ -131,6 +133,8 @@ pub fn stats() -> Stats {
         mapped: read_size(b"stats.mapped\0"),
         retained: read_size(b"stats.retained\0"),
         metadata: read_size(b"stats.metadata\0"),
+        // 4096 stands for all arenas (MALLCTL_ARENAS_ALL).
+        cached: read_size(b"stats.arenas.4096.tcache_bytes\0"),
     }
 }
 
@@ -294,6 +298,13 @@ pub fn thread_bytes() -> ThreadBytes {
     unsafe { ThreadBytes { allocated: allocated.read_volatile(), freed: freed.read_volatile() } }
 }
 
+/// Bytes that this thread has allocated less those that it freed, whoever allocated them.
+#[inline]
+pub fn thread_held_bytes() -> i64 {
+    let bytes = thread_bytes();
+    bytes.allocated.wrapping_sub(bytes.freed).cast_signed()
+}
+
 /// Bytes that this thread has ever allocated.
 #[inline]
 pub fn thread_allocated_bytes() -> u64 {
@@ -403,7 +414,7 @@ mod tests {
         unsafe {
             let block = Jemalloc.alloc(layout);
             let stats = stats();
-            assert!(stats.allocated >= 1 << 20, "{stats:?}");
+            assert!(stats.allocated - stats.cached >= 1 << 20, "{stats:?}");
             assert!(stats.resident >= stats.active && stats.active >= stats.allocated, "{stats:?}");
             Jemalloc.dealloc(block, layout);
         }

@@ -8,7 +8,6 @@ use crate::keyspace::effect::EffectWriter;
 use crate::keyspace::event::EventClass;
 use crate::keyspace::{Change, EffectBuffer, EffectLog, Keys, Position};
 use crate::resp::{Args, CommandError};
-use crate::state::Server;
 use dunlin_structures::entry::StringValue;
 use dunlin_structures::number;
 
@@ -30,7 +29,7 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
     };
     let server = cx.server;
     let now = cx.now();
-    let access = Access { clock: Server::access_clock(now), no_touch: true, keeps_expired: false };
+    let access = Access { clock: cx.server.access_clock(now), no_touch: true, keeps_expired: false };
     let mut effects = EffectBuffer::default();
     for index in 0..count {
         let number = index.to_string();

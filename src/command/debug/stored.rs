@@ -3,7 +3,6 @@
 use crate::command::{CommandResult, Context};
 use crate::keyspace::{Position, SHARD_COUNT};
 use crate::resp::{Args, CommandError};
-use crate::state::Server;
 use dunlin_storage::rdb::entry;
 use dunlin_structures::Entry;
 use dunlin_structures::fields::FieldTable;
@@ -26,11 +25,11 @@ fn ask<R>(cx: &mut Context<'_>, args: &Args<'_>, ask: impl FnOnce(&Entry) -> R) 
 }
 
 pub(super) fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let now = Server::access_clock(cx.now());
+    let now = cx.server.access_clock(cx.now());
     let position = Position::of(args.at(2));
     let compresses = cx.server.settings.snapshot().rdb_compression();
     let line = ask(cx, args, |entry| {
-        let idle_s = now.wrapping_sub(entry.clock()) & 0x00ff_ffff;
+        let idle_s = now.idle_s(entry.clock());
         format!(
             "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_s}",
             position.hash,

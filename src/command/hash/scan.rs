@@ -1,6 +1,5 @@
 //! HSCAN: the fields of a hash, step by step.
 
-use super::get::with_fields;
 use super::value::{BLANK, push_item};
 use crate::command::scanning::{ScanOptions, parse_cursor, reply_empty};
 use crate::command::spec::*;
@@ -8,6 +7,7 @@ use crate::command::{CommandResult, Context};
 use crate::resp::Args;
 use crate::resp::output::SHARED_LEN_MIN;
 use dunlin_structures::entry::{IntText, Kind};
+use dunlin_structures::fields::Fields;
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "hscan",
@@ -26,10 +26,11 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 
 fn hscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut cursor = parse_cursor(args.at(2))?;
-    if cx.keys.read_kind(args.at(1), Kind::Hash)?.is_none() {
+    let now = cx.keys.now;
+    let Some(entry) = cx.keys.read_kind(args.at(1), Kind::Hash)? else {
         reply_empty(&mut cx.reply);
         return Ok(());
-    }
+    };
     args.seek(3);
     let mut with_values = true;
     let options = ScanOptions::parse_with(args, |args| {
@@ -39,25 +40,25 @@ fn hscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     })?;
     let (mut found, mut bulks, mut left) = (0, Vec::new(), options.count);
     let mut name = IntText::new();
-    with_fields(cx, args.at(1), |fields, _| {
-        loop {
-            let (next, looked_at) = fields.scan(cursor, |field| {
-                if options.includes(field.name.text(&mut name)) {
-                    push_item(&mut bulks, field.name);
+    let fields = Fields::of(&entry, now);
+    loop {
+        let (next, looked_at) = fields.scan(cursor, |field| {
+            if options.includes(field.name.text(&mut name)) {
+                push_item(&mut bulks, field.name);
+                found += 1;
+                if with_values {
+                    push_item(&mut bulks, field.value);
                     found += 1;
-                    if with_values {
-                        push_item(&mut bulks, field.value);
-                        found += 1;
-                    }
                 }
-            });
-            cursor = next;
-            left = left.saturating_sub(looked_at.max(1));
-            if cursor == 0 || left == 0 {
-                break;
             }
+        });
+        cursor = next;
+        left = left.saturating_sub(looked_at.max(1));
+        if cursor == 0 || left == 0 {
+            break;
         }
-    })?;
+    }
+    drop(entry);
     cx.reply.array(2);
     cx.reply.bulk_integer(cursor as i64);
     cx.reply.array(found);

@@ -198,7 +198,7 @@ fn count_one(cx: &mut Context<'_>, key: &[u8]) -> Result<u64, CommandError> {
     // Reads go on when nothing can be logged, but then they may change nothing.
     if cx.server.gates.closed() & (gates::LOG_FAILED | gates::LOG_FULL) == 0 {
         let change = Change::request(EventClass::Silent, "pfcount");
-        edit_in_place(&mut cx.keys.write(key), change, |bytes| hll::set_cached(bytes, cardinality));
+        edit_in_place(&mut cx.keys.write_again(key), change, |bytes| hll::set_cached(bytes, cardinality));
     }
     Ok(cardinality)
 }

@@ -76,7 +76,8 @@ fn copy_into(cx: &mut Context<'_>, from: &[u8], to: &[u8], target_db: u16, repla
         return false;
     }
     cx.keys.select(source_db);
-    let Some(copy) = cx.keys.peek(from).map(|entry| entry.copy_under_key(to)) else { return false };
+    let Some(mut copy) = cx.keys.peek(from).map(|entry| entry.copy_under_key(to)) else { return false };
+    copy.set_clock(cx.keys.access.clock.initial());
     cx.keys.select(target_db);
     cx.keys.event(EventClass::New, "new", to);
     cx.keys.write(to).put_anew(copy, EventClass::Generic, "copy_to");
@@ -109,8 +110,10 @@ fn move_into(cx: &mut Context<'_>, key: &[u8], target_db: u16) -> bool {
     }
     cx.keys.event(EventClass::New, "new", key);
     cx.keys.select(source_db);
-    let Some(entry) = cx.keys.write(key).delete(deletion("move_from", &as_del(key))) else { return false };
+    let Some(entry) = cx.keys.write_again(key).delete(deletion("move_from", &as_del(key))) else {
+        return false;
+    };
     cx.keys.select(target_db);
-    cx.keys.write(key).put_anew(entry, EventClass::Generic, "move_to");
+    cx.keys.write_again(key).put_anew(entry, EventClass::Generic, "move_to");
     true
 }

@@ -150,8 +150,13 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.ok();
         return Ok(());
     }
-    let idle_s = options.idle_s.unwrap_or(0) as u32;
-    entry.set_clock(cx.keys.access.clock.wrapping_sub(idle_s));
+    // Of the two what the policy goes by counts, as in Redis.
+    let clock = cx.keys.access.clock;
+    entry.set_clock(match (options.frequency, options.idle_s) {
+        (Some(count), _) if clock.counts_uses() => clock.with_uses(count as u8),
+        (_, Some(idle_s)) if !clock.counts_uses() => clock.idle_for(idle_s as u32),
+        _ => clock.initial(),
+    });
     let effect = |effect: &mut EffectWriter| {
         effect.arg(b"RESTORE").arg(key).integer(expire_at.unwrap_or(0)).arg(payload);
         effect.arg(b"REPLACE").arg(b"ABSTTL");

@@ -2,9 +2,11 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::keyspace::policy::Order;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::Entry;
 use dunlin_structures::entry::ValueRef;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What the subcommands on a key have in common.
 const BLANK: CommandSpec = CommandSpec {
@@ -62,9 +64,6 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 const SHARED_REFCOUNT: i64 = i32::MAX as i64;
 const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
-/// The access clock counts seconds in this many bits.
-const CLOCK_MASK: u32 = 0x00ff_ffff;
-
 fn encoding(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     match look(cx, args, Entry::encoding_name) {
         Some(name) => cx.reply.bulk_str(name),
@@ -74,29 +73,39 @@ fn encoding(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn refcount(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    // What is shared has one access clock for all.
+    let hot = &cx.server.hot;
+    let has_clock = hot.maxmemory.load(Relaxed) > 0
+        && hot.policy().is_some_and(|policy| matches!(policy.order, Order::Lru | Order::Lfu));
     let count = |entry: &Entry| match entry.value() {
-        ValueRef::Int(number) if SHARED_INTEGERS.contains(&number) => SHARED_REFCOUNT,
+        ValueRef::Int(number) if SHARED_INTEGERS.contains(&number) && !has_clock => SHARED_REFCOUNT,
         _ => 1,
     };
     reply_integer(look(cx, args, count), cx)
 }
 
-/// No policy that counts uses can be chosen, so there is no counter to tell.
 fn freq(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    if look(cx, args, |_| ()).is_some() {
+    let clock = cx.keys.access.clock;
+    let uses = look(cx, args, |entry| i64::from(clock.uses(entry.clock())));
+    if uses.is_some() && !clock.counts_uses() {
         return Err(CommandError::text(
             "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
              switching between policies at runtime LRU and LFU data will take some time to adjust.",
         ));
     }
-    cx.reply.null();
-    Ok(())
+    reply_integer(uses, cx)
 }
 
 fn idletime(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.keys.access.clock;
-    let idle_s = |entry: &Entry| i64::from(now.wrapping_sub(entry.clock()) & CLOCK_MASK);
-    reply_integer(look(cx, args, idle_s), cx)
+    let clock = cx.keys.access.clock;
+    let idle_s = look(cx, args, |entry| i64::from(clock.idle_s(entry.clock())));
+    if idle_s.is_some() && clock.counts_uses() {
+        return Err(CommandError::text(
+            "An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
+             policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    reply_integer(idle_s, cx)
 }
 
 /// What the entry of the subcommand's key says: a look that counts as a hit or miss, but is no use of the value.

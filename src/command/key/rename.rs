@@ -71,9 +71,9 @@ fn rename_unless(cx: &mut Context<'_>, args: &Args<'_>, only_if_free: bool) -> R
         return Ok(false);
     }
     cx.keys.event(EventClass::New, "new", new);
-    let Some(entry) = cx.keys.write(old).delete(deletion("rename_from", &as_del(old))) else {
+    let Some(entry) = cx.keys.write_again(old).delete(deletion("rename_from", &as_del(old))) else {
         return Err(CommandError::NoSuchKey);
     };
-    cx.keys.write(new).put_anew(entry.under_key(new), EventClass::Generic, "rename_to");
+    cx.keys.write_again(new).put_anew(entry.under_key(new), EventClass::Generic, "rename_to");
     Ok(true)
 }

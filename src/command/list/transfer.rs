@@ -95,7 +95,7 @@ pub(super) fn move_element(
         effect.arg(pop_command(from)).arg(source);
     };
     let popped = Change::composed(EventClass::List, pop_event(from), &effect);
-    cx.keys.write(source).edit_existing(
+    cx.keys.write_again(source).edit_existing(
         |entry| list::pop(entry, from, 1, limits, |_| ()),
         |_, announcer| announcer.change(popped),
     );

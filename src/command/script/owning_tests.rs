@@ -130,7 +130,12 @@ fn who_waits_for_a_shard_does_not_take_the_token_meanwhile() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..500_000 {
-                let mut hold = Hold::new(server, (client.now, 0), 1 << 3, EffectBuffer::default());
+                let mut hold = Hold::new(
+                    server,
+                    (client.now, server.access_clock(client.now)),
+                    1 << 3,
+                    EffectBuffer::default(),
+                );
                 assert!(hold.begin(server, true).is_err());
             }
             over.store(true, Ordering::Release);
@@ -217,7 +222,7 @@ fn so_many_scripts_take_turns_and_further_ones_wait() {
 fn without_memory_a_script_that_says_nothing_else_does_not_begin() {
     let mut client = TestClient::configured("maxmemory 1");
     client.server.gates.close(gates::MEMORY_LIMITED);
-    client.server.workers[0].memory.store(1 << 20, Ordering::Relaxed);
+    client.server.shared.uncounted_memory.store(1 << 20, Ordering::Relaxed);
     for (script, expect) in [
         ("#!lua\nreturn 1", "-OOM command not allowed when used memory > 'maxmemory'."),
         ("#!lua flags=no-writes\nreturn 1", ":1"),

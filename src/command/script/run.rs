@@ -2,6 +2,7 @@
 
 use crate::acl;
 use crate::command::dispatch::{Owned, resolve_subcommand, shards_of};
+use crate::command::evicting;
 use crate::command::group::{Group, Totals};
 use crate::command::permission::{self, Place};
 use crate::command::script::pool::{self, Runner};
@@ -9,8 +10,7 @@ use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
 use crate::command::{CommandResult, Context};
 use crate::keyspace::door::Known;
-use crate::keyspace::{EffectBuffer, EffectLog, Locked, Lsn, Position};
-use crate::observe;
+use crate::keyspace::{AccessClock, EffectBuffer, EffectLog, Locked, Lsn, Position};
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Protocol, text};
 use crate::script::flags::{self, ScriptFlags};
@@ -37,7 +37,7 @@ pub struct Code {
 pub struct Hold {
     pub id: u64,
     now: i64,
-    access_clock: u32,
+    access_clock: AccessClock,
     /// The shards of the declared keys, and those that are owned: a bit for each.
     declared: u64,
     owned: u64,
@@ -92,7 +92,7 @@ pub enum Executed {
 impl Hold {
     pub fn new(
         server: &Server,
-        (now, access_clock): (i64, u32),
+        (now, access_clock): (i64, AccessClock),
         declared: u64,
         effects: EffectBuffer,
     ) -> Self {
@@ -147,7 +147,7 @@ impl Hold {
     }
 
     /// The unit has not begun yet, and what it does counts from now.
-    pub fn set_time(&mut self, (now, access_clock): (i64, u32)) {
+    pub fn set_time(&mut self, (now, access_clock): (i64, AccessClock)) {
         (self.now, self.access_clock) = (now, access_clock);
     }
 
@@ -304,7 +304,7 @@ impl Script {
         let mut is_oom = false;
         let closed = server.gates.closed();
         if closed & (gates::MEMORY_LIMITED | gates::LOG_FAILED) != 0 || flags != flags::SILENT {
-            is_oom = closed & gates::MEMORY_LIMITED != 0 && observe::memory::is_over_limit(server);
+            is_oom = closed & gates::MEMORY_LIMITED != 0 && evicting::is_out_of_memory(server);
             check_flags(server, flags, read_only, is_oom)?;
         }
         let says_flags = !flags.has(flags::SILENT);

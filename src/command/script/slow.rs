@@ -293,7 +293,7 @@ impl Running {
     fn begin_again(&mut self) -> bool {
         let Work::Script { runner, script, keys, resp3 } = &mut self.work else { return true };
         let now = self.server.now();
-        self.hold.set_time((now, Server::access_clock(now)));
+        self.hold.set_time((now, self.server.access_clock(now)));
         script.begin_again();
         if self.hold.begin(&self.server, script.needs_token()).is_err() {
             return false;

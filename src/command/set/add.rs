@@ -91,7 +91,7 @@ fn smove(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     };
     cx.keys.write(destination).of_kind(Kind::Set)?;
     if is_member && source != destination {
-        cx.keys.write(source).edit_existing(
+        cx.keys.write_again(source).edit_existing(
             |entry| set::remove(entry, item),
             |_, announcer| {
                 announcer.change(Change::composed(EventClass::Set, "srem", &|w| {
@@ -99,7 +99,7 @@ fn smove(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
                 }));
             },
         );
-        cx.keys.write(destination).edit(
+        cx.keys.write_again(destination).edit(
             |key| set::make(key, item, 1, &limits),
             |entry| set::add(entry, item, &limits),
             |added, announcer| {

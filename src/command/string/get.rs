@@ -123,9 +123,11 @@ fn getex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     // Only now, as in Redis: a bad time is no error where there is nothing to expire.
     let now = cx.now();
     let expiry = lifetime.expiry(cx.counted_from(), cx.command.full_name)?;
-    let mut slot = cx.keys.write(key);
+    if lifetime == Lifetime::Unsaid {
+        return Ok(());
+    }
+    let mut slot = cx.keys.write_again(key);
     match expiry {
-        _ if lifetime == Lifetime::Unsaid => {}
         // Only a given point in time can have passed already.
         Expiry::At(at) if at <= now => {
             slot.delete(Change::composed(EventClass::Generic, "del", &|effect| {

@@ -4,7 +4,7 @@
 use crate::command::testing::{TestClient, check, check_effects};
 use crate::keyspace::door::Access;
 use crate::keyspace::event::EventClass;
-use crate::keyspace::{EffectBuffer, Keys, Position};
+use crate::keyspace::{AccessClock, EffectBuffer, Keys, Position};
 use crate::resp::Args;
 use dunlin_structures::Entry;
 use dunlin_structures::entry::{Kind, Payload};
@@ -364,7 +364,7 @@ fn plant_list(client: &TestClient, key: &[u8]) {
     let mut effects = EffectBuffer::default();
     let keyspace = &client.server.keyspace;
     let locked = keyspace.lock_one(Position::of(key).shard());
-    let access = Access { clock: 0, no_touch: true, keeps_expired: false };
+    let access = Access { clock: AccessClock::of_time(0), no_touch: true, keeps_expired: false };
     let request = Args::new(&[], &[]);
     let mut keys = Keys::new(keyspace, locked, &[], 0, client.now, access, request, &mut effects, 0);
     let list = Entry::boxed(key, Kind::List, Box::new(SomeList), None);

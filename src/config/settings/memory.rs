@@ -14,9 +14,6 @@ const POLICIES: Kind = Kind::Choice(&[
     "noeviction",
 ]);
 
-const NO_EVICTION: &str =
-    "eviction is not supported: only noeviction works, with which writes are refused at maxmemory";
-
 /// The official suite knows this text, and skips what needs defragmentation when it reads it.
 const NO_DEFRAG: &str = "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified \
     Jemalloc like the one shipped by default with the Redis source distribution";
@@ -27,25 +24,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Memory { min: 0, max: u64::MAX },
         "0",
         Live,
-        "Bytes of data from which writes are refused; 0 for no limit.",
+        "Bytes of data from which keys are evicted or writes refused; 0 for no limit.",
     ),
-    Setting::new(
-        "maxmemory-policy",
-        POLICIES,
-        "noeviction",
-        Refused(NO_EVICTION),
-        "What is evicted at maxmemory.",
-    ),
-    Setting::new("maxmemory-samples", count(1), "5", Accepted, "Keys looked at to evict one."),
-    Setting::new(
-        "maxmemory-eviction-tenacity",
-        int(0, 100),
-        "10",
-        Accepted,
-        "How long one eviction may take.",
-    ),
-    Setting::new("lfu-log-factor", count(0), "10", Accepted, "How slowly an access counter grows."),
-    Setting::new("lfu-decay-time", count(0), "1", Accepted, "Minutes after which an access counter falls."),
+    Setting::new("maxmemory-policy", POLICIES, "noeviction", Live, "What is evicted at maxmemory."),
+    Setting::new("maxmemory-samples", count(1), "5", Live, "Keys looked at to evict one."),
+    Setting::new("maxmemory-eviction-tenacity", int(0, 100), "10", Live, "How long one eviction may take."),
+    Setting::new("lfu-log-factor", count(0), "10", Live, "How slowly an access counter grows."),
+    Setting::new("lfu-decay-time", count(0), "1", Live, "Minutes after which an access counter falls."),
     Setting::new(
         "active-expire-effort",
         int(1, 10),

@@ -4,6 +4,7 @@ use super::{Expiry, Outbox};
 use crate::keyspace::effect::Change;
 use crate::keyspace::event::EventClass;
 use crate::keyspace::expiry::ExpiryIndex;
+use crate::keyspace::policy::AccessClock;
 use crate::keyspace::router::Position;
 use crate::keyspace::shard::KeyCount;
 use crate::keyspace::wait::Waiters;
@@ -22,7 +23,7 @@ pub struct KeySlot<'k, 'a> {
     pub(super) waiters: &'k Waiters,
     pub(super) position: Position,
     pub(super) key: &'k [u8],
-    pub(super) clock: u32,
+    pub(super) clock: AccessClock,
     pub(super) out: &'k mut Outbox<'a>,
 }
 
@@ -78,14 +79,16 @@ impl KeySlot<'_, '_> {
                     }
                 } else {
                     reindex(element_expires, position, entry.next_due(), None, out);
-                    out.reclaimer.discard(std::mem::replace(&mut *entry, Entry::string(key, value, new)));
+                    // Other contents are no other key: how often it is used stays.
+                    let mut next = Entry::string(key, value, new);
+                    next.set_clock(entry.clock());
+                    out.reclaimer.discard(std::mem::replace(&mut *entry, next));
                 }
-                entry.set_clock(clock);
             }
             table::Place::Vacant(place) => {
                 let at = if let Expiry::At(at) = expiry { Some(at) } else { None };
                 let mut entry = Entry::string(key, value, at);
-                entry.set_clock(clock);
+                entry.set_clock(clock.initial());
                 reindex(expires, position, None, at, out);
                 count.one_more();
                 place.insert(entry);
@@ -97,28 +100,28 @@ impl KeySlot<'_, '_> {
 
     /// Stores an entry that was made elsewhere (RENAME, COPY, MOVE), whatever was there before. Its key must be this
     /// slot's. The effect is what recreates it.
-    pub fn put(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        entry.set_clock(self.clock);
+    pub fn put(self, entry: Entry, class: EventClass, event: &'static str) {
         self.out.effects.push_recreation(self.out.db, &entry);
         self.place(entry, Change::covered(class, event));
     }
 
-    /// As [`KeySlot::put`], for what Redis first deletes and then adds: its caller has said that it is new.
-    pub fn put_anew(self, mut entry: Entry, class: EventClass, event: &'static str) {
-        entry.set_clock(self.clock);
+    /// As [`KeySlot::put`], for what was stored elsewhere and Redis first deletes and then adds: its caller has said that it
+    /// is new. Its access clock stays.
+    pub fn put_anew(self, entry: Entry, class: EventClass, event: &'static str) {
         self.out.effects.push_recreation(self.out.db, &entry);
         self.place_anew(entry, Change::covered(class, event));
     }
 
-    /// As [`KeySlot::put`], for who says the effect, and when the value was used last.
-    pub fn place(self, entry: Entry, change: Change<'_>) {
+    /// As [`KeySlot::put`], for who says the effect.
+    pub fn place(self, mut entry: Entry, change: Change<'_>) {
+        entry.set_clock(self.clock.initial());
         if !self.exists() {
             self.out.event(EventClass::New, "new", self.key);
         }
         self.place_anew(entry, change);
     }
 
-    /// As [`KeySlot::place`], where the caller has said that it is new.
+    /// As [`KeySlot::place`], where the caller has said that it is new, and when it was used last.
     pub fn place_anew(self, entry: Entry, change: Change<'_>) {
         let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         debug_assert_eq!(entry.key(), key);
@@ -145,7 +148,6 @@ impl KeySlot<'_, '_> {
         let table::Place::Occupied(entry) = &mut self.place else { return None };
         let before = entry.expire_at();
         let result = edit(entry);
-        entry.set_clock(self.clock);
         debug_assert_eq!(before, entry.expire_at(), "the time to live is set by set_expiry");
         self.out.changed(self.waiters, self.position, self.key, change);
         Some(result)
@@ -188,13 +190,13 @@ impl KeySlot<'_, '_> {
             table::Place::Occupied(entry) => {
                 let indexes = Indexes { count, expires, element_expires };
                 let announcer = Announcer { waiters, position, key, out };
-                edit_stored::<R, TAKES>(entry, indexes, announcer, clock, edit, announce)
+                edit_stored::<R, TAKES>(entry, indexes, announcer, edit, announce)
             }
             table::Place::Vacant(place) => {
                 let mut entry = make(key);
                 let result = edit(&mut entry);
                 if !entry.is_empty_collection() {
-                    entry.set_clock(clock);
+                    entry.set_clock(clock.initial());
                     reindex(element_expires, position, None, entry.next_due(), out);
                     count.one_more();
                     place.insert(entry);
@@ -213,11 +215,11 @@ impl KeySlot<'_, '_> {
         edit: impl FnOnce(&mut Entry) -> R,
         announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
     ) -> Option<R> {
-        let Self { place, count, expires, element_expires, waiters, position, key, clock, out } = self;
+        let Self { place, count, expires, element_expires, waiters, position, key, out, .. } = self;
         let table::Place::Occupied(entry) = place else { return None };
         let indexes = Indexes { count, expires, element_expires };
         let announcer = Announcer { waiters, position, key, out };
-        Some(edit_stored::<R, true>(entry, indexes, announcer, clock, edit, announce))
+        Some(edit_stored::<R, true>(entry, indexes, announcer, edit, announce))
     }
 
     /// Sets or clears the time to live. Does nothing if the key isn't there.
@@ -225,7 +227,6 @@ impl KeySlot<'_, '_> {
         if let table::Place::Occupied(entry) = &mut self.place {
             reindex(self.expires, self.position, entry.expire_at(), at, self.out);
             entry.set_expire_at(at);
-            entry.set_clock(self.clock);
             self.out.changed(self.waiters, self.position, self.key, change);
         }
     }
@@ -303,7 +304,6 @@ fn edit_stored<R, const TAKES: bool>(
     mut entry: table::Occupied<'_, Entry>,
     indexes: Indexes<'_>,
     mut announcer: Announcer<'_, '_>,
-    clock: u32,
     edit: impl FnOnce(&mut Entry) -> R,
     announce: impl FnOnce(&R, &mut Announcer<'_, '_>),
 ) -> R {
@@ -327,7 +327,6 @@ fn edit_stored<R, const TAKES: bool>(
         indexes.forget(&entry, announcer.position);
         announcer.out.reclaimer.discard(entry);
     } else {
-        entry.set_clock(clock);
         // The guard goes before the announcement: nobody who hears of the change sees a half-made one.
         drop(entry);
     }

@@ -8,7 +8,6 @@ use crate::net::worker::{Scratch, Worker};
 use crate::resp::decode::{Decoder, Limits};
 use crate::resp::{Output, Reply};
 use crate::session::ReplyMode;
-use crate::state::Server;
 use dunlin_structures::cycles::Stopwatch;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -87,7 +86,7 @@ impl Connection {
                 batch.decode(&mut self.decoder, buffer, progress.at, limits, &server.commands, ahead);
             batch.prefetch(ahead, &server.commands, buffer, *large_values);
             let output_before = output.len();
-            let access_clock = Server::access_clock(now);
+            let access_clock = server.access_clock(now);
             let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
             self.execute_requests(&mut unit, batch, 0..batch.len(), buffer, output, &mut progress);
             now = unit.now;

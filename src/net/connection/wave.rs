@@ -18,7 +18,6 @@ use crate::command::dispatch::Unit;
 use crate::net::batch::{Ahead, Batch, REQUESTS_MAX};
 use crate::net::worker::{Scratch, Worker};
 use crate::resp::Output;
-use crate::state::Server;
 use answers::Answers;
 use dunlin_structures::cycles::Stopwatch;
 use dunlin_uring::{Received, Ring, SOCKETS_MAX};
@@ -196,7 +195,7 @@ pub fn run(worker: &Worker) {
     let Scratch { input, output, batch, effects, large_values, wave } = scratch;
     let (server, stats) = (&*worker.server, worker.stats());
     let now = server.now();
-    let access_clock = Server::access_clock(now);
+    let access_clock = server.access_clock(now);
     let mut unit = Unit { server, stats, effects, now, access_clock, stopwatch: Stopwatch::start() };
     let mut run =
         Run { worker, unit: &mut unit, output, large_values, executed: 0, answered: 0, requests: 0 };

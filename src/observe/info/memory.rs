@@ -34,8 +34,8 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("rss_overhead_bytes", less(usage.resident, allocator.resident));
     lines.add("mem_fragmentation_ratio", format_args!("{:.2}", ratio(usage.resident, usage.used)));
     lines.add("mem_fragmentation_bytes", less(usage.resident, usage.used));
+    lines.add("mem_not_counted_for_evict", server.persist.buffer_memory_bytes());
     lines.constants(&[
-        ("mem_not_counted_for_evict", "0"),
         ("mem_replication_backlog", "0"),
         ("mem_total_replication_buffers", "0"),
         ("mem_clients_slaves", "0"),

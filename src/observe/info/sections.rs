@@ -1,6 +1,7 @@
 //! The sections on the server, its clients, its log, its CPU time and its keys.
 
 use super::Lines;
+use crate::keyspace::AccessClock;
 use crate::observe::{figures, process};
 use crate::state::{Server, gates, unix_us};
 use dunlin_structures::cycles;
@@ -40,7 +41,7 @@ pub(super) fn server(server: &Server, now: i64, lines: &mut Lines) {
     // Slow figures and pauses are looked after ten times a second, whatever `hz` says.
     lines.add("hz", 10);
     lines.add("configured_hz", config.hz());
-    lines.add("lru_clock", Server::access_clock(now));
+    lines.add("lru_clock", AccessClock::of_time(now).initial());
     let executable = std::env::current_exe().unwrap_or_default();
     lines.add("executable", executable.display());
     let file = config.file.clone().unwrap_or_default();

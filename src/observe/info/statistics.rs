@@ -7,7 +7,7 @@ use crate::state::Server;
 use crate::state::rates::Rate;
 use std::sync::atomic::Ordering::Relaxed;
 
-pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
+pub(super) fn stats(server: &Server, now: i64, lines: &mut Lines) {
     let totals = Totals::of(server);
     let shared = &server.shared;
     let kib = |rate: Rate| server.rates.per_second(rate) as f64 / 1024.0;
@@ -28,10 +28,12 @@ pub(super) fn stats(server: &Server, _: i64, lines: &mut Lines) {
         ("expired_stale_perc", "0.00"),
         ("expired_time_cap_reached_count", "0"),
         ("expire_cycle_cpu_milliseconds", "0"),
-        ("evicted_keys", "0"),
     ]);
+    lines.add("evicted_keys", server.eviction.evicted_keys.load(Relaxed));
     lines.add("evicted_clients", shared.evicted_clients.load(Relaxed));
-    lines.constants(&[("total_eviction_exceeded_time", "0"), ("current_eviction_exceeded_time", "0")]);
+    let (total_ms, present_ms) = server.eviction.exceeded_ms(now);
+    lines.add("total_eviction_exceeded_time", total_ms);
+    lines.add("current_eviction_exceeded_time", present_ms);
     lines.add("keyspace_hits", totals.hits);
     lines.add("keyspace_misses", totals.misses);
     lines.add("pubsub_channels", server.hub.channels.len());

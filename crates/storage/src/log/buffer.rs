@@ -45,6 +45,8 @@ pub struct LogBuffer {
     appended: AtomicU64,
     /// Bytes appended and not yet given back by the writer.
     held_bytes: AtomicUsize,
+    /// Bytes of the chunk that is filled and of those that wait to be, when the writer last gave some back.
+    kept_bytes: AtomicUsize,
     reserved_bytes: AtomicUsize,
     capacity_bytes: AtomicUsize,
 }
@@ -98,6 +100,7 @@ impl LogBuffer {
             filling: Mutex::new(filling),
             appended: AtomicU64::new(start.get()),
             held_bytes: AtomicUsize::new(0),
+            kept_bytes: AtomicUsize::new(0),
             reserved_bytes: AtomicUsize::new(0),
             capacity_bytes: AtomicUsize::new(capacity_bytes),
         }
@@ -166,6 +169,11 @@ impl LogBuffer {
         self.held_bytes.load(Ordering::Relaxed)
     }
 
+    /// Bytes that the buffer takes in memory, about: a chunk is there before it is full, and afterwards.
+    pub fn memory_bytes(&self) -> usize {
+        self.held_bytes().max(self.kept_bytes.load(Ordering::Relaxed))
+    }
+
     pub fn capacity_bytes(&self) -> usize {
         self.capacity_bytes.load(Ordering::Relaxed)
     }
@@ -225,6 +233,8 @@ impl LogBuffer {
                 filling.spare.push(chunk);
             }
         }
+        let kept = filling.spare.len() * CHUNK_BYTES + filling.chunk.capacity();
+        self.kept_bytes.store(kept, Ordering::Relaxed);
         drop(filling);
         self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -369,7 +379,11 @@ mod tests {
         assert_eq!(buffer.held_bytes(), expected.len());
         let taken = buffer.take().expect("there are bytes");
         assert!(taken.chunks.concat() == expected);
+        assert_eq!(buffer.memory_bytes(), expected.len());
         buffer.recycle(taken);
+        // The chunks stay, for what comes next.
+        assert!(buffer.held_bytes() == 0 && buffer.memory_bytes() >= CHUNK_BYTES);
+        assert_eq!(buffer.memory_bytes() % CHUNK_BYTES, 0);
     }
 
     #[test]

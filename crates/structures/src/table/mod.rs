@@ -47,4 +47,5 @@ pub use chains::Chains;
 pub use element::Element;
 pub use guard::{Occupied, Place, Ref, RefMut, Vacant};
 pub use root::Table;
+pub use sample::RUN_MAX;
 pub use scan::Iter;

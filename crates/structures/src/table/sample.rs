@@ -11,11 +11,14 @@ use super::element::Element;
 use super::guard::Ref;
 use super::leaf::{Leaf, has_entry};
 use super::root::Table;
-use super::word::{LeafWord, Root, cells};
+use super::word::{ADDRESS_MASK, LeafWord, Root, cells};
+use crate::prefetch::prefetch;
 
 /// Draws before a table is taken for one that is nearly all gaps. In one that grew by inserts about half of all places
 /// are elements; after removals about one in ten is.
 const TRIES: usize = 128;
+/// The most elements that [`Table::sample_run`] shows.
+pub const RUN_MAX: usize = 64;
 
 impl<E: Element> Table<E> {
     /// An element chosen by the given random bits, each with the same probability; none if the table is empty.
@@ -27,15 +30,39 @@ impl<E: Element> Table<E> {
         }
         let mut state = random;
         for _ in 0..TRIES {
-            if let Some(cell) = self.draw(&mut state).filter(|&cell| has_entry(cell)) {
+            if let Some((_, _, cell)) = self.draw(&mut state) {
                 return Some(Ref::new(cell));
             }
         }
         self.nth(below(len, &mut state))
     }
 
-    /// The cell at a place drawn by chance, if that place is a cell.
-    fn draw(&self, state: &mut u64) -> Option<u64> {
+    /// Shows up to `count` elements (of at most [`RUN_MAX`]), the first one drawn as [`Table::sample`] does, the others its
+    /// neighbours in hash order within one leaf: with seeded hashes these have nothing in common but cache lines. Fewer
+    /// where the leaf has no more. Returns how many it showed.
+    /// Expected O(count).
+    pub fn sample_run(&self, random: u64, count: usize, mut look: impl FnMut(&E)) -> usize {
+        let (mut state, len, count) = (random, self.len(), count.min(RUN_MAX));
+        if len == 0 || count == 0 {
+            return 0;
+        }
+        let Some((leaf, first, _)) = (0..TRIES).find_map(|_| self.draw(&mut state)) else {
+            let only = self.nth(below(len, &mut state));
+            return only.map(|element| look(&element)).into_iter().count();
+        };
+        let cells = (first..leaf.cell_count()).chain(0..first).map(|index| leaf.cell(index));
+        let (mut run, mut found) = ([0; RUN_MAX], 0);
+        for cell in cells.filter(|&cell| has_entry(cell)).take(count) {
+            prefetch(std::ptr::without_provenance((cell & ADDRESS_MASK) as usize));
+            run[found] = cell;
+            found += 1;
+        }
+        run[..found].iter().for_each(|&cell| look(&Ref::new(cell)));
+        found
+    }
+
+    /// A place drawn by chance, if it is a cell with an element: its leaf, its index there, and what is in it.
+    fn draw(&self, state: &mut u64) -> Option<(Leaf, usize, u64)> {
         let (word, place) = match self.parts() {
             Root::Leaf(word) => (word, below(cells(word.class()) as usize, state)),
             Root::Directory { address, depth } => {
@@ -50,7 +77,8 @@ impl<E: Element> Table<E> {
         };
         // SAFETY: the word leads to a leaf that lives while the table is borrowed.
         let leaf = (!word.is_vacant()).then(|| unsafe { Leaf::new(word) })?;
-        (place < leaf.cell_count()).then(|| leaf.cell(place))
+        let cell = (place < leaf.cell_count()).then(|| leaf.cell(place))?;
+        has_entry(cell).then_some((leaf, place, cell))
     }
 
     /// The element that `index` others stand before in hash order. O(leaves).

@@ -404,6 +404,35 @@ fn a_sample_of_what_a_mass_removal_left_is_found() {
     (0..5_000).for_each(|key| pair.insert(key, 0));
     (0..4_999).for_each(|key| pair.remove(key, false));
     assert_eq!(pair.table.sample(7).expect("one left").number(), 4_999);
+    assert_eq!(pair.table.sample_run(7, 5, |left| assert_eq!(left.number(), 4_999)), 1);
+}
+
+#[test]
+fn a_run_is_of_different_elements_and_reaches_all() {
+    assert_eq!(Table::<Item>::new().sample_run(1, 5, |_| unreachable!("there is none")), 0);
+    for hashing in HASHINGS {
+        let mut pair = Pair::new(hashing);
+        (0..500).for_each(|key| pair.insert(key, 0));
+        let mut seen = std::collections::BTreeSet::new();
+        for random in 0..2_000 {
+            let mut run = Vec::new();
+            let count = pair.table.sample_run(random, 5, |element| run.push(element.number()));
+            assert_eq!(count, run.len());
+            assert!((1..=5).contains(&count), "{hashing:?}");
+            run.sort_unstable();
+            run.dedup();
+            assert_eq!(count, run.len(), "{hashing:?}");
+            seen.extend(run);
+        }
+        assert_eq!(seen.len(), 500, "{hashing:?}");
+        assert_eq!(pair.table.sample_run(1, 0, |_| unreachable!("none was asked for")), 0);
+    }
+    let mut pair = Pair::new(Hashing::Mixed);
+    (0..3).for_each(|key| pair.insert(key, 0));
+    let mut all = Vec::new();
+    assert_eq!(pair.table.sample_run(9, usize::MAX, |element| all.push(element.number())), 3);
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2]);
 }
 
 #[test]
