@@ -43,6 +43,7 @@ pub fn make_room(server: &Server, held: &AtomicI64) -> Room {
     match memory::excess(server) {
         0 => {
             server.eviction.note(false, 0);
+            server.eviction.set_stuck(false);
             Room::Enough
         }
         excess => evict(server, held, excess),
@@ -58,18 +59,20 @@ pub fn is_out_of_memory(server: &Server) -> bool {
 #[cold]
 fn evict(server: &Server, held: &AtomicI64, excess: u64) -> Room {
     let now = server.now();
-    let told = server.eviction.told(excess, now);
-    let Some(claim) = server.eviction.claim(excess - told) else { return Room::Enough };
-    let room = match server.hot.policy() {
-        None => Room::None,
-        Some(policy) => {
-            let began = cycles::now();
-            let room = evict_by(server, held, claim.bytes, policy, now);
-            let took = Duration::from_nanos(cycles::to_ns(cycles::now().wrapping_sub(began)));
-            server.note_latency("eviction-cycle", took);
-            room
-        }
+    let Some(policy) = server.hot.policy() else {
+        server.eviction.note(true, now);
+        server.eviction.set_stuck(true);
+        return Room::None;
     };
+    let told = server.eviction.told(excess, now);
+    let Some(claim) = server.eviction.claim(excess - told) else {
+        // Others are at it; but perhaps there is nothing that they could evict.
+        return if server.eviction.is_stuck() { Room::None } else { Room::Enough };
+    };
+    let began = cycles::now();
+    let room = evict_by(server, held, claim.bytes, policy, now);
+    let took = Duration::from_nanos(cycles::to_ns(cycles::now().wrapping_sub(began)));
+    server.note_latency("eviction-cycle", took);
     server.eviction.note(room != Room::Enough, now);
     server.eviction.set_stuck(room == Room::None);
     if room == Room::Coming && server.eviction.leave() {

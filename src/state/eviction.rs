@@ -88,7 +88,10 @@ impl Eviction {
     }
 
     pub fn set_stuck(&self, is_stuck: bool) {
-        self.is_stuck.store(is_stuck, Relaxed);
+        // Nearly always it is so already, and all threads come by here.
+        if self.is_stuck() != is_stuck {
+            self.is_stuck.store(is_stuck, Relaxed);
+        }
     }
 
     /// Of so many bytes above the limit: those that others are being told of evicted keys. These leave by themselves, and to

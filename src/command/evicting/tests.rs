@@ -78,6 +78,23 @@ fn who_watches_or_has_read_a_key_hears_that_it_was_evicted() {
 }
 
 #[test]
+fn while_another_evicts_only_what_can_evict_lets_commands_through() {
+    for (policy, reply) in [("noeviction", FULL), ("volatile-lru", FULL), ("allkeys-lru", "+OK")] {
+        let mut client = client_of(policy);
+        client.say("SET stays 1");
+        exceed(&client, true);
+        // Whoever searched before has found what there is.
+        if policy == "volatile-lru" {
+            client.check(&[("SET k 1", FULL)]);
+        }
+        let server = std::sync::Arc::clone(&client.server);
+        let other = server.eviction.claim(1 << 50).expect("all of it");
+        client.check(&[("SET k 1", reply), ("EXISTS stays", ":1")]);
+        drop(other);
+    }
+}
+
+#[test]
 fn nothing_is_evicted_while_things_must_stay_as_they_are() {
     let mut client = client_of("allkeys-random");
     client.say("SET k 1");
