@@ -13,8 +13,8 @@ use super::object::{Entry, NewValue};
 use super::value::{Payload, ValueRef};
 
 /// The longest packed block that an entry can hold. A collection that outgrows it becomes an object, whatever the
-/// configured thresholds.
-pub const PACKED_LEN_MAX: usize = 65_535;
+/// configured thresholds: 8 MiB less one byte.
+pub const PACKED_LEN_MAX: usize = super::header::INLINE_LEN_MAX;
 
 impl Entry {
     /// A small collection from its packed bytes, of at most [`PACKED_LEN_MAX`]. `encoding` is `Packed` or `Intset`.

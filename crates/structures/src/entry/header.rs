@@ -91,10 +91,14 @@ pub(super) const LONG_KEY: u64 = 255;
 pub(super) const CLOCK_MAX: u32 = (1 << 24) - 1;
 pub(super) const HEADER_BYTES: usize = 8;
 
+// From the lowest bit on: kind (4 bits), encoding (4), whether there is an expiry (1), access clock (24), length of the
+// key (8), length of the inline value (23).
 const EXPIRY_FLAG: u64 = 1 << 8;
-const CLOCK_SHIFT: u32 = 16;
-const KEY_LEN_SHIFT: u32 = 40;
-const VALUE_LEN_SHIFT: u32 = 48;
+const CLOCK_SHIFT: u32 = 9;
+const KEY_LEN_SHIFT: u32 = 33;
+const VALUE_LEN_SHIFT: u32 = 41;
+/// The longest inline value.
+pub(super) const INLINE_LEN_MAX: usize = (1 << (u64::BITS - VALUE_LEN_SHIFT)) - 1;
 
 /// The header word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +109,7 @@ impl Header {
     pub(super) fn new(kind: Kind, shape: Shape, clock: u32) -> Self {
         let key_len = (shape.key_len as u64).min(LONG_KEY);
         let inline_len = if shape.encoding.is_inline() { shape.value_len as u64 } else { 0 };
-        debug_assert!(inline_len < 1 << 16);
+        debug_assert!(inline_len <= INLINE_LEN_MAX as u64);
         Self(
             kind as u64
                 | (shape.encoding as u64) << 4
@@ -144,7 +148,7 @@ impl Header {
     /// The header of an entry whose inline value has another length.
     #[inline(always)]
     pub(super) const fn with_inline_len(self, len: usize) -> Self {
-        debug_assert!(len < 1 << 16);
+        debug_assert!(len <= INLINE_LEN_MAX);
         Self(self.0 & ((1 << VALUE_LEN_SHIFT) - 1) | (len as u64) << VALUE_LEN_SHIFT)
     }
 

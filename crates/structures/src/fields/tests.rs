@@ -282,7 +282,7 @@ fn a_copy_takes_no_more_room_than_what_it_is_a_copy_of() {
 fn a_block_that_no_entry_can_hold_becomes_a_table() {
     let limits = Limits { entries: 1 << 20, bytes: 1 << 20 };
     let mut entry = empty(b"key");
-    let value = [b'v'; 1000];
+    let value = vec![b'v'; 100_000];
     let mut fields = 0_u32;
     while entry.packed_bytes().is_some() {
         fields += 1;

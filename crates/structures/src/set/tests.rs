@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::{Encoding, Entry, Kind, Payload};
+use crate::entry::{Encoding, Entry, Kind, PACKED_LEN_MAX, Payload};
 use crate::packed::{Item, Limits};
 
 const LIMITS: SetLimits = SetLimits { ints: 512, packed: Limits { entries: 128, bytes: 64 } };
@@ -85,17 +85,20 @@ fn conversions_happen_at_the_thresholds() {
 fn what_an_entry_has_no_room_for_becomes_large() {
     let wide = SetLimits { ints: usize::MAX, packed: Limits { entries: usize::MAX, bytes: usize::MAX } };
     let mut entry = make(b"k", Item::Int(0), 1, &wide);
-    for number in 0..9_000 {
+    let most = PACKED_LEN_MAX as i64 / 8;
+    for number in 0..most {
         assert!(add(&mut entry, Item::Int(number << 40), &wide));
     }
-    assert_eq!((encoding_of(&entry), Set::of(&entry).len()), ("hashtable", 9_000));
+    assert_eq!((encoding_of(&entry), Set::of(&entry).len()), ("intset", most as usize));
+    assert!(add(&mut entry, Item::Int(most << 40), &wide));
+    assert_eq!((encoding_of(&entry), Set::of(&entry).len()), ("hashtable", most as usize + 1));
     let mut entry = make(b"k", Item::Text(b"a"), 1, &wide);
-    for number in 0..70 {
-        assert!(add(&mut entry, Item::Text(&[b'a' + number; 1_000]), &wide));
+    for number in 0..90 {
+        assert!(add(&mut entry, Item::Text(&[b'a' + number; 100_000]), &wide));
     }
-    assert_eq!((encoding_of(&entry), Set::of(&entry).len()), ("hashtable", 70));
+    assert_eq!((encoding_of(&entry), Set::of(&entry).len()), ("hashtable", 90));
     let mut entry = set_of(&["1", "2"], &wide);
-    assert!(add(&mut entry, Item::Text(&[b'x'; 70_000]), &wide));
+    assert!(add(&mut entry, Item::Text(&[b'x'; PACKED_LEN_MAX]), &wide));
     assert_eq!(encoding_of(&entry), "hashtable");
 }
 
