@@ -26,7 +26,7 @@ use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Sleep;
 use wave::{Joined, SharedConnection};
@@ -80,6 +80,9 @@ enum Filled {
 pub struct Connection {
     stream: Stream,
     session: Session,
+    /// What a socket that the wave has read calls when there is more: the bell of this seat.
+    bell: Waker,
+    seat: usize,
     decoder: Decoder,
     /// What was read but not executed; `executed` bytes of it are done with.
     input: Vec<u8>,
@@ -144,8 +147,9 @@ pub async fn run(connection: SharedConnection, worker: &Worker) {
     if connection.borrow().held {
         wave::forget(worker, &connection);
     }
-    let id = connection.borrow().session.client.id;
+    let (id, seat) = (connection.borrow().session.client.id, connection.borrow().seat);
     worker.listeners.borrow_mut().remove(&id);
+    worker.bells.leave(seat);
     std::future::poll_fn(|cx| {
         connection.borrow_mut().leave(cx, worker, &end);
         Poll::Ready(())
@@ -176,10 +180,12 @@ fn outlives_input(on: &ParkedOn) -> bool {
 }
 
 impl Connection {
-    pub fn new(stream: Stream, session: Session) -> Self {
+    pub fn new(stream: Stream, session: Session, seat: usize, bell: Waker) -> Self {
         Self {
             stream,
             session,
+            bell,
+            seat,
             decoder: Decoder::default(),
             input: Vec::new(),
             executed: 0,

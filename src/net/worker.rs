@@ -6,6 +6,7 @@ use crate::command::script::slow::{self, Round};
 use crate::keyspace::EffectBuffer;
 use crate::net::batch::Batch;
 use crate::net::connection::pushes;
+use crate::net::connection::wave::bells::Bells;
 use crate::net::connection::wave::{self, SharedConnection, Wave};
 use crate::net::connection::{self, Connection};
 use crate::net::stream::Stream;
@@ -78,6 +79,7 @@ pub struct Worker {
     pub scratch: RefCell<Scratch>,
     /// The connections of clients that were sent something without asking, by id.
     pub listeners: RefCell<HashMap<u64, SharedConnection>>,
+    pub bells: Bells,
 }
 
 impl Worker {
@@ -131,6 +133,7 @@ pub fn run(index: usize, server: Arc<Server>, mut sockets: mpsc::UnboundedReceiv
             wave: Wave::default(),
         }),
         listeners: RefCell::default(),
+        bells: Bells::default(),
     });
     // What a worker takes for itself is there before any client comes.
     worker.publish_memory();
@@ -208,7 +211,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let client = Client::new(id, worker.index, fd, address, local_address, now, flags, user);
     let client = server.welcome(client);
     let session = Session::new(Arc::clone(&client), server.hot.password_needed.load(Ordering::Relaxed));
-    let connection = Rc::new(RefCell::new(Connection::new(stream, session)));
+    let connection = worker.bells.seat(|seat, bell| Connection::new(stream, session, seat, bell));
     // Measured, since much of it belongs to others; but for the socket's place in the event loop, made above.
     let bytes = thread_held_bytes() - before + worker.task_bytes.get() + REGISTRATION_BYTES;
     client.connection_bytes.store(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);

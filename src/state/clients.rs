@@ -269,11 +269,6 @@ impl Client {
         }
     }
 
-    /// Shows what [`Client::wake`] calls, once its connection's task has run.
-    pub fn with_waker<R>(&self, look: impl FnOnce(&Waker) -> R) -> Option<R> {
-        self.waker.lock().as_ref().map(look)
-    }
-
     pub fn set_waker(&self, waker: &Waker) {
         *self.waker.lock() = Some(waker.clone());
     }

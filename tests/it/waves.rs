@@ -242,3 +242,55 @@ fn who_leaves_as_he_is_served_is_gone() {
         });
     });
 }
+
+/// The socket of a client that a wave has read calls the next wave, not the client's task: what else there is to do is done all the
+/// same, and who gets the seat of one that has gone is somebody else.
+#[test]
+fn whoever_rests_between_waves_is_heard_and_told() {
+    both_ways(|served: Served| {
+        let mut admin = served.tcp();
+        for _ in 0..20 {
+            let mut peers = peers(&served, 12);
+            let ids: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.ask(&[b"CLIENT", b"ID"])).collect();
+            for _ in 0..3 {
+                let held = served.hold();
+                peers.iter_mut().for_each(|peer| peer.send(b"SET a 1\r\n"));
+                drop(held);
+                peers.iter_mut().for_each(|peer| peer.expect(b"+OK\r\n"));
+            }
+            let held = served.hold();
+            peers[..4].iter_mut().for_each(|peer| peer.send(b"SUBSCRIBE news\r\n"));
+            drop(held);
+            peers[..4]
+                .iter_mut()
+                .for_each(|peer| peer.expect(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"));
+            assert_eq!(admin.ask(&[b"PUBLISH", b"news", b"x"]), b":4\r\n");
+            for peer in &mut peers[..4] {
+                peer.expect(b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
+                peer.send(b"PING\r\n");
+                peer.expect(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+            }
+            let id = &ids[4][1..ids[4].len() - 2];
+            assert_eq!(admin.ask(&[b"CLIENT", b"KILL", b"ID", id]), b":1\r\n");
+            peers[4].expect_end(b"");
+            peers[5].send(b"GET a\r\nBLPOP missing 0\r\n");
+            peers[5].expect(b"$1\r\n1\r\n");
+            peers[6].send(b"*2\r\n$3\r\nGET\r\n$1\r");
+            peers[7].send(&request(&[b"ECHO", &[b'l'; 5000]]));
+            peers[7].expect(&bulk(&[b'l'; 5000]));
+            peers[6].send(b"\na\r\n");
+            peers[6].expect(b"$1\r\n1\r\n");
+            for ring in [&b"no"[..], b"yes"] {
+                assert_eq!(admin.ask(&[b"CONFIG", b"SET", b"io-uring", ring]), b"+OK\r\n");
+                for peer in &mut peers[6..] {
+                    assert_eq!(peer.ask(&[b"INCR", b"count"])[0], b':');
+                }
+            }
+        }
+        assert_eq!(admin.ask(&[b"GET", b"count"]), b"$3\r\n240\r\n");
+        eventually("nobody else is connected", || {
+            let info = admin.ask(&[b"INFO", b"clients"]);
+            String::from_utf8_lossy(&info).contains("connected_clients:1\r\n").then_some(())
+        });
+    });
+}

@@ -10,6 +10,7 @@
 //! ([`answers`]); else each by its own.
 
 mod answers;
+pub mod bells;
 mod gather;
 
 use super::execute::Progress;
@@ -134,11 +135,13 @@ fn new_ring(worker: &Worker) -> Option<Ring> {
 pub async fn run_waves(worker: Rc<Worker>) {
     std::future::poll_fn(|cx| {
         worker.scratch.borrow_mut().wave.runner = Some(cx.waker().clone());
+        worker.bells.set_runner(cx.waker());
         Poll::Ready(())
     })
     .await;
     // Looking at many sockets in turn is no reason to let others go first.
     tokio::task::coop::unconstrained(std::future::poll_fn(|_| {
+        worker.bells.collect(&worker);
         run(&worker);
         Poll::<()>::Pending
     }))

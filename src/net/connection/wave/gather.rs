@@ -7,7 +7,7 @@ use crate::net::worker::Worker;
 use dunlin_uring::{Received, SOCKETS_MAX};
 use smallvec::SmallVec;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// From one client's bytes to the next one's. A line more than is read: else the beginnings of all of them, the only parts that
 /// short requests use, would share a few sets of the first-level cache.
@@ -134,9 +134,8 @@ impl Connection {
         self.session.client.wake();
     }
 
-    /// Whether there may be more to read at once; if not, its task is called when there is.
+    /// Whether there may be more to read at once; if not, its bell rings when there is.
     fn is_read_ready(&self) -> bool {
-        let look = |waker: &Waker| self.stream.poll_read_ready(&mut Context::from_waker(waker)).is_ready();
-        self.session.client.with_waker(look).unwrap_or(true)
+        self.stream.poll_read_ready(&mut Context::from_waker(&self.bell)).is_ready()
     }
 }
