@@ -7,7 +7,6 @@ use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError, text};
-use dunlin_structures::entry::IntText;
 use dunlin_structures::hll::{self, Layout, Pattern, Union};
 
 pub const COMMANDS: &[CommandSpec] = &[
@@ -41,8 +40,7 @@ pub const COMMANDS: &[CommandSpec] = &[
 
 fn pfdebug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut slot = cx.keys.write(args.at(2));
-    let mut text = IntText::new();
-    let Some((bytes, layout)) = sketch(&slot, &mut text)? else {
+    let Some((bytes, layout)) = sketch(&slot)? else {
         return Err(CommandError::text("The specified key does not exist"));
     };
     if args.is(1, "ENCODING") {

@@ -84,11 +84,10 @@ fn refusal(fault: Fault) -> CommandError {
 }
 
 /// What stands in a slot: a sketch's bytes and layout, or nothing.
-fn sketch<'s>(
-    slot: &'s KeySlot<'_, '_>,
-    text: &'s mut IntText,
-) -> Result<Option<(&'s [u8], Layout)>, CommandError> {
-    let Some(bytes) = slot.string()?.and_then(|entry| entry.string_bytes(text)) else { return Ok(None) };
+fn sketch<'s>(slot: &'s KeySlot<'_, '_>) -> Result<Option<(&'s [u8], Layout)>, CommandError> {
+    let Some(entry) = slot.string()? else { return Ok(None) };
+    // An integer's text is none.
+    let bytes = entry.stored_bytes().unwrap_or_default();
     Ok(Some((bytes, Layout::of(bytes).map_err(refusal)?)))
 }
 
@@ -96,9 +95,8 @@ fn pfadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     const ADDED: Change<'static> = Change::request(EventClass::String, "pfadd");
     let limit = cx.server.thresholds.hll_sparse_bytes();
     let mut slot = cx.keys.write(args.at(1));
-    let mut text = IntText::new();
     let patterns = args.from(2).map(Pattern::of);
-    let changed = match sketch(&slot, &mut text)? {
+    let changed = match sketch(&slot)? {
         None => {
             let mut bytes = hll::empty();
             raise_all(&mut bytes, patterns, limit)?;
@@ -220,8 +218,7 @@ fn pfmerge(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let union = union(cx, args)?;
     let key = args.at(1);
     let slot = cx.keys.write(key);
-    let mut text = IntText::new();
-    let mut bytes = sketch(&slot, &mut text)?.map_or_else(hll::empty, |(bytes, _)| copy_to_grow(bytes));
+    let mut bytes = sketch(&slot)?.map_or_else(hll::empty, |(bytes, _)| copy_to_grow(bytes));
     union.write_to(&mut bytes, cx.server.thresholds.hll_sparse_bytes()).map_err(refusal)?;
     let bytes = Bytes::from(bytes);
     let compose = |effect: &mut EffectWriter| {

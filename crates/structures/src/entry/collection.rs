@@ -59,14 +59,20 @@ impl Entry {
     /// If the value is not packed, the range is not inside it, or the result would be longer than [`PACKED_LEN_MAX`].
     #[inline]
     pub fn splice_packed<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
-        assert!(is_packed(self.encoding()));
-        self.splice_inline(range, parts);
+        let shape = self.shape();
+        assert!(is_packed(shape.encoding));
+        self.splice_shaped(shape, range, parts);
     }
 
-    /// [`Entry::splice_packed`], for short strings too.
+    /// [`Entry::splice_packed`], for short strings too, by who knows the block's shape.
     #[inline(always)]
-    pub(super) fn splice_inline<const N: usize>(&mut self, range: Range<usize>, parts: [&[u8]; N]) {
-        let old = self.shape();
+    pub(super) fn splice_shaped<const N: usize>(
+        &mut self,
+        old: Shape,
+        range: Range<usize>,
+        parts: [&[u8]; N],
+    ) {
+        debug_assert_eq!(old, self.shape());
         let added: usize = parts.iter().map(|part| part.len()).sum();
         let old_len = old.value_len;
         assert!(old.encoding.is_inline() && range.start <= range.end && range.end <= old_len);

@@ -83,18 +83,17 @@ impl Entry {
     ///
     /// If the range is not inside the string.
     pub fn splice_string(&mut self, range: Range<usize>, new: &[u8]) -> Option<()> {
-        let mut text = IntText::new();
-        let old_len = self.string_bytes(&mut text)?.len();
+        let shape = self.shape();
+        let is_inline = matches!(shape.encoding, Encoding::Embstr | Encoding::Raw);
+        let old_len = if is_inline { shape.value_len } else { self.string_bytes(&mut IntText::new())?.len() };
         assert!(range.start <= range.end && range.end <= old_len);
         let new_len = old_len - range.len() + new.len();
-        let shape = self.shape();
-        if shape.encoding.is_inline() && new_len <= INLINE_LEN_MAX {
-            self.set_header(Header::new(
-                Kind::String,
-                Shape { encoding: Encoding::Raw, ..shape },
-                self.clock(),
-            ));
-            self.splice_inline(range, [new]);
+        if is_inline && new_len <= INLINE_LEN_MAX {
+            let raw = Shape { encoding: Encoding::Raw, ..shape };
+            if shape.encoding != Encoding::Raw {
+                self.set_header(Header::new(Kind::String, raw, self.clock()));
+            }
+            self.splice_shaped(raw, range, [new]);
             return Some(());
         }
         let splice = |bytes: &mut [u8]| {
@@ -127,6 +126,16 @@ impl Entry {
             ValueRef::Inline(bytes) => Some(bytes),
             ValueRef::Buffer(buffer) => Some(buffer),
             ValueRef::Packed(_) | ValueRef::Boxed(_) => None,
+        }
+    }
+
+    /// The string's bytes where they stand. Nothing if the value is an integer, or not a string.
+    #[inline]
+    pub fn stored_bytes(&self) -> Option<&[u8]> {
+        match self.value() {
+            ValueRef::Inline(bytes) => Some(bytes),
+            ValueRef::Buffer(buffer) => Some(buffer),
+            ValueRef::Int(_) | ValueRef::Packed(_) | ValueRef::Boxed(_) => None,
         }
     }
 

@@ -198,17 +198,41 @@ struct Found {
 
 #[inline]
 fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
-    let (mut at, mut before, mut first) = (HEADER_BYTES, None, 0);
+    let (mut at, mut first) = (HEADER_BYTES, 0);
+    // The runs that begin in the last block, and whether one of them goes on behind it.
     let (mut begins, mut is_open) = (0, false);
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         let runs = skip::runs(block, is_open);
         if first + runs.registers > index {
-            break;
+            let (byte, registers) = skip::spot(block, is_open, (index - first) as u16);
+            // From where the last block begins, if there is one.
+            let all_begins = u64::from(begins) | u64::from(runs.begins) << BLOCK;
+            let is_second = runs.begins >> byte & 1 == 0;
+            let place = BLOCK + byte - usize::from(is_second);
+            let found_at = at + place - BLOCK;
+            let half = if is_second { skip::first_half(bytes[found_at]) } else { 0 };
+            let begin_before = all_begins & ((1 << place) - 1);
+            return Ok(Found {
+                at: found_at,
+                before: (begin_before > 0).then(|| at + begin_before.ilog2() as usize - BLOCK),
+                first: first + registers - half,
+                run: Run::at(bytes, found_at)?,
+            });
         }
         (begins, is_open) = (runs.begins, runs.is_open);
         first += runs.registers;
         at += BLOCK;
     }
+    find_from(bytes, index, (at, first), (begins, is_open))
+}
+
+/// Looks run by run, behind the last whole block.
+fn find_from(
+    bytes: &[u8],
+    index: usize,
+    (mut at, mut first): (usize, usize),
+    (mut begins, is_open): (u32, bool),
+) -> Result<Found, Fault> {
     let last_block = at.saturating_sub(BLOCK);
     if is_open {
         // The run over the end of the last block may be the one.
@@ -216,9 +240,7 @@ fn find(bytes: &[u8], index: usize) -> Result<Found, Fault> {
         first -= skip::first_half(bytes[at]);
         begins &= !(1 << (BLOCK - 1));
     }
-    if begins > 0 {
-        before = Some(last_block + begins.ilog2() as usize);
-    }
+    let mut before = (begins > 0).then(|| last_block + begins.ilog2() as usize);
     loop {
         let run = Run::at(bytes, at)?;
         if index < first + run.length {
