@@ -90,6 +90,14 @@ impl Owned {
     }
 }
 
+/// An error on its way out. A result that is copied whole is read while it is still being written, which holds up each request
+/// that has none.
+#[cold]
+#[inline(never)]
+fn boxed(error: CommandError) -> Box<CommandError> {
+    Box::new(error)
+}
+
 /// What became of a request.
 #[derive(Clone)]
 pub enum Outcome {
@@ -174,7 +182,7 @@ impl Unit<'_> {
         };
         self.effects.clear();
         let mut access = Access { clock: self.access_clock, no_touch: session.no_touch, keeps_expired };
-        let result;
+        let mut failure = None;
         let (parked, owned, lsn) = {
             // Made in its place, and the guards of its shards after it in theirs: what is made before has to be copied there.
             let mut cx = Context {
@@ -219,7 +227,9 @@ impl Unit<'_> {
             // Asked under the locks, as they are held by whoever turns on the log or begins to listen.
             let wanted_events = server.hub.wanted();
             cx.keys.announce_to(server.commit.wanted(), wanted_events);
-            result = if runs { handler(&mut cx, &mut args) } else { Ok(()) };
+            if runs && let Err(error) = handler(&mut cx, &mut args) {
+                failure = Some(boxed(error));
+            }
             if wanted_events != 0 && runs {
                 listening::note(cx.session, command, args, cx.keys.notices());
             }
@@ -248,7 +258,7 @@ impl Unit<'_> {
             return Outcome::Parked(on);
         }
         let stats = &self.stats.commands[command.id];
-        if let Err(error) = &result {
+        if let Some(error) = &failure {
             out.cut_back(mark);
             self.write_error(session, error, out);
             stats.failed.add(1);
