@@ -88,9 +88,12 @@ fn flood(served: &Served, streams: &[TcpStream], requests: &[u8], times: usize) 
     for stream in streams {
         stream.set_nonblocking(true).expect("it is a socket");
     }
-    let mut last = Instant::now();
-    // Nothing taken for so long: the server will not take more.
-    while last.elapsed().as_secs() < 2 && at.iter().any(|at| *at < requests.len() * times) {
+    let (mut last, mut answers) = (Instant::now(), 0);
+    let mut witness = served.unix();
+    // Nothing taken for so long, in which it did so much else: the server will not take more. On a busy machine it may merely
+    // not have come to it.
+    while (last.elapsed().as_secs() < 2 || answers < 1000) && at.iter().any(|at| *at < requests.len() * times)
+    {
         let mut quiet = true;
         for (stream, at) in streams.iter().zip(&mut at) {
             let mut stream = stream;
@@ -102,8 +105,11 @@ fn flood(served: &Served, streams: &[TcpStream], requests: &[u8], times: usize) 
                 quiet = false;
             }
         }
-        if !quiet {
-            last = Instant::now();
+        if quiet {
+            witness.ping();
+            answers += 1;
+        } else {
+            (last, answers) = (Instant::now(), 0);
         }
         peak = peak.max(served.resident_bytes());
     }
