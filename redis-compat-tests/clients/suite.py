@@ -1,5 +1,5 @@
 """Client libraries as applications use them: redis-py (sync and asyncio), ioredis and node-redis doing real work,
-and two job queues with their workers: BullMQ and RQ.
+and three job queues with their workers: BullMQ, Celery and RQ.
 
 Each library runs its program over TCP, over the unix socket and over TLS, in RESP2 and (where it can) RESP3. A program
 prints `ok NAME` or `not ok NAME: why` per test, and `left out NAME: needs COMMAND` where the server lacks one that the test needs;
@@ -26,13 +26,14 @@ PROGRAMS = {
     "node-redis": ["node", os.path.join(HERE, "node_redis.js")],
     "redis-py connections": [PYTHON, os.path.join(HERE, "redis_py_connections.py")],
     "node connections": ["node", os.path.join(HERE, "node_connections.js")],
+    "Celery": [PYTHON, os.path.join(HERE, "celery_jobs.py")],
     "RQ": [PYTHON, os.path.join(HERE, "rq_jobs.py")],
     "BullMQ": ["node", os.path.join(HERE, "bullmq.js")],
 }
 #: Nothing of a program runs without these commands.
-NEEDS = {"RQ": ["multi", "subscribe", "evalsha"], "BullMQ": ["evalsha"]}
+NEEDS = {"Celery": ["multi", "subscribe"], "RQ": ["multi", "subscribe", "evalsha"], "BullMQ": ["evalsha"]}
 #: What the program does is the same wherever it connects to.
-ONCE = {"RQ", "BullMQ"}
+ONCE = {"Celery", "RQ", "BullMQ"}
 SECONDS = 90
 
 
