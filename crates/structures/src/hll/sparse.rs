@@ -143,6 +143,8 @@ impl Edit {
 
 /// Says how to raise a register of a whole sparse sketch that may get `bytes_max` long, so that it can be done where the
 /// sketch is. O(bytes before the register), 16 at a time.
+// Always: a plan that is copied to its caller is read while it is still being written.
+#[inline(always)]
 pub fn plan(bytes: &[u8], pattern: Pattern, bytes_max: usize) -> Result<Raise, Fault> {
     let Pattern { index, rank } = pattern;
     if rank > VALUE_MAX {
@@ -303,6 +305,14 @@ impl Window {
     fn merge_equal(&mut self) {
         const IS_VALUE: u8 = 0x80;
         const LENGTH: u8 = 0b11;
+        // Hardly ever are two neighbours equal, even if second halves of runs are taken for runs.
+        let may_merge = |index: usize| {
+            let (first, next) = (self.bytes[index], self.bytes[index + 1]);
+            (first & IS_VALUE != 0) & ((first ^ next) & !LENGTH == 0)
+        };
+        if !(0..MERGED_BYTES_MAX).fold(false, |any, index| any | may_merge(index)) {
+            return;
+        }
         let mut at = 0;
         for _ in 0..MERGED_AT_ONCE {
             let [first, next] = match self.get().get(at..) {
