@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -24,10 +25,14 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     }
 }
 
-/// A port that nobody had an instant ago.
+/// A port that nobody listened at an instant ago, and not one of those that the system gives to outgoing connections: of these one may
+/// turn up at any time, in the way of a server that binds to all addresses.
 pub(crate) fn free_port() -> u16 {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are free ports");
-    socket.local_addr().expect("it is bound").port()
+    let free = |attempt: u32| {
+        let port = 10_000 + (RandomState::new().hash_one(attempt) % 20_000) as u16;
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok().map(|_| port)
+    };
+    (0..1000).find_map(free).expect("there are free ports")
 }
 
 /// A server with a TCP port and a unix socket in a directory of its own. It is killed when a test leaves it, and a
