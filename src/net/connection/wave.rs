@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
 /// What was read at once of a client that may share a batch.
-pub(super) const READ_MAX: usize = 2048;
+pub(super) const READ_MAX: usize = 4096;
 /// When a wave holds so many bytes it is full.
 const BYTES_MAX: usize = 16 * 1024;
 /// What a wave, its last member included, takes of the read buffer at most.
