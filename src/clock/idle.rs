@@ -1,18 +1,19 @@
-//! Closes clients that have said nothing for longer than `timeout`, and reminds those that have read nothing, or that
-//! were not read from because too much waited.
+//! Closes clients that have said nothing for longer than `timeout`, and reminds those that have read nothing, that were not
+//! read from because too much waited, or that keep a buffer and send nothing.
 
 use crate::state::Server;
-use crate::state::backlog::FREE_BYTES;
+use crate::state::backlog::{FREE_BYTES, IDLE_BUFFER_MS};
 use crate::state::clients::flag;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Called once a second. Looks at all clients; costs nothing while neither `timeout` nor a soft limit is set and nobody
-/// is held back.
+/// Called once a second. Looks at all clients; costs nothing while neither `timeout` nor a soft limit is set, nobody
+/// is held back and nobody keeps a long buffer.
 pub(super) fn look_after(server: &Server, now: i64) {
     let timeout_seconds = server.hot.timeout.load(Relaxed);
     let soft_limit = server.hot.output_soft_limit.load(Relaxed);
     let held_back = server.backlog.take_held_back();
-    if timeout_seconds == 0 && soft_limit == 0 && !held_back {
+    let are_buffers_kept = server.backlog.is_anything_kept();
+    if timeout_seconds == 0 && soft_limit == 0 && !held_back && !are_buffers_kept {
         return;
     }
     let timeout_ms = i64::try_from(timeout_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
@@ -32,7 +33,12 @@ pub(super) fn look_after(server: &Server, now: i64) {
         // is one told that others have let go of what it would like to have.
         let output = client.output_bytes.load(Relaxed) + client.outbox.bytes();
         let waiting = output + client.input_bytes.load(Relaxed);
-        if soft_limit > 0 && output > soft_limit || held_back && waiting > FREE_BYTES as u64 {
+        // An empty buffer is given back by its owner.
+        let keeps_buffer = idle_ms >= IDLE_BUFFER_MS && client.input_capacity.load(Relaxed) > 0;
+        if soft_limit > 0 && output > soft_limit
+            || held_back && waiting > FREE_BYTES as u64
+            || are_buffers_kept && keeps_buffer
+        {
             client.wake();
         }
     }

@@ -5,6 +5,7 @@
 //! connection holds no buffers.
 
 mod execute;
+mod input;
 pub mod pushes;
 pub mod wave;
 
@@ -41,15 +42,9 @@ const LARGE_REPLY: usize = dunlin_structures::entry::INLINE_LEN_MAX;
 const BYTES_PER_TURN: usize = READ_BYTES;
 /// Batches in a row at most: requests may be tiny.
 const BATCHES_PER_TURN: usize = 32;
-/// Buffers with more in them than this grow in smaller steps.
-const LONG_BUFFER: usize = 8 << 20;
-/// Buffers with less capacity than this are kept as they are.
-const SMALL_BUFFER: usize = 64 * 1024;
 const PIECES_PER_WRITE: usize = 32;
 /// Replies as long as this don't count for limits, as in Redis, where they have a buffer of their own.
 const UNCOUNTED_REPLIES: usize = 16 * 1024;
-/// Places in a buffer are 32 bits wide; an eighth of it may be executed and still there.
-const BUFFER_LEN_MAX: u64 = u32::MAX as u64 / 8 * 7;
 
 /// Why a connection ends.
 enum End {
@@ -105,6 +100,8 @@ pub struct Connection {
     soft_limit_since: Option<i64>,
     /// So many bytes of what waits here are counted in the backlog of all clients.
     counted: usize,
+    /// So many bytes of a buffer that was long are kept for what comes next; they are counted there, too.
+    kept: usize,
     /// What was executed last was longer than its replies: executing more makes less to hold.
     shrinks: bool,
     /// What it sent last waits for the wave to run, or to be read by it.
@@ -199,6 +196,7 @@ impl Connection {
             input_ended: false,
             soft_limit_since: None,
             counted: 0,
+            kept: 0,
             shrinks: false,
             in_wave: false,
             reads_long: false,
@@ -219,6 +217,7 @@ impl Connection {
         self.scripts_held = None;
         transaction::forget(&worker.server, &mut self.session);
         worker.server.backlog.change(self.counted, 0);
+        worker.server.backlog.keep(self.kept, 0);
         hub::forget(&worker.server, &self.session.client);
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
@@ -235,6 +234,7 @@ impl Connection {
             if self.broken {
                 return Poll::Ready(Turn::Over(End::Gone));
             }
+            self.let_idle_buffer_go(worker);
             // What was sent behind a command that waited leads to more replies at once: they leave with its answer.
             let is_answered = self.take_blocked_answer(worker) || self.take_script_answer(worker);
             let goes_on = is_answered && self.has_input() && self.may_execute(worker);
@@ -447,44 +447,6 @@ impl Connection {
         let kept = if left.is_empty() { Ok(()) } else { self.keep(left, worker) };
         scratch.input = buffer;
         Poll::Ready(kept.map(|()| Filled::Bytes(count)))
-    }
-
-    /// Keeps bytes that can't be executed yet.
-    fn keep(&mut self, bytes: &[u8], worker: &Worker) -> Result<(), End> {
-        // Moving what waits for every few requests that ran would take time without end where much waits.
-        if self.executed > self.input.len() / 8 {
-            self.input.drain(..self.executed);
-            self.executed = 0;
-        }
-        self.session.client.last_active.store(worker.server.now(), Relaxed);
-        // Of a client that must wait, whole requests pile up; what is limited is the length of one.
-        let hot_limit = &worker.server.hot.client_query_buffer_limit;
-        let limit =
-            if self.is_blocked(worker) { u64::MAX } else { hot_limit.load(Relaxed) }.min(BUFFER_LEN_MAX);
-        if (self.input.len() - self.executed + bytes.len()) as u64 > limit {
-            worker.server.shared.query_buffer_disconnections.fetch_add(1, Relaxed);
-            tracing::warn!("closing client {} that reached the query buffer limit", self.session.client.id);
-            return Err(End::Closed);
-        }
-        self.make_room(bytes.len());
-        self.input.extend_from_slice(bytes);
-        self.publish_input();
-        worker.server.count_client(&self.session.client);
-        if self.session.client.is_killed() { Err(End::Closed) } else { Ok(()) }
-    }
-
-    /// A buffer grows with what has really arrived, not with what the client announced: it doubles at first, and by a
-    /// quarter once it is long; by less if the argument that it waits for is shorter, but never by much less. (Many small
-    /// steps would leave as many freed buffers behind as they take.)
-    fn make_room(&mut self, count: usize) {
-        let len = self.input.len();
-        if self.input.capacity() - len >= count {
-            return;
-        }
-        let most = if len < LONG_BUFFER { len } else { len / 4 };
-        let needed = self.decoder.needed().map(|needed| (self.executed + needed).saturating_sub(len));
-        let missing = needed.unwrap_or(usize::MAX);
-        self.input.reserve_exact(count.max(missing.clamp(len / 8, most)));
     }
 
     fn count_input(&self, worker: &Worker, count: usize) {

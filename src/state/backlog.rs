@@ -6,6 +6,7 @@
 //! equal parts, and there is always something left for the next one. Who has had its part is not read from any more
 //! until less waits; nobody is cut off for it.
 
+use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// The budget, unless the machine is a small one.
@@ -17,10 +18,15 @@ const MULTIPLE: u64 = 4;
 /// Each client may hold so much without being counted, whatever the others hold.
 pub const FREE_BYTES: usize = 64 * 1024;
 
+/// After so long without a request a client's empty buffer goes, as in Redis.
+pub const IDLE_BUFFER_MS: i64 = 2000;
+
 /// The budget and what is taken of it.
 pub struct Backlog {
     budget: u64,
     held: AtomicU64,
+    /// So much of that are empty buffers.
+    kept: AtomicU64,
     /// Whether somebody stopped reading since it was last asked.
     held_back: AtomicBool,
 }
@@ -29,7 +35,7 @@ impl Backlog {
     /// For a machine with so many bytes of memory.
     pub fn new(total_memory: u64) -> Self {
         let budget = BUDGET_MAX.min(total_memory / PART_OF_MEMORY);
-        Self { budget, held: AtomicU64::new(0), held_back: AtomicBool::new(false) }
+        Self { budget, held: AtomicU64::new(0), kept: AtomicU64::new(0), held_back: AtomicBool::new(false) }
     }
 
     /// How many bytes one client may hold at present.
@@ -57,6 +63,22 @@ impl Backlog {
     /// ... and no longer does.
     pub fn release(&self, bytes: usize) {
         self.held.fetch_sub(bytes as u64, Relaxed);
+    }
+
+    /// A client that kept `before` bytes of empty buffers for what it may send next keeps so many now.
+    pub fn keep(&self, before: usize, now: usize) {
+        for total in [&self.held, &self.kept] {
+            match now.cmp(&before) {
+                Ordering::Greater => total.fetch_add((now - before) as u64, Relaxed),
+                Ordering::Less => total.fetch_sub((before - now) as u64, Relaxed),
+                Ordering::Equal => return,
+            };
+        }
+    }
+
+    /// Whether anybody keeps an empty buffer.
+    pub fn is_anything_kept(&self) -> bool {
+        self.kept.load(Relaxed) > 0
     }
 
     /// A client is not read from until less waits for it, or for others.
@@ -117,6 +139,19 @@ mod tests {
     fn a_small_machine_gives_less() {
         assert_eq!(Backlog::new(512 * MIB).share() as u64, 64 * MIB * MULTIPLE);
         assert_eq!(Backlog::new(0).share(), FREE_BYTES);
+    }
+
+    #[test]
+    fn kept_buffers_are_part_of_what_is_held() {
+        let backlog = Backlog::new(64 << 30);
+        let share = backlog.share();
+        backlog.keep(0, 100);
+        backlog.keep(100, 70);
+        assert!(backlog.is_anything_kept());
+        assert_eq!(backlog.share(), share - 70 * MULTIPLE as usize);
+        backlog.keep(70, 0);
+        assert!(!backlog.is_anything_kept());
+        assert_eq!(backlog.share(), share);
     }
 
     #[test]

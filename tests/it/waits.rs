@@ -87,6 +87,42 @@ fn the_largest_client_is_ended_when_all_hold_too_much() {
     control.ping();
 }
 
+/// `qbuf` and `qbuf-free` of the client of that name.
+fn buffer_of(control: &mut Peer, name: &str) -> usize {
+    let list = String::from_utf8_lossy(&control.ask(&[b"CLIENT", b"LIST"])).into_owned();
+    let line = list.lines().find(|line| line.contains(&format!(" name={name} "))).expect("it is listed");
+    let field = |name: &str| {
+        let (_, rest) = line.split_once(name).expect("the field is there");
+        rest.split(' ').next().and_then(|number| number.parse::<usize>().ok()).expect("it is a number")
+    };
+    field(" qbuf=") + field(" qbuf-free=")
+}
+
+#[test]
+fn a_long_buffer_is_kept_for_what_comes_next_and_goes_with_time() {
+    let served = Served::start(&["--io-threads", "1"]);
+    let mut control = served.unix();
+    let mut client = served.tcp();
+    assert_eq!(client.ask(&[b"CLIENT", b"SETNAME", b"writer"]), b"+OK\r\n");
+    assert_eq!(buffer_of(&mut control, "writer"), 0);
+    assert_eq!(client.ask(&[b"SET", b"long", &vec![b'x'; 400_000]]), b"+OK\r\n");
+    let first = buffer_of(&mut control, "writer");
+    assert!(first >= 400_000, "{first}");
+    client.ping();
+    let second = buffer_of(&mut control, "writer");
+    assert!(second > 0 && second <= first / 2, "{second}");
+    assert_eq!(client.ask(&[b"SET", b"long", &vec![b'y'; 400_000]]), b"+OK\r\n");
+    eventually("it goes when nothing is sent", || (buffer_of(&mut control, "writer") == 0).then_some(()));
+    assert_eq!(client.ask(&[b"SET", b"long", &vec![b'z'; 400_000]]), b"+OK\r\n");
+    for _ in 0..10 {
+        client.ping();
+    }
+    assert_eq!(buffer_of(&mut control, "writer"), 0, "it goes when it isn't needed");
+    // What is very long isn't kept.
+    assert_eq!(client.ask(&[b"SET", b"long", &vec![b'x'; 9 << 20]]), b"+OK\r\n");
+    assert_eq!(buffer_of(&mut control, "writer"), 0);
+}
+
 #[test]
 fn replies_beyond_the_limit_are_not_sent() {
     let served = Served::start(&["--io-threads", "1", "--client-output-buffer-limit", "normal 100000 0 0"]);

@@ -1,6 +1,6 @@
 //! From decoded requests to replies: of one client alone, batch by batch.
 
-use super::{BATCHES_PER_TURN, Connection, LARGE_REPLY, SMALL_BUFFER};
+use super::{BATCHES_PER_TURN, Connection, LARGE_REPLY};
 use crate::command::context::ParkedOn;
 use crate::command::dispatch::{Outcome, Unit};
 use crate::net::batch::{Ahead, Batch};
@@ -43,19 +43,7 @@ impl Connection {
         let mut buffer = std::mem::take(&mut self.input);
         let start = self.executed;
         let done = self.execute(cx, worker, &mut scratch, &mut buffer, start);
-        let left = buffer.len() - done;
-        if buffer.capacity() > SMALL_BUFFER && left < buffer.capacity() / 8 {
-            // A long request is over: its buffer isn't kept for the beginning of the next one.
-            buffer = buffer[done..].to_vec();
-            self.executed = 0;
-        } else if left == 0 {
-            buffer = Vec::new();
-            self.executed = 0;
-        } else {
-            self.executed = done;
-        }
-        self.input = buffer;
-        self.publish_input();
+        self.settle_buffer(worker, buffer, done);
         worker.server.count_client(&self.session.client);
         (done > start || self.parked.is_some()).then_some(done - start)
     }
@@ -169,7 +157,7 @@ impl Connection {
     }
 
     /// Counts what this client did, and lets others see it.
-    pub(super) fn publish(&self, worker: &Worker, now: i64, progress: &Progress) {
+    pub(super) fn publish(&mut self, worker: &Worker, now: i64, progress: &Progress) {
         worker.stats().requests.add(progress.commands);
         let client = &self.session.client;
         client.last_active.store(now, Relaxed);
@@ -179,18 +167,15 @@ impl Connection {
         if progress.commands > 0 && last.is_none_or(|command| command.subcommand_ids.is_empty()) {
             client.last_command.store(progress.last_command, Relaxed);
         }
+        if self.keeps_buffer() {
+            self.halve_buffer(worker);
+        }
         self.publish_input();
+        let client = &self.session.client;
         if self.session.transaction.is_some() {
             // What it queues and watches is part of what it holds.
             worker.server.count_client(client);
         }
-    }
-
-    pub(super) fn publish_input(&self) {
-        let client = &self.session.client;
-        let waiting = self.input.len() - self.executed.min(self.input.len());
-        client.input_bytes.store(waiting.saturating_sub(self.decoder.before_long_argument()) as u64, Relaxed);
-        client.input_capacity.store(self.input.capacity() as u64, Relaxed);
     }
 
     /// Sends the batch's replies: at once if they may leave and the socket takes them, else they are kept.
