@@ -66,6 +66,7 @@ pub fn run(server: Arc<Server>) {
             second = now / 1000;
             idle::look_after(&server, now);
             server.peers.tick(now);
+            server.replication.tick(&server, now);
             server.count_clients();
             crate::hub::tracking::keep_to_limit(&server);
         }

@@ -53,6 +53,10 @@ struct Lane {
 pub struct Commit {
     log: ArcSwapOption<Box<dyn LogSink>>,
     logging: AtomicBool,
+    /// Effects go to replicas, too.
+    streaming: AtomicBool,
+    /// Somebody reads effects: the log or replicas.
+    wanted: AtomicBool,
     /// What replies wait for: a [`Hold`].
     hold: AtomicU8,
     written: AtomicU64,
@@ -74,6 +78,8 @@ impl Commit {
         Self {
             log: ArcSwapOption::empty(),
             logging: AtomicBool::new(false),
+            streaming: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
             hold: AtomicU8::new(Hold::None as u8),
             written: AtomicU64::new(0),
             durable: AtomicU64::new(0),
@@ -90,7 +96,25 @@ impl Commit {
     pub fn set_log(&self, log: Option<Box<dyn LogSink>>) {
         self.logging.store(log.is_some(), Ordering::Release);
         self.log.store(log.map(Arc::new));
+        self.note_wanted();
         self.wake_for_disk(true);
+    }
+
+    /// Effects go to replicas from now on, or no longer: whoever appends them looks here. Turn it on with all shards locked,
+    /// so that no unit is cut.
+    pub fn set_streaming(&self, on: bool) {
+        self.streaming.store(on, Ordering::Release);
+        self.note_wanted();
+    }
+
+    fn note_wanted(&self) {
+        let wanted = self.logging.load(Ordering::Acquire) || self.streaming.load(Ordering::Acquire);
+        self.wanted.store(wanted, Ordering::Release);
+    }
+
+    #[inline]
+    pub fn is_streaming(&self) -> bool {
+        self.streaming.load(Ordering::Relaxed)
     }
 
     pub fn is_logging(&self) -> bool {
@@ -292,7 +316,7 @@ impl Commit {
 impl EffectLog for Commit {
     #[inline]
     fn wanted(&self) -> bool {
-        self.logging.load(Ordering::Relaxed)
+        self.wanted.load(Ordering::Relaxed)
     }
 
     fn append(&self, unit: &EffectBuffer) -> Lsn {

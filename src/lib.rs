@@ -30,6 +30,7 @@ pub mod net;
 pub mod observe;
 pub mod persist;
 pub mod process;
+pub mod replication;
 pub mod resp;
 pub mod script;
 pub mod server;

@@ -6,6 +6,7 @@ pub mod transaction;
 
 use crate::acl::User;
 use crate::keyspace::Lsn;
+use crate::replication::replica::Introduction;
 use crate::resp::{Output, Protocol};
 use crate::state::backlog::Backlog;
 use crate::state::clients::Client;
@@ -31,8 +32,10 @@ pub mod gate {
     pub const TRACKING: u32 = 1 << 6;
     /// It sees all requests.
     pub const MONITORS: u32 = 1 << 10;
+    /// It is a replica.
+    pub const FOLLOWS: u32 = 1 << 11;
     /// It may be told of what its own requests do, beside their replies.
-    pub const LISTENS: u32 = SUBSCRIBED | TRACKING | MONITORS;
+    pub const LISTENS: u32 = SUBSCRIBED | TRACKING | MONITORS | FOLLOWS;
     /// It isn't a client but a script of one.
     pub const IN_SCRIPT: u32 = 1 << 8;
 }
@@ -67,6 +70,8 @@ pub struct Session {
     pub errand: Option<Arc<Errand>>,
     /// What was queued since MULTI, and is watched; none if there never was anything.
     pub transaction: Option<Box<Transaction>>,
+    /// What it said of itself as a replica (REPLCONF).
+    pub introduction: Option<Box<Introduction>>,
     /// Close once everything has been sent (QUIT).
     pub closing: bool,
     /// What it has been told of, in replies or otherwise: nothing may leave before this is durable.
@@ -87,6 +92,7 @@ impl Session {
             caching: false,
             errand: None,
             transaction: None,
+            introduction: None,
             closing: false,
             told: Lsn::default(),
         };

@@ -19,7 +19,9 @@ pub(super) fn look_after(server: &Server, now: i64) {
     let timeout_ms = i64::try_from(timeout_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
     for client in server.clients.list() {
         // Those that wait for something, or listen, are never idle.
-        let waits = [flag::BLOCKED, flag::PUBSUB, flag::MONITOR].iter().any(|flag| client.has_flag(*flag));
+        let waits = [flag::BLOCKED, flag::PUBSUB, flag::MONITOR, flag::REPLICA]
+            .iter()
+            .any(|flag| client.has_flag(*flag));
         if timeout_seconds > 0 && server.commit.is_waiting(client.worker, client.id) {
             // Its reply waits for the disk. Nor is it idle in the moment between that wait's end and the reply.
             client.last_active.fetch_max(now, Relaxed);

@@ -55,13 +55,26 @@ pub struct Wait {
 pub enum Nothing {
     NullArray,
     Null,
-    /// No replica has what this client wrote (WAIT).
-    NoReplica,
-    /// No replica has it, and this disk has or has not (WAITAOF).
+    /// So many replicas have what this client wrote (WAIT).
+    Replicas {
+        have: u64,
+        wait: ReplicaWait,
+    },
+    /// So many have it on their disks, and this disk has or has not (WAITAOF).
     OnDisk {
         is: bool,
+        have: u64,
         wait: DiskWait,
     },
+}
+
+/// What a client waits for that asks for replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaWait {
+    /// It waits for so many of them,
+    pub count: u64,
+    /// ... to get so far.
+    pub offset: u64,
 }
 
 /// What a client waits for that asks whether its writes are on the disk.
@@ -69,8 +82,8 @@ pub enum Nothing {
 pub struct DiskWait {
     /// It waits until they are.
     pub local: bool,
-    /// It waits for replicas, too, which never come: it is told of the disk when its patience ends.
-    pub replicas: bool,
+    /// It waits for the disks of replicas, too.
+    pub replicas: ReplicaWait,
 }
 
 /// What a handler does that finds nothing.
@@ -201,7 +214,15 @@ impl Blocked {
     pub fn disk_wait(&self) -> Option<DiskWait> {
         match self.wait.nothing {
             Nothing::OnDisk { wait, .. } => Some(wait),
-            Nothing::NullArray | Nothing::Null | Nothing::NoReplica => None,
+            Nothing::NullArray | Nothing::Null | Nothing::Replicas { .. } => None,
+        }
+    }
+
+    /// What it asks of replicas, if that is all it asks.
+    pub fn replica_wait(&self) -> Option<ReplicaWait> {
+        match self.wait.nothing {
+            Nothing::Replicas { wait, .. } => Some(wait),
+            Nothing::NullArray | Nothing::Null | Nothing::OnDisk { .. } => None,
         }
     }
 
@@ -250,7 +271,7 @@ impl Blocked {
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, self.session.protocol);
         match error {
-            None => self.nothing_in_time().write(&mut reply),
+            None => self.nothing_in_time(server).write(&mut reply),
             Some(error) => {
                 let line = error.line();
                 server.shared.count_error(&line);
@@ -261,11 +282,17 @@ impl Blocked {
         true
     }
 
-    fn nothing_in_time(&self) -> Nothing {
+    fn nothing_in_time(&self, server: &Server) -> Nothing {
+        let replication = &server.replication;
         match self.wait.nothing {
             Nothing::NullArray | Nothing::Null => Nothing::NullArray,
-            Nothing::NoReplica => Nothing::NoReplica,
-            Nothing::OnDisk { wait, .. } => Nothing::OnDisk { is: self.on_disk.load(Relaxed), wait },
+            Nothing::Replicas { wait, .. } => {
+                Nothing::Replicas { have: replication.count(wait.offset, false), wait }
+            }
+            Nothing::OnDisk { wait, .. } => {
+                let have = replication.count(wait.replicas.offset, true);
+                Nothing::OnDisk { is: self.on_disk.load(Relaxed), have, wait }
+            }
         }
     }
 
@@ -288,6 +315,9 @@ impl Blocked {
             let mut shard = server.keyspace.lock(Position::of(key).shard());
             shard.waiters.remove(self.session.db, key, self);
         }
+        if matches!(self.wait.nothing, Nothing::Replicas { .. } | Nothing::OnDisk { .. }) {
+            server.replication.stop_waiting(self.session.client.id);
+        }
         self.session.client.set_flag(flag::BLOCKED, false);
         *self.session.client.blocked.lock() = None;
     }
@@ -298,11 +328,11 @@ impl Nothing {
         match self {
             Self::NullArray => reply.null_array(),
             Self::Null => reply.null(),
-            Self::NoReplica => reply.integer(0),
-            Self::OnDisk { is, .. } => {
+            Self::Replicas { have, .. } => reply.integer(have as i64),
+            Self::OnDisk { is, have, .. } => {
                 reply.array(2);
                 reply.integer(i64::from(is));
-                reply.integer(0);
+                reply.integer(have as i64);
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::hub;
 use crate::keyspace::door::{Access, Finished, Known};
 use crate::keyspace::{AccessClock, EffectBuffer, EffectLog, Keys, Locked, Lsn, Position};
 use crate::observe;
+use crate::replication::lacks_replicas;
 use crate::resp::error::unknown_command;
 use crate::resp::output::Mark;
 use crate::resp::{Args, CommandError, Output, Protocol, Reply};
@@ -553,7 +554,7 @@ fn check_gates(
     if closed & gates::LOG_FAILED != 0 && (is_write || command.full_name == "ping") {
         return Gate::Refused(CommandError::LogFailed(server.commit.failure().into()));
     }
-    if closed & gates::REPLICAS_NEEDED != 0 && is_write {
+    if closed & gates::REPLICAS_NEEDED != 0 && is_write && lacks_replicas(server) {
         return Gate::Refused(CommandError::NoReplicas);
     }
     if session.gates & gate::SUBSCRIBED != 0
@@ -576,7 +577,7 @@ fn check_gates(
     }
     let may_write = is_write || flags.has(spec::MAY_REPLICATE);
     // To Redis, who monitors is a replica.
-    if session.gates & gate::MONITORS != 0 && (may_write || flags.has(spec::READONLY)) {
+    if session.gates & (gate::MONITORS | gate::FOLLOWS) != 0 && (may_write || flags.has(spec::READONLY)) {
         return Gate::Refused(CommandError::text("Replica can't interact with the keyspace"));
     }
     let paused = closed & gates::PAUSED_ALL != 0 || closed & gates::PAUSED_WRITES != 0 && may_write;
@@ -735,6 +736,9 @@ fn append(server: &Server, finished: Finished<'_, '_>) -> Lsn {
     }
     if !finished.effects.is_empty() {
         let lsn = commit.append(finished.effects);
+        if commit.is_streaming() {
+            server.replication.append(server, finished.effects, lsn);
+        }
         finished.locked.for_each(|index, shard| {
             if finished.tally.written >> index & 1 == 1 {
                 shard.last_lsn = lsn;

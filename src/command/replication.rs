@@ -1,12 +1,19 @@
-//! What replicas and operators of replicas ask for: this server is a primary that has none.
+//! What replicas and operators of replicas ask for. This server is always a primary.
 
+use crate::command::blocking::Blocking;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
+use crate::replication::replica::Replica;
+use crate::replication::{ReplicaReport, full_sync};
 use crate::resp::{Args, CommandError, text};
+use crate::session::gate;
+use crate::state::clients::flag;
+use dunlin_structures::number::parse_i64;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-const NOT_SUPPORTED: CommandError = CommandError::text(
-    "replication is not supported: this server can be no replica, and no replica can follow it",
-);
+const NOT_SUPPORTED: CommandError =
+    CommandError::text("this server can be no replica: it can only be followed by others");
 
 /// Redis' NI_MAXHOST: a replica's address is shorter.
 const HOST_LEN_MAX: usize = 1025;
@@ -82,16 +89,24 @@ pub const COMMANDS: &[CommandSpec] = &[
         since: "1.0.0",
         summary: "A replica asks for all data.",
         complexity: "",
-        run: Run::Unlocked(psync),
+        run: Run::Unlocked(sync),
         ..BASE
     },
 ];
 
 fn role(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
+    let report = cx.server.replication.report();
+    let online: Vec<_> = report.replicas.iter().filter(|replica| replica.state == "online").collect();
     cx.reply.array(3);
     cx.reply.bulk(b"master");
-    cx.reply.integer(0);
-    cx.reply.array(0);
+    cx.reply.integer(report.offset as i64);
+    cx.reply.array(online.len());
+    for ReplicaReport { replica, .. } in online {
+        cx.reply.array(3);
+        cx.reply.bulk(replica.host().as_bytes());
+        cx.reply.bulk(replica.introduction.port.to_string().as_bytes());
+        cx.reply.bulk(replica.acked().to_string().as_bytes());
+    }
     Ok(())
 }
 
@@ -107,14 +122,58 @@ fn replicaof(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Err(NOT_SUPPORTED)
 }
 
-fn psync(_: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+/// A client asks for everything, as old replicas and tools do.
+fn sync(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
+    follow(cx, None)
+}
+
+/// A replica asks for what it lacks, or for everything.
+fn psync(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if args.len() > 3 && args.is(3, "failover") {
         return Err(CommandError::text("PSYNC FAILOVER can't be sent to a master."));
     }
-    Err(NOT_SUPPORTED)
+    let from = args.integer_at(2)?;
+    follow(cx, Some((args.at(1), from)))
 }
 
-/// Tools and proxies introduce themselves so; nothing follows from it. As in Redis, ACK and GETACK have no reply.
+/// Has the client follow: from a place in the stream, if it names one that is known.
+fn follow(cx: &mut Context<'_>, from: Option<(&[u8], i64)>) -> CommandResult {
+    if cx.blocking == Blocking::Denied {
+        return Err(CommandError::text("SYNC isn't allowed for DENY BLOCKING client"));
+    }
+    let (server, client) = (cx.server, &cx.session.client);
+    if client.has_flag(flag::REPLICA) {
+        // As in Redis, who asks again is not answered again.
+        return Ok(());
+    }
+    let Some(this) = server.this.upgrade() else { return Ok(()) };
+    let introduction = cx.session.introduction.as_deref().cloned().unwrap_or_default();
+    let speaks_psync2 = introduction.psync2;
+    let replica = Arc::new(Replica::new(Arc::clone(client), introduction, from.is_some(), server.now()));
+    client.set_flag(flag::REPLICA, true);
+    if let Some((id, offset)) = from {
+        let replication = &server.replication;
+        // Before the reply is written nothing leaves: what it lacks comes behind it.
+        if u64::try_from(offset).is_ok_and(|offset| replication.resume(server, &replica, id, offset)) {
+            replication.partial_syncs.fetch_add(1, Relaxed);
+            cx.session.gates |= gate::FOLLOWS;
+            let id = if speaks_psync2 { format!(" {}", replication.id()) } else { String::new() };
+            cx.reply.simple(&format!("CONTINUE{id}"));
+            return Ok(());
+        }
+        // Who has nothing yet says `?`.
+        replication.refused_partial_syncs.fetch_add(u64::from(id != b"?"), Relaxed);
+    }
+    if let Err(error) = full_sync::begin(&this, &replica) {
+        client.set_flag(flag::REPLICA, false);
+        return Err(CommandError::formatted(format!("Can't start a thread: {error}")));
+    }
+    cx.session.gates |= gate::FOLLOWS;
+    Ok(())
+}
+
+/// What a replica says of itself before it asks to follow, and how far it is behind that. As in Redis, ACK and GETACK have
+/// no reply.
 fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if args.len().is_multiple_of(2) {
         return Err(CommandError::Syntax);
@@ -122,34 +181,47 @@ fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     while let Some(option) = args.next() {
         let at = args.len() - args.remaining();
         let value = args.required()?;
+        let introduction = cx.session.introduction.get_or_insert_default();
         match option.to_ascii_lowercase().as_slice() {
-            b"listening-port" => {
-                args.integer_at(at)?;
-            }
-            b"ip-address" if value.len() >= HOST_LEN_MAX => {
-                let text = format!(
-                    "REPLCONF ip-address provided by replica instance is too long: {} bytes",
-                    value.len()
-                );
-                return Err(CommandError::formatted(text));
-            }
-            b"rdb-only" => {
-                if !(0..=1).contains(&args.integer_at(at)?) {
-                    return Err(CommandError::text("value is out of range, value must between 0 and 1"));
+            b"listening-port" => introduction.port = u16::try_from(args.integer_at(at)?).unwrap_or(0),
+            b"ip-address" => {
+                if value.len() >= HOST_LEN_MAX {
+                    let len = value.len();
+                    let text =
+                        format!("REPLCONF ip-address provided by replica instance is too long: {len} bytes");
+                    return Err(CommandError::formatted(text));
                 }
+                introduction.address = Some(text::shown(value).into_owned()).filter(|host| !host.is_empty());
             }
+            b"capa" => introduction.psync2 |= value.eq_ignore_ascii_case(b"psync2"),
+            b"rdb-only" => match args.integer_at(at)? {
+                only @ 0..=1 => introduction.only_copy = only == 1,
+                _ => return Err(CommandError::text("value is out of range, value must between 0 and 1")),
+            },
             b"rdb-filter-only" => {
                 let words = text::shown(value).into_owned();
-                if let Some(other) =
-                    words.split_ascii_whitespace().find(|w| !w.eq_ignore_ascii_case("functions"))
-                {
-                    return Err(CommandError::formatted(format!(
-                        "Unsupported rdb-filter-only option: {other}"
-                    )));
+                let mut with_functions = false;
+                for word in words.split_ascii_whitespace() {
+                    if !word.eq_ignore_ascii_case("functions") {
+                        let text = format!("Unsupported rdb-filter-only option: {word}");
+                        return Err(CommandError::formatted(text));
+                    }
+                    with_functions = true;
                 }
+                (introduction.without_data, introduction.without_functions) = (true, !with_functions);
             }
-            b"ip-address" | b"capa" => {}
-            b"ack" | b"getack" => return Ok(()),
+            b"ack" => {
+                let on_disk = if args.accept("FACK") { args.next() } else { None };
+                let offset = |text: &[u8]| parse_i64(text).and_then(|offset| u64::try_from(offset).ok());
+                if let Some(acked) = offset(value)
+                    && cx.session.gates & gate::FOLLOWS != 0
+                {
+                    let client = &cx.session.client;
+                    cx.server.replication.acknowledge(cx.server, client, acked, on_disk.and_then(offset));
+                }
+                return Ok(());
+            }
+            b"getack" => return Ok(()),
             _ => {
                 let option = text::shown(option);
                 return Err(CommandError::formatted(format!("Unrecognized REPLCONF option: {option}")));
@@ -160,7 +232,7 @@ fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
-fn failover(_: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+fn failover(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if args.len() == 2 && args.is(1, "abort") {
         return Err(CommandError::text("No failover in progress."));
     }
@@ -181,7 +253,10 @@ fn failover(_: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             return Err(CommandError::Syntax);
         }
     }
-    Err(CommandError::text("FAILOVER requires connected replicas."))
+    match cx.server.replication.report().replicas.is_empty() {
+        true => Err(CommandError::text("FAILOVER requires connected replicas.")),
+        false => Err(NOT_SUPPORTED),
+    }
 }
 
 #[cfg(test)]
@@ -190,8 +265,7 @@ mod tests {
 
     #[test]
     fn a_primary_without_replicas() {
-        const NOT_SUPPORTED: &str =
-            "-ERR replication is not supported: this server can be no replica, and no replica can follow it";
+        const NOT_SUPPORTED: &str = "-ERR this server can be no replica: it can only be followed by others";
         check(&[
             ("ROLE", "*3|$6|master|:0|*0"),
             ("REPLICAOF no one", "+OK"),
@@ -199,8 +273,7 @@ mod tests {
             ("REPLICAOF no 1", NOT_SUPPORTED),
             ("REPLICAOF localhost 65536", "-ERR Invalid master port"),
             ("REPLICAOF localhost x", "-ERR Invalid master port"),
-            ("SYNC", NOT_SUPPORTED),
-            ("PSYNC ? -1", NOT_SUPPORTED),
+            ("PSYNC ? x", "-ERR value is not an integer or out of range"),
             ("PSYNC a 1 FAILOVER", "-ERR PSYNC FAILOVER can't be sent to a master."),
         ]);
     }

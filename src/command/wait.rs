@@ -1,9 +1,10 @@
 //! WAIT and WAITAOF: until others, or the disk, have what a client wrote.
 //!
-//! There are no replicas, so those that are waited for never come. What the disk has is known to the commit gate: the
-//! connection asks it while it is parked, since only the connection knows the last of its writes.
+//! Replicas are asked how far they are, and those are counted that have got to where the stream was when WAIT came: what
+//! its client wrote is before that. What the disk has is known to the commit gate: the connection asks it while it is
+//! parked, since only the connection knows the last of its writes.
 
-use crate::command::blocking::{DiskWait, Nothing, Wait, deadline_after_ms};
+use crate::command::blocking::{Blocking, DiskWait, Nothing, ReplicaWait, Wait, deadline_after_ms};
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Lsn;
@@ -46,11 +47,25 @@ fn without_key(deadline: Option<i64>, nothing: Nothing) -> Wait {
 fn wait(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let replicas = args.integer_at(1)?;
     let deadline = deadline_after_ms(args.at(2), cx.now())?;
-    if replicas <= 0 {
-        cx.reply.integer(0);
+    let wait = replicas_at_last(cx, replicas);
+    let have = cx.server.replication.count(wait.offset, false);
+    if have >= wait.count {
+        cx.reply.integer(have as i64);
         return Ok(());
     }
-    cx.block(&[], without_key(deadline, Nothing::NoReplica))
+    ask(cx);
+    cx.block(&[], without_key(deadline, Nothing::Replicas { have, wait }))
+}
+
+/// Waits for so many replicas to get to where the stream is now.
+fn replicas_at_last(cx: &Context<'_>, count: i64) -> ReplicaWait {
+    ReplicaWait { count: u64::try_from(count).unwrap_or(0), offset: cx.server.replication.offset() }
+}
+
+fn ask(cx: &Context<'_>) {
+    if cx.blocking == Blocking::Allowed {
+        cx.server.replication.ask(cx.server);
+    }
 }
 
 fn wait_for_disk(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -66,11 +81,15 @@ fn wait_for_disk(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if local > 0 && !cx.server.commit.is_logging() {
         return Err(CommandError::NoLogToWaitFor);
     }
-    let wait = DiskWait { local: local > 0, replicas: replicas > 0 };
+    let wait = DiskWait { local: local > 0, replicas: replicas_at_last(cx, replicas) };
+    let have = cx.server.replication.count(wait.replicas.offset, true);
+    if have < wait.replicas.count {
+        ask(cx);
+    }
     // Whoever may not wait is told whether everything that anybody wrote is durable: this client's writes are among it.
     let appended = cx.server.persist.position().appended;
     let is = cx.server.commit.is_logging() && cx.server.commit.durable() >= Lsn(appended);
-    cx.block(&[], without_key(deadline, Nothing::OnDisk { is, wait }))
+    cx.block(&[], without_key(deadline, Nothing::OnDisk { is, have, wait }))
 }
 
 #[cfg(test)]

@@ -511,6 +511,35 @@ impl Config {
         self.int("min-replicas-to-write") > 0 && self.int("min-replicas-max-lag") > 0
     }
 
+    /// So many replicas must follow for a write to be taken.
+    pub fn replicas_min(&self) -> u64 {
+        self.unsigned("min-replicas-to-write")
+    }
+
+    /// Within how many seconds they must have been heard of.
+    pub fn replicas_lag_max_seconds(&self) -> u64 {
+        self.unsigned("min-replicas-max-lag")
+    }
+
+    /// How much of the stream is kept for replicas that come back.
+    pub fn repl_backlog_bytes(&self) -> usize {
+        usize::try_from(self.bytes("repl-backlog-size")).unwrap_or(usize::MAX)
+    }
+
+    /// How long it is kept without replicas; 0: for ever.
+    pub fn repl_backlog_ttl_ms(&self) -> i64 {
+        self.int("repl-backlog-ttl").saturating_mul(1000)
+    }
+
+    pub fn repl_timeout_seconds(&self) -> u64 {
+        self.unsigned("repl-timeout")
+    }
+
+    /// How long after one PING replicas are sent the next.
+    pub fn repl_ping_ms(&self) -> i64 {
+        self.int("repl-ping-replica-period").saturating_mul(1000)
+    }
+
     /// Keys looked at to evict one.
     pub fn max_memory_samples(&self) -> u64 {
         self.int("maxmemory-samples") as u64

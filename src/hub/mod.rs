@@ -22,7 +22,7 @@ use crate::keyspace::Lsn;
 use crate::keyspace::event::EventListener;
 use crate::resp::Output;
 use crate::state::Server;
-use crate::state::clients::{Client, flag};
+use crate::state::clients::Client;
 use channels::Registry;
 use lane::Lane;
 use parking_lot::RwLock;
@@ -89,7 +89,7 @@ fn queue(server: &Server, client: &Client, lsn: Lsn, write: impl FnOnce(&mut Out
         return Queued::Refused;
     }
     let waiting = client.outbox.put(&server.backlog, lsn, write) + client.output_bytes.load(Relaxed);
-    let limit = server.hot.output_limit(client.has_flag(flag::PUBSUB));
+    let limit = server.hot.output_limit(client.output_class());
     // Without a limit of its class it may have as much as who does not read its replies may hold.
     let hard = if limit.hard_bytes > 0 { limit.hard_bytes } else { server.backlog.share() as u64 };
     if waiting > hard {

@@ -61,6 +61,11 @@ impl Outbox {
         }
     }
 
+    /// Whether the client is gone.
+    pub fn is_closed(&self) -> bool {
+        self.queue.lock().as_ref().is_some_and(|queue| queue.closed)
+    }
+
     /// How many bytes wait.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)

@@ -542,6 +542,11 @@ impl<'a> Keys<'a> {
         self.out.effects.notices.add(Notice::Message { shard, channel, payload });
     }
 
+    /// Has replicas told a command that changes no data, in its turn.
+    pub fn announce_aside(&mut self, command: &[&[u8]]) {
+        self.out.effects.push_aside(self.out.db, command);
+    }
+
     /// Announces a change that isn't one key's (FLUSHALL, SWAPDB): every locked shard counts as written.
     pub fn announce_all(&mut self, effect: Effect<'_>) {
         let Self { locked, out, .. } = self;

@@ -90,13 +90,29 @@ impl<'e> Change<'e> {
 /// What an effect buffer keeps from unit to unit at most.
 const KEPT_BYTES: usize = 256 * 1024;
 
+/// One effect: where it ends in [`EffectBuffer::bytes`].
+struct Part {
+    end: usize,
+    db: u16,
+    /// For replicas only.
+    is_aside: bool,
+}
+
+impl Part {
+    fn of(db: u16, end: usize) -> Self {
+        Self { end, db, is_aside: false }
+    }
+}
+
 /// The effects of one unit, encoded.
 #[derive(Default)]
 pub struct EffectBuffer {
     /// Whether they are read by anybody; if not, nothing is collected.
     pub wanted: bool,
     bytes: Vec<u8>,
-    parts: Vec<(u16, usize)>,
+    parts: Vec<Part>,
+    /// So many of the parts are for replicas only.
+    aside: usize,
     /// What others are told of it.
     pub notices: Notices,
 }
@@ -109,6 +125,7 @@ impl EffectBuffer {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.parts.clear();
+        self.aside = 0;
     }
 
     /// Gives back what an unusually large unit took.
@@ -119,13 +136,39 @@ impl EffectBuffer {
     }
 
     /// The effects in order: their database, and the encoded command.
-    pub fn parts(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> {
+    pub fn parts(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.encoded().filter(|(part, _)| !part.is_aside).map(|(part, bytes)| (part.db, bytes))
+    }
+
+    /// How many these are.
+    pub fn len(&self) -> usize {
+        self.parts.len() - self.aside
+    }
+
+    /// The effects, and what else replicas are to be told, in order.
+    pub fn parts_for_replicas(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.encoded().map(|(part, bytes)| (part.db, bytes))
+    }
+
+    /// How many these are.
+    pub fn len_for_replicas(&self) -> usize {
+        self.parts.len()
+    }
+
+    fn encoded(&self) -> impl Iterator<Item = (&Part, &[u8])> {
         let mut from = 0;
-        self.parts.iter().map(move |&(db, end)| {
-            let part = &self.bytes[from..end];
-            from = end;
-            (db, part)
+        self.parts.iter().map(move |part| {
+            let bytes = &self.bytes[from..part.end];
+            from = part.end;
+            (part, bytes)
         })
+    }
+
+    /// Adds a command that changes no data, but is to reach the clients of replicas, too (PUBLISH).
+    pub fn push_aside(&mut self, db: u16, args: &[&[u8]]) {
+        encode_command(&mut self.bytes, args);
+        self.parts.push(Part { end: self.bytes.len(), db, is_aside: true });
+        self.aside += 1;
     }
 
     /// Bytes of all effects.
@@ -137,7 +180,7 @@ impl EffectBuffer {
     pub fn push(&mut self, db: u16, args: &[&[u8]]) {
         if self.wanted {
             encode_command(&mut self.bytes, args);
-            self.parts.push((db, self.bytes.len()));
+            self.parts.push(Part::of(db, self.bytes.len()));
         }
     }
 
@@ -164,7 +207,7 @@ impl EffectBuffer {
                 self.bytes.extend_from_slice(arg);
                 self.bytes.extend_from_slice(b"\r\n");
             }
-            self.parts.push((db, self.bytes.len()));
+            self.parts.push(Part::of(db, self.bytes.len()));
         }
     }
 
@@ -189,7 +232,7 @@ impl EffectBuffer {
 /// Writes one or more commands, an argument at a time, straight into the unit's buffer.
 pub struct EffectWriter {
     bytes: Vec<u8>,
-    parts: Vec<(u16, usize)>,
+    parts: Vec<Part>,
     db: u16,
     /// Where the command that is being written begins.
     start: usize,
@@ -228,7 +271,7 @@ impl EffectWriter {
                 let header = format!("*{}\r\n", self.count).into_bytes();
                 self.bytes.splice(self.start..self.start + Self::HEADER.len(), header);
             }
-            self.parts.push((self.db, self.bytes.len()));
+            self.parts.push(Part::of(self.db, self.bytes.len()));
             self.count = 0;
         }
     }

@@ -55,15 +55,21 @@ fn list(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
 fn zset(entry: &Entry, emit: &mut dyn FnMut(&[&[u8]])) {
     let mut pieces = Pieces::new(b"ZADD", entry.key(), 2);
     let (mut digits, mut text) = (DoubleBuffer::new(), IntText::new());
-    // A small set knows no -0. A large one does, and is large again by the time that it is told of them.
-    let is_negative_zero = |score: f64| score == 0.0 && score.is_sign_negative();
-    for negative_zeros in [false, true] {
-        for (member, score) in Zset::of(entry).iter_all() {
-            if is_negative_zero(score) == negative_zeros {
-                pieces.arg(digits.format(score), emit);
-                pieces.arg(member.text(&mut text), emit);
-            }
+    // A small set knows no -0. A large one does, and is large again by the time that it is told of them; if only long members
+    // make it large, and all of them are at -0, it is so from the first of them on.
+    let mut negative_zeros = Vec::new();
+    for (member, score) in Zset::of(entry).iter_all() {
+        if score == 0.0 && score.is_sign_negative() {
+            negative_zeros.push(member.text(&mut text).to_vec());
+        } else {
+            pieces.arg(digits.format(score), emit);
+            pieces.arg(member.text(&mut text), emit);
         }
+    }
+    negative_zeros.sort_by_key(|member| std::cmp::Reverse(member.len()));
+    for member in &negative_zeros {
+        pieces.arg(b"-0", emit);
+        pieces.arg(member, emit);
     }
     pieces.end(emit);
 }

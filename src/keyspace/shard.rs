@@ -120,6 +120,11 @@ impl ShardDb {
         &self.expires
     }
 
+    /// Keys of collections with elements that expire.
+    pub fn element_expires(&self) -> &ExpiryIndex {
+        &self.element_expires
+    }
+
     /// Makes the tables, if there are none yet.
     pub(super) fn make_tables(&mut self) {
         if self.tables.is_empty() {

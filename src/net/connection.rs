@@ -219,6 +219,9 @@ impl Connection {
         worker.server.backlog.change(self.counted, 0);
         worker.server.backlog.keep(self.kept, 0);
         hub::forget(&worker.server, &self.session.client);
+        if self.session.client.has_flag(flag::REPLICA) {
+            worker.server.replication.forget(&worker.server, &self.session.client);
+        }
         if matches!(end, End::Closed) {
             // A TLS client is told; a plain socket is simply closed. Nobody waits for a peer that doesn't answer.
             let _ = self.stream.poll_shutdown(cx);
@@ -518,8 +521,8 @@ impl Connection {
     /// The hard limit of client-output-buffer-limit holds before anything is sent, too, as in Redis: who asks for so much at
     /// once gets nothing. Returns whether `more` bytes of replies are so many.
     fn refuses_flood(&mut self, worker: &Worker, more: usize) -> bool {
-        let subscribes = self.session.client.has_flag(flag::PUBSUB);
-        let hard = worker.server.hot.output_limit(subscribes).hard_bytes;
+        let class = self.session.client.output_class();
+        let hard = worker.server.hot.output_limit(class).hard_bytes;
         if more <= UNCOUNTED_REPLIES || hard == 0 || (self.output.len() + more) as u64 <= hard {
             return false;
         }
@@ -535,7 +538,7 @@ impl Connection {
         let client = &self.session.client;
         let waiting = self.output.len() as u64 + client.outbox.bytes();
         let hot = &worker.server.hot;
-        let limit = hot.output_limit(client.has_flag(flag::PUBSUB));
+        let limit = hot.output_limit(client.output_class());
         let is_stranger = self.session.needs_auth() && hot.password_needed.load(Relaxed);
         let mut over = limit.hard_bytes > 0 && waiting > limit.hard_bytes
             || is_stranger && waiting > STRANGERS_OUTPUT_MAX;
@@ -638,6 +641,7 @@ impl Connection {
 
     /// Waits for the answer of a command that waits for a key.
     fn poll_blocked(&mut self, cx: &mut Context<'_>, worker: &Worker, blocked: &Blocked) -> Poll<()> {
+        let client = &self.session.client;
         loop {
             if blocked.is_answered() {
                 // It is taken at the next turn of the loop.
@@ -654,8 +658,17 @@ impl Connection {
                 if is_there {
                     blocked.note_on_disk();
                 }
-                if (is_there || !wait.local) && !wait.replicas {
+                let replicas = wait.replicas;
+                let have = server.replication.count_or_wait(client.id, replicas.offset, true, cx.waker());
+                if (is_there || !wait.local) && have >= replicas.count {
                     blocked.give_up(server, worker.stats(), None);
+                    continue;
+                }
+            }
+            if let Some(wait) = blocked.replica_wait() {
+                let replication = &worker.server.replication;
+                if replication.count_or_wait(client.id, wait.offset, false, cx.waker()) >= wait.count {
+                    blocked.give_up(&worker.server, worker.stats(), None);
                     continue;
                 }
             }

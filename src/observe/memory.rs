@@ -56,7 +56,7 @@ fn common(one: i64, other: i64) -> i64 {
 }
 
 /// By how many bytes `maxmemory` is exceeded; 0 where it is not, or none is set. What will be freed is no longer
-/// counted, nor, as in Redis, what waits to be written to the log: nothing can be done about that by evicting.
+/// counted, nor, as in Redis, what waits to be written to the log or sent to replicas: nothing can be done about that by evicting.
 pub fn excess(server: &Server) -> u64 {
     let limit = server.hot.maxmemory.load(Relaxed);
     if limit == 0 {
@@ -67,7 +67,9 @@ pub fn excess(server: &Server) -> u64 {
         return 0;
     }
     let leaving = server.keyspace.reclaimer.pending_bytes().max(0) as u64;
-    used.saturating_sub(limit).saturating_sub(leaving).saturating_sub(server.persist.buffer_memory_bytes())
+    used.saturating_sub(limit)
+        .saturating_sub(leaving)
+        .saturating_sub(server.persist.buffer_memory_bytes() + server.replication.held_bytes())
 }
 
 /// Whether `maxmemory` is set and reached.

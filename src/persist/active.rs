@@ -104,7 +104,9 @@ impl LogSink for Sink {
     fn append(&self, unit: &EffectBuffer) -> Lsn {
         let mut parts = unit.parts();
         let buffer = &self.log.buffer;
-        let appended = match parts.len() {
+        let appended = match unit.len() {
+            // What only replicas are told of.
+            0 => None,
             1 => parts.next().map(|(db, command)| buffer.append(db, command)),
             _ => Some(buffer.append_group(&parts.collect::<SmallVec<[_; 16]>>())),
         };

@@ -104,6 +104,11 @@ impl Persistence {
         reload(server)
     }
 
+    /// All shards were held for so long: what a fork is to Redis.
+    pub fn note_pause(&self, server: &Server, took: std::time::Duration) {
+        latency::paused(server, took);
+    }
+
     /// Whether acknowledged writes would be lost if the server ended now. Waits for the disk.
     pub fn would_lose(&self, server: &Server) -> bool {
         if let Some(log) = self.active() {
@@ -334,6 +339,8 @@ fn reload(server: &Arc<Server>) -> Result<(), String> {
     let before = {
         let mut shards = server.keyspace.lock_all();
         server.commit.set_log(None);
+        // What is loaded is no effect of anything that happens now.
+        server.replication.begin_anew(server);
         let written = log.as_ref().map(|log| log.writer.lock().write_from(&log.buffer)).transpose();
         written.map(|_| {
             let libraries = Libraries::clone(&server.scripts.functions.load());

@@ -6,7 +6,7 @@
 //! * [`writing`]: the log's thread, which writes, syncs and tells the gate what is durable.
 //! * [`mending`]: tries again when a write was refused.
 //! * [`replay`]: runs a log's commands through dispatch.
-//! * [`base`]: the keyspace as commands.
+//! * [`snapshot`]: every entry, encoded by several threads. [`base`]: the keyspace as commands.
 //! * [`figures`]: what INFO and the metrics say of all this.
 //!
 //! Lock order: the switch, then the log's writer and shards. Only who has the switch takes both. The log's thread holds
@@ -21,6 +21,7 @@ mod latency;
 mod mending;
 mod replay;
 pub mod settings;
+pub mod snapshot;
 mod writing;
 
 pub use control::{Persistence, StartError};

@@ -32,6 +32,12 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.pubsub_hard_limit.store(limits.hard_bytes, Relaxed);
     hot.pubsub_soft_limit.store(limits.soft_bytes, Relaxed);
     hot.pubsub_soft_seconds.store(limits.soft_seconds, Relaxed);
+    let limits = config.client_output_buffer_limits().replica;
+    hot.replica_hard_limit.store(limits.hard_bytes, Relaxed);
+    hot.replica_soft_limit.store(limits.soft_bytes, Relaxed);
+    hot.replica_soft_seconds.store(limits.soft_seconds, Relaxed);
+    hot.replicas_min.store(config.replicas_min(), Relaxed);
+    hot.replicas_lag_max.store(config.replicas_lag_max_seconds(), Relaxed);
     hot.maxclients.store(u64::from(config.max_clients()), Relaxed);
     hot.timeout.store(config.timeout().map_or(0, |timeout| timeout.as_secs()), Relaxed);
     hot.io_uring.store(config.io_uring(), Relaxed);

@@ -62,6 +62,7 @@ pub mod flag {
     pub const TRACKING: u32 = 1 << 10;
     pub const BROADCAST: u32 = 1 << 11;
     pub const BROKEN_REDIRECT: u32 = 1 << 12;
+    pub const REPLICA: u32 = 1 << 13;
 }
 
 /// Bits of [`Client::signals`]: what its connection finds out before anything else.
@@ -69,6 +70,14 @@ mod signal {
     pub(super) const KILLED: u32 = 1 << 0;
     /// Its outbox may have something in it.
     pub(super) const PUSHES: u32 = 1 << 1;
+}
+
+/// The classes of client-output-buffer-limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputClass {
+    Normal,
+    Replica,
+    Subscriber,
 }
 
 /// What a client calls itself.
@@ -281,6 +290,16 @@ impl Client {
         self.watch.get_or_init(Arc::default)
     }
 
+    /// Which of client-output-buffer-limit's limits are its own.
+    pub fn output_class(&self) -> OutputClass {
+        let flags = self.flags.load(Ordering::Relaxed);
+        match () {
+            () if flags & flag::REPLICA != 0 => OutputClass::Replica,
+            () if flags & flag::PUBSUB != 0 => OutputClass::Subscriber,
+            () => OutputClass::Normal,
+        }
+    }
+
     pub fn has_flag(&self, flag: u32) -> bool {
         self.flags.load(Ordering::Relaxed) & flag != 0
     }
@@ -347,7 +366,7 @@ impl Registry {
     /// By size to the next power of two, as Redis' buckets, and the oldest first among equals.
     fn evict(&self, limit: u64) -> u64 {
         let mut candidates = self.list();
-        candidates.retain(|client| !client.has_flag(flag::NO_EVICT));
+        candidates.retain(|client| !client.has_flag(flag::NO_EVICT | flag::REPLICA));
         let bucket = |client: &Arc<Client>| client.counted.load(Ordering::Acquire).checked_ilog2();
         candidates.sort_by_cached_key(|client| std::cmp::Reverse(bucket(client)));
         let mut evicted = 0;

@@ -2,6 +2,7 @@
 
 use crate::config::value::BufferLimit;
 use crate::keyspace::policy::Policy;
+use crate::state::clients::OutputClass;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 macro_rules! hot_settings {
@@ -32,6 +33,13 @@ hot_settings! {
     pubsub_hard_limit: AtomicU64 = 32 << 20,
     pubsub_soft_limit: AtomicU64 = 8 << 20,
     pubsub_soft_seconds: AtomicU64 = 60,
+    /// `client-output-buffer-limit replica`: as those above.
+    replica_hard_limit: AtomicU64 = 256 << 20,
+    replica_soft_limit: AtomicU64 = 64 << 20,
+    replica_soft_seconds: AtomicU64 = 60,
+    /// `min-replicas-to-write`, and `min-replicas-max-lag` in seconds.
+    replicas_min: AtomicU64 = 0,
+    replicas_lag_max: AtomicU64 = 10,
     /// `maxmemory`, in bytes; 0: none.
     maxmemory: AtomicU64 = 0,
     /// `maxmemory-clients`, in bytes; 0: none.
@@ -92,12 +100,18 @@ impl HotSettings {
         Policy::of_code(self.maxmemory_policy.load(Relaxed))
     }
 
-    /// How much may wait for a client: for one that has subscribed to something, or any other.
-    pub fn output_limit(&self, subscribes: bool) -> BufferLimit {
-        let (hard, soft, seconds) = if subscribes {
-            (&self.pubsub_hard_limit, &self.pubsub_soft_limit, &self.pubsub_soft_seconds)
-        } else {
-            (&self.output_hard_limit, &self.output_soft_limit, &self.output_soft_seconds)
+    /// How much may wait for a client.
+    pub fn output_limit(&self, class: OutputClass) -> BufferLimit {
+        let (hard, soft, seconds) = match class {
+            OutputClass::Normal => {
+                (&self.output_hard_limit, &self.output_soft_limit, &self.output_soft_seconds)
+            }
+            OutputClass::Replica => {
+                (&self.replica_hard_limit, &self.replica_soft_limit, &self.replica_soft_seconds)
+            }
+            OutputClass::Subscriber => {
+                (&self.pubsub_hard_limit, &self.pubsub_soft_limit, &self.pubsub_soft_seconds)
+            }
         };
         BufferLimit {
             hard_bytes: hard.load(Relaxed),

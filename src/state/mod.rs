@@ -34,6 +34,8 @@ pub struct Server {
     pub commands: Commands,
     pub commit: Arc<Commit>,
     pub persist: crate::persist::Persistence,
+    /// Who follows what happens here.
+    pub replication: crate::replication::Replication,
     pub clients: clients::Registry,
     /// Who there is, and who may do what.
     pub users: users::Users,

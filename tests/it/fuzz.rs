@@ -4,6 +4,7 @@
 //! same again with the same seed.
 
 use crate::common::network::{Peer, Served, bulk, request};
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -331,6 +332,9 @@ const STATEMENTS: &[&str] = &[
 const LEFT_OUT: &[&str] = &[
     "shutdown",
     "migrate",
+    // What comes behind them is no reply; `follow_again_and_again` sends them.
+    "sync",
+    "psync",
     "client|pause",
     "config|set",
     "config|rewrite",
@@ -569,6 +573,25 @@ fn free_the_waiting(served: &Served, stop: &AtomicBool) {
     }
 }
 
+/// Replicas come, read something and go, until they are told to stop.
+fn follow_again_and_again(served: &Served, stop: &AtomicBool) {
+    let mut random = Random(1);
+    while !stop.load(Ordering::Relaxed) {
+        let mut stream = served.tcp_stream();
+        stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket takes that");
+        let hello: &[u8] =
+            if random.one_in(2) { b"SYNC\r\n" } else { b"PSYNC ? -1\r\nREPLCONF ACK 9999\r\n" };
+        // It may be killed at once.
+        let _ = stream.write_all(hello);
+        let mut bytes = [0; 4096];
+        for _ in 0..random.below(200) {
+            if !stream.read(&mut bytes).is_ok_and(|count| count > 0) {
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn random_commands() {
     random_commands_with(&[]);
@@ -607,6 +630,7 @@ fn beside_who_frees_the_waiting(served: &Served, run: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| free_the_waiting(served, &stop));
+        scope.spawn(|| follow_again_and_again(served, &stop));
         let finished = std::panic::catch_unwind(AssertUnwindSafe(run));
         stop.store(true, Ordering::Relaxed);
         if let Err(panic) = finished {

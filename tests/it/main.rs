@@ -13,6 +13,7 @@ mod network;
 mod observability_port;
 mod protocol;
 mod pushes;
+mod replicas;
 mod scripts;
 mod serializable;
 mod start_and_stop;

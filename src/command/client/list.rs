@@ -5,7 +5,7 @@ use crate::command::{CommandResult, Context};
 use crate::resp::{Args, CommandError, text};
 use crate::session::{Session, gate};
 use crate::state::Server;
-use crate::state::clients::{Client, flag};
+use crate::state::clients::{Client, OutputClass, flag};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -73,7 +73,11 @@ impl ClientType {
     }
 
     pub(super) fn of(client: &Client) -> Self {
-        if client.has_flag(flag::PUBSUB) { Self::Subscriber } else { Self::Normal }
+        match client.output_class() {
+            OutputClass::Normal => Self::Normal,
+            OutputClass::Replica => Self::Replica,
+            OutputClass::Subscriber => Self::Subscriber,
+        }
     }
 }
 
@@ -162,6 +166,7 @@ fn wire_bytes(request: Args<'_>) -> u64 {
 /// The letters that Redis gives to a client's states, in its order.
 fn flags(client: &Client) -> String {
     const LETTERS: &[(u32, char)] = &[
+        (flag::REPLICA, 'S'),
         (flag::MONITOR, 'O'),
         (flag::PUBSUB, 'P'),
         (flag::MULTI, 'x'),

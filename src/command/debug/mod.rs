@@ -14,6 +14,7 @@ use crate::command::dispatch::Owned;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
+use crate::replication;
 use crate::resp::{Args, CommandError, text};
 use crate::state::gates;
 use dunlin_structures::{glob, number};
@@ -124,7 +125,10 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.reply.ok();
         }
         (b"error", 3) => return Err(CommandError::Coded(error_line(args.at(2)).into())),
-        (b"change-repl-id", 2) => cx.reply.ok(),
+        (b"change-repl-id", 2) => {
+            cx.server.replication.rename(replication::new_id());
+            cx.reply.ok();
+        }
         (b"config-rewrite-force-all", 2) => {
             match cx.server.settings.save(|| cx.server.user_lines(), Extent::Everything) {
                 Some(Ok(())) => cx.reply.ok(),
@@ -185,7 +189,7 @@ fn help(cx: &mut Context<'_>) {
         "debug",
         &[
             "CHANGE-REPL-ID",
-            "    Change the replication IDs of the instance. Nothing replicates yet: does nothing.",
+            "    Change the replication IDs of the instance: no replica that comes back can go on.",
             "CONFIG-REWRITE-FORCE-ALL",
             "    Like CONFIG REWRITE but writes all configuration options, including",
             "    keywords not listed in original configuration file or default values.",

@@ -51,6 +51,10 @@ fn spublish(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 /// before, so it leaves no earlier than that did.
 fn post(cx: &mut Context<'_>, args: &Args<'_>, shard: bool) -> usize {
     let (server, channel, payload) = (cx.server, args.at(1), args.at(2));
+    if server.commit.is_streaming() {
+        // Those who have subscribed at a replica hear it there.
+        cx.keys.announce_aside(&[if shard { b"SPUBLISH" } else { b"PUBLISH" }, channel, payload]);
+    }
     if cx.blocking == Blocking::Denied {
         cx.keys.publish(shard, channel, payload);
         return match shard {

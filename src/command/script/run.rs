@@ -11,6 +11,7 @@ use crate::command::table::{Command, KeyPattern};
 use crate::command::{CommandResult, Context};
 use crate::keyspace::door::Known;
 use crate::keyspace::{AccessClock, EffectBuffer, EffectLog, Locked, Lsn, Position};
+use crate::replication::lacks_replicas;
 use crate::resp::decode::Span;
 use crate::resp::{Args, CommandError, Output, Protocol, text};
 use crate::script::flags::{self, ScriptFlags};
@@ -492,7 +493,7 @@ impl Script {
         if writes && server.gates.closed() & gates::LOG_FAILED != 0 {
             return Some(CommandError::LogFailed(server.commit.failure().into()));
         }
-        if writes && server.gates.closed() & gates::REPLICAS_NEEDED != 0 {
+        if writes && server.gates.closed() & gates::REPLICAS_NEEDED != 0 && lacks_replicas(server) {
             return Some(CommandError::NoReplicas);
         }
         if self.is_oom && !self.allows_oom && flags.has(spec::DENYOOM) {
@@ -554,7 +555,7 @@ fn check_flags(
         if read_only {
             return Err(CommandError::text("Can not execute a script with write flag using *_ro command."));
         }
-        if server.gates.closed() & gates::REPLICAS_NEEDED != 0 {
+        if server.gates.closed() & gates::REPLICAS_NEEDED != 0 && lacks_replicas(server) {
             return Err(CommandError::NoReplicas);
         }
     }

@@ -512,6 +512,7 @@ fn a_gate_that_closed_refuses_what_was_queued_before() {
     ]);
     server.gates.open(gates::LOG_FAILED);
     // Replicas, of which there are none.
+    server.hot.replicas_min.store(1, std::sync::atomic::Ordering::Relaxed);
     const FEW: &str = "-NOREPLICAS Not enough good replicas to write.";
     client.check(&[("MULTI", "+OK"), ("SET k 1", "+QUEUED")]);
     server.gates.close(gates::REPLICAS_NEEDED);

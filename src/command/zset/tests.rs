@@ -182,7 +182,11 @@ fn a_large_set_is_recreated_with_its_negative_zeros() {
     }
     client.say("ZADD z -0 a -0 z");
     client.say("COPY z copy");
+    let long = "m".repeat(65);
+    client.say(&format!("ZADD y 1 a -0 {long} -0 a -0 b"));
+    client.say("COPY y long");
     let mut restarted = client.restarted("");
     assert_eq!(client.say("DEBUG DIGEST"), restarted.say("DEBUG DIGEST"));
+    assert!(restarted.say("ZSCORE long b").contains("-0"));
     assert!(restarted.say("ZSCORE copy a").contains("-0"));
 }

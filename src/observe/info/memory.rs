@@ -34,12 +34,12 @@ pub(super) fn memory(server: &Server, _: i64, lines: &mut Lines) {
     lines.add("rss_overhead_bytes", less(usage.resident, allocator.resident));
     lines.add("mem_fragmentation_ratio", format_args!("{:.2}", ratio(usage.resident, usage.used)));
     lines.add("mem_fragmentation_bytes", less(usage.resident, usage.used));
-    lines.add("mem_not_counted_for_evict", server.persist.buffer_memory_bytes());
-    lines.constants(&[
-        ("mem_replication_backlog", "0"),
-        ("mem_total_replication_buffers", "0"),
-        ("mem_clients_slaves", "0"),
-    ]);
+    let for_replicas = server.replication.held_bytes();
+    lines.add("mem_not_counted_for_evict", server.persist.buffer_memory_bytes() + for_replicas);
+    let history = server.replication.report().history.map_or(0, |(_, len)| len as u64);
+    lines.add("mem_replication_backlog", history);
+    lines.add("mem_total_replication_buffers", history + for_replicas);
+    lines.add("mem_clients_slaves", for_replicas);
     lines.add("mem_clients_normal", usage.clients);
     lines.add("mem_cluster_links", 0);
     lines.add("mem_aof_buffer", server.persist.position().buffered_bytes);

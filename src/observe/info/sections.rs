@@ -3,6 +3,7 @@
 use super::Lines;
 use crate::keyspace::AccessClock;
 use crate::observe::{figures, process};
+use crate::replication::ReplicaReport;
 use crate::state::{Server, gates, unix_us};
 use dunlin_structures::cycles;
 use std::sync::atomic::Ordering::Relaxed;
@@ -75,21 +76,29 @@ pub(super) fn persistence(server: &Server, _: i64, lines: &mut Lines) {
 }
 
 pub(super) fn replication(server: &Server, _: i64, lines: &mut Lines) {
-    lines.constants(&[("role", "master"), ("connected_slaves", "0")]);
+    let (replication, now) = (&server.replication, server.now());
+    let report = replication.report();
+    lines.constants(&[("role", "master")]);
+    lines.add("connected_slaves", report.replicas.len());
     if server.gates.closed() & gates::REPLICAS_NEEDED != 0 {
-        lines.constants(&[("min_slaves_good_slaves", "0")]);
+        lines.add("min_slaves_good_slaves", replication.good(now, server.hot.replicas_lag_max.load(Relaxed)));
+    }
+    for (index, ReplicaReport { replica, state }) in report.replicas.iter().enumerate() {
+        let (host, port) = (replica.host(), replica.introduction.port);
+        let (offset, lag) = (replica.acked(), replica.lag_seconds(now));
+        let line = format_args!("ip={host},port={port},state={state},offset={offset},lag={lag}");
+        lines.add(&format!("slave{index}"), line);
     }
     lines.constants(&[("master_failover_state", "no-failover")]);
-    lines.add("master_replid", &server.run_id);
+    lines.add("master_replid", replication.id());
     lines.add("master_replid2", "0".repeat(40));
-    lines.constants(&[
-        ("master_repl_offset", "0"),
-        ("second_repl_offset", "-1"),
-        ("repl_backlog_active", "0"),
-        ("repl_backlog_size", "0"),
-        ("repl_backlog_first_byte_offset", "0"),
-        ("repl_backlog_histlen", "0"),
-    ]);
+    lines.add("master_repl_offset", report.offset);
+    lines.constants(&[("second_repl_offset", "-1")]);
+    let (first, len) = report.history.unwrap_or((0, 0));
+    lines.add("repl_backlog_active", u8::from(report.history.is_some()));
+    lines.add("repl_backlog_size", server.settings.snapshot().repl_backlog_bytes());
+    lines.add("repl_backlog_first_byte_offset", first);
+    lines.add("repl_backlog_histlen", len);
 }
 
 pub(super) fn cpu(_: &Server, _: i64, lines: &mut Lines) {

@@ -21,7 +21,10 @@ pub(super) fn stats(server: &Server, now: i64, lines: &mut Lines) {
     lines.add("instantaneous_output_kbps", format_args!("{:.2}", kib(Rate::OutputBytes)));
     lines.constants(&[("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
     lines.add("rejected_connections", shared.connections_rejected.load(Relaxed));
-    lines.constants(&[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")]);
+    let replication = &server.replication;
+    lines.add("sync_full", replication.full_syncs.load(Relaxed));
+    lines.add("sync_partial_ok", replication.partial_syncs.load(Relaxed));
+    lines.add("sync_partial_err", replication.refused_partial_syncs.load(Relaxed));
     lines.add("expired_keys", lines.shards.expired);
     // Nothing that is due is ever left to lie, and expiry has no cap of time.
     lines.constants(&[

@@ -276,12 +276,19 @@ impl Peer {
     }
 
     /// The next line with its end.
-    fn line(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn line(&mut self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
             line.push(*self.take(1)?.first()?);
         }
         Some(line)
+    }
+
+    /// So many bytes.
+    pub(crate) fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(count);
+        self.take_into(count as u64, &mut bytes).expect("they come");
+        bytes
     }
 
     fn take_into(&mut self, mut count: u64, into: &mut Vec<u8>) -> Option<()> {

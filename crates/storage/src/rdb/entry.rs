@@ -43,7 +43,7 @@ impl Forms {
 }
 
 /// What a value is written as.
-type Written = (u8, u16);
+pub(super) type Written = (u8, u16);
 
 /// An entry of that value.
 pub fn build(key: &[u8], value: Value, expire_at: Option<i64>, forms: &Forms) -> Entry {
@@ -86,7 +86,7 @@ fn hash(key: &[u8], pairs: &Texts, times: &[Option<i64>], limits: Limits) -> Ent
 }
 
 /// Writes an entry's value, and says of which type and version it is. Nothing for a type that has no form.
-fn write(writer: &mut Writer, entry: &Entry) -> Option<Written> {
+pub(super) fn write(writer: &mut Writer, entry: &Entry) -> Option<Written> {
     let kind = match entry.kind() {
         Kind::String => {
             writer.string(entry.string_bytes(&mut IntText::default())?);

@@ -13,12 +13,13 @@
 //! only claim allocates nothing: memory grows with what was really read.
 //!
 //! Written are the forms of version 10, which Redis 7.0 and all later ones read, but for values that need newer ones.
-//! Knows nothing of keys, files or times to live.
+//! Knows nothing of keys and times to live, but for [`file`](mod@file): whole files, of entries.
 
 mod bloom;
 pub mod crc64;
 mod cuckoo;
 pub mod entry;
+pub mod file;
 pub mod hash;
 pub mod intset;
 pub mod length;
