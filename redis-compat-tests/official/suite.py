@@ -161,8 +161,11 @@ TAKEN_OUT = {
 }
 # Replication, RDB files and cluster mode are left out as a whole; so is what needs several GB.
 DENIED_TAGS = "-needs:repl -needs:save -repl -cluster"
-# What needs:repl means there is the name of a setting only, and no replica takes part; those that do need one are listed.
+# What needs:repl means there is the stream that replicas are sent, or the name of a setting only: no replica takes part. Those
+# that do need one are listed.
 NO_REPLICA_NEEDED = {"unit/slowlog", "unit/introspection", "unit/multi"}
+# ... in mode external only: the servers that the suite starts itself would follow each other.
+NO_REPLICA_NEEDED_OUTSIDE = {"unit/expire", "unit/scripting", "unit/type/list", "unit/type/string", "unit/type/zset"}
 # These run over TLS; the suite finds the certificates in a folder beside its tests.
 OVER_TLS = {"unit/tls"}
 ROWS = [("external", unit) for unit in UNITS] + [("spawned", unit) for unit in SPAWNED_UNITS]
@@ -344,7 +347,8 @@ def run_unit_at(base_port, mode, name, server, timeout, skipped):
     is_reference = started_by is not None and is_redis(started_by)
     unit, folder, started = Unit(name), working_copy(command, name, is_reference), time.monotonic()
     argv = ["tclsh", "tests/test_helper.tcl", "--durable", "--single", name, "--timeout", str(timeout)]
-    denied = DENIED_TAGS.replace("-needs:repl ", "") if name in NO_REPLICA_NEEDED else DENIED_TAGS
+    follows_none = name in NO_REPLICA_NEEDED or mode == "external" and name in NO_REPLICA_NEEDED_OUTSIDE
+    denied = DENIED_TAGS.replace("-needs:repl ", "") if follows_none else DENIED_TAGS
     argv += ["--tags", denied, "--baseport", str(base_port), "--portcount", str(PortRanges.SIZE - PortRanges.BELOW), "--clients", "1"]
     if name in OVER_TLS:
         make_certificates(folder)
