@@ -128,7 +128,7 @@ fn errors_name_line_text_and_what_would_be_right() {
             "replicaof host 1",
             1,
             "replicaof host 1",
-            "replication is not supported",
+            "this server can be no replica",
             Some("Take the line away, or leave 'replicaof' at its default, \"\"."),
         ),
         (

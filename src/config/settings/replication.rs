@@ -1,13 +1,12 @@
-//! Masters and replicas. Dunlin does not replicate; what would make a server rely on it is refused, and where writes ask
-//! for replicas there are none.
+//! Masters and replicas. Others can follow Dunlin; what would make it follow another server is refused.
 
 use crate::config::setting::Class::{Accepted, Live, Refused};
 use crate::config::setting::{Kind, Setting, count, long, memory, port};
 
-const NO_REPLICATION: &str = "replication is not supported";
+const NO_REPLICA: &str = "this server can be no replica";
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("replicaof", Kind::ReplicaOf, "", Refused(NO_REPLICATION), "The master to copy.")
+    Setting::new("replicaof", Kind::ReplicaOf, "", Refused(NO_REPLICA), "The master to copy.")
         .alias("slaveof")
         .immutable(),
     Setting::text("masterauth", "", Accepted, "Password for the master.").sensitive(),
@@ -70,25 +69,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "repl-timeout",
         count(1),
         "60",
-        Accepted,
+        Live,
         "Seconds of silence after which the other side is given up.",
     ),
-    Setting::new(
-        "repl-ping-replica-period",
-        count(1),
-        "10",
-        Accepted,
-        "Seconds between two pings to replicas.",
-    )
-    .alias("repl-ping-slave-period"),
-    Setting::new(
-        "repl-backlog-size",
-        memory(1),
-        "1048576",
-        Accepted,
-        "Bytes kept for replicas that come back.",
-    ),
-    Setting::new("repl-backlog-ttl", long(0), "3600", Accepted, "Seconds after which that is freed."),
+    Setting::new("repl-ping-replica-period", count(1), "10", Live, "Seconds between two pings to replicas.")
+        .alias("repl-ping-slave-period"),
+    Setting::new("repl-backlog-size", memory(1), "1048576", Live, "Bytes kept for replicas that come back."),
+    Setting::new("repl-backlog-ttl", long(0), "3600", Live, "Seconds after which that is freed."),
     Setting::new(
         "propagation-error-behavior",
         Kind::Choice(&["ignore", "panic", "panic-on-replicas"]),

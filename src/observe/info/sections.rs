@@ -87,7 +87,7 @@ pub(super) fn replication(server: &Server, _: i64, lines: &mut Lines) {
         let (host, port) = (replica.host(), replica.introduction.port);
         let (offset, lag) = (replica.acked(), replica.lag_seconds(now));
         let line = format_args!("ip={host},port={port},state={state},offset={offset},lag={lag}");
-        lines.add(&format!("slave{index}"), line);
+        lines.add(format!("slave{index}"), line);
     }
     lines.constants(&[("master_failover_state", "no-failover")]);
     lines.add("master_replid", replication.id());
