@@ -115,6 +115,9 @@ fn select(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 /// Makes the connection as if it had just been accepted; only what its library is called stays.
 fn reset(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
+    if cx.session.gates & gate::FOLLOWS != 0 {
+        return Err(CommandError::text("can only reset normal connections"));
+    }
     transaction::forget(cx.server, cx.session);
     let session = &mut *cx.session;
     session.db = 0;

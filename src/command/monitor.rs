@@ -6,6 +6,7 @@ use crate::command::{CommandResult, Context};
 use crate::hub::monitors;
 use crate::resp::{Args, CommandError};
 use crate::session::gate;
+use crate::state::clients::flag;
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "monitor",
@@ -23,8 +24,8 @@ fn monitor(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     if cx.blocking == Blocking::Denied {
         return Err(CommandError::text("MONITOR isn't allowed for DENY BLOCKING client"));
     }
-    // As in Redis, who asks again is not answered again.
-    if monitors::add(cx.server, &cx.session.client) {
+    // As in Redis, who asks again is not answered again, nor is a replica.
+    if !cx.session.client.has_flag(flag::REPLICA) && monitors::add(cx.server, &cx.session.client) {
         cx.session.gates |= gate::MONITORS;
         cx.reply.ok();
     }

@@ -142,8 +142,8 @@ fn follow(cx: &mut Context<'_>, from: Option<(&[u8], i64)>) -> CommandResult {
         return Err(CommandError::text("SYNC isn't allowed for DENY BLOCKING client"));
     }
     let (server, client) = (cx.server, &cx.session.client);
-    if client.has_flag(flag::REPLICA) {
-        // As in Redis, who asks again is not answered again.
+    if client.has_flag(flag::REPLICA | flag::MONITOR) {
+        // As in Redis, who asks again is not answered again, nor is who monitors.
         return Ok(());
     }
     let Some(this) = server.this.upgrade() else { return Ok(()) };
@@ -275,6 +275,12 @@ mod tests {
             ("REPLICAOF localhost x", "-ERR Invalid master port"),
             ("PSYNC ? x", "-ERR value is not an integer or out of range"),
             ("PSYNC a 1 FAILOVER", "-ERR PSYNC FAILOVER can't be sent to a master."),
+            ("MULTI", "+OK"),
+            ("SYNC", "-ERR Command not allowed inside a transaction"),
+            ("DISCARD", "+OK"),
+            ("MONITOR", "+OK"),
+            ("SYNC", ""),
+            ("PSYNC ? -1", ""),
         ]);
     }
 

@@ -192,7 +192,7 @@ pub fn clients(server: &Server) -> ClientTotals {
     let mut totals = ClientTotals::default();
     for client in server.clients.list() {
         let (input, output) = (client.input_capacity.load(Relaxed), client.output_bytes.load(Relaxed));
-        totals.connected += 1;
+        totals.connected += usize::from(!client.has_flag(flag::REPLICA));
         totals.blocked += usize::from(client.has_flag(flag::BLOCKED));
         totals.subscribers += usize::from(client.has_flag(flag::PUBSUB));
         totals.input_max = totals.input_max.max(input);

@@ -34,6 +34,15 @@ enum Failure {
     File(#[from] io::Error),
 }
 
+/// A copy that was made.
+struct Copy {
+    /// At its beginning, when it is to be sent.
+    file: File,
+    len: u64,
+    /// It may be sent once this may leave: a replica is not to have what may be lost here.
+    lsn: Lsn,
+}
+
 impl Block for FileBlock {
     fn entry(&mut self, db: u16, entry: &Entry) {
         Self::entry(self, db, entry);
@@ -68,7 +77,7 @@ pub fn begin(server: &Arc<Server>, replica: &Arc<Replica>) -> io::Result<()> {
 fn run(server: &Arc<Server>, replica: &Arc<Replica>) {
     let client = &replica.client;
     tracing::info!("Replica {} at {} asks for synchronization", client.id, client.address);
-    let copied = copy(server, replica).and_then(|(file, len)| send(server, replica, file, len));
+    let copied = copy(server, replica).and_then(|copy| send(server, replica, copy));
     match copied {
         Ok(()) => tracing::info!("Synchronization with replica {} succeeded", client.id),
         Err(error) => {
@@ -78,14 +87,14 @@ fn run(server: &Arc<Server>, replica: &Arc<Replica>) {
     }
 }
 
-/// Writes the copy. Returns the file, at its beginning, and its length.
-fn copy(server: &Arc<Server>, replica: &Arc<Replica>) -> Result<(File, u64), Failure> {
+/// Writes the copy.
+fn copy(server: &Arc<Server>, replica: &Arc<Replica>) -> Result<Copy, Failure> {
     let _only = server.replication.copying.lock();
     let file = BufWriter::new(unnamed_file()?);
     let (written, paused) = server.persist.without_scripts(server, || {
         let began = Instant::now();
         let mut shards = server.keyspace.lock_all();
-        let Some(offset) = server.replication.cut(server, replica) else {
+        let Some((offset, lsn)) = server.replication.cut(server, replica) else {
             return (Err(Failure::Gone), Duration::ZERO);
         };
         if replica.answers {
@@ -96,17 +105,19 @@ fn copy(server: &Arc<Server>, replica: &Arc<Replica>) -> Result<(File, u64), Fai
             });
         }
         let written = write(server, &mut shards, replica, file);
+        let written = written.map(|(file, len, count)| (Copy { file, len, lsn }, count));
         (written.map_err(Failure::from), began.elapsed())
     });
-    let (mut file, len, count) = written?;
+    let (mut copy, count) = written?;
     server.replication.full_syncs.fetch_add(1, Relaxed);
     server.persist.note_pause(server, paused);
     tracing::info!(
-        "A copy of {count} keys, {len} bytes, was made while all shards were held for {} ms",
+        "A copy of {count} keys, {} bytes, was made while all shards were held for {} ms",
+        copy.len,
         paused.as_millis()
     );
-    file.rewind()?;
-    Ok((file, len))
+    copy.file.rewind()?;
+    Ok(copy)
 }
 
 /// A file that goes with the process: in the data directory, or where that takes none.
@@ -151,12 +162,10 @@ fn write(
 }
 
 /// Sends the copy, and what has happened since it was made.
-fn send(server: &Server, replica: &Arc<Replica>, file: File, len: u64) -> Result<(), Failure> {
+fn send(server: &Server, replica: &Arc<Replica>, copy: Copy) -> Result<(), Failure> {
     let client = &replica.client;
-    let put = |bytes: &[u8]| {
-        // What the replica has is no more than what may be lost here: see the module's text.
-        hub::send(server, client, Lsn::default(), |out| out.bytes.extend_from_slice(bytes))
-    };
+    let Copy { file, len, lsn } = copy;
+    let put = |bytes: &[u8]| hub::send(server, client, lsn, |out| out.bytes.extend_from_slice(bytes));
     if !server.replication.begin_sending(replica) || !put(format!("${len}\r\n").as_bytes()) {
         return Err(Failure::Gone);
     }

@@ -170,8 +170,8 @@ impl Replication {
     }
 
     /// The copy of a replica is about to be made, with every shard held: what happens from now on comes behind it. Returns
-    /// the offset of the copy; none if the replica is gone.
-    pub(super) fn cut(&self, server: &Server, replica: &Arc<Replica>) -> Option<u64> {
+    /// the offset of the copy, and what it waits for before it may be sent; none if the replica is gone.
+    pub(super) fn cut(&self, server: &Server, replica: &Arc<Replica>) -> Option<(u64, Lsn)> {
         if server.gates.closed() & gates::LOADING != 0 {
             return None;
         }
@@ -183,7 +183,8 @@ impl Replication {
         }
         // It begins without any database.
         stream.selected = None;
-        Some(stream.offset)
+        stream.lsn = stream.lsn.max(Lsn(server.persist.position().appended));
+        Some((stream.offset, stream.lsn))
     }
 
     /// What a replica is sent from now on is its copy.

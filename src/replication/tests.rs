@@ -30,7 +30,7 @@ impl Follower {
     }
 
     fn cut(&self, leader: &TestClient) -> u64 {
-        leader.server.replication.cut(&leader.server, &self.replica).expect("it is there")
+        leader.server.replication.cut(&leader.server, &self.replica).expect("it is there").0
     }
 
     /// What it was sent since the last call, as words.
@@ -81,6 +81,15 @@ fn units_are_told_whole_with_their_databases() {
     client.say("SET g 1");
     assert_eq!(other.told(), ["SELECT 0", "SET g 1"]);
     assert_eq!(follower.told(), ["SELECT 0", "SET g 1"]);
+}
+
+#[test]
+fn nothing_leaves_before_the_log_lets_it_go() {
+    let mut client = TestClient::new();
+    let mut follower = Follower::online(&client);
+    say(&mut client, &["SET a 1", "SET a 2"]);
+    follower.told();
+    assert_eq!(follower.client.session.told, crate::keyspace::Lsn(2));
 }
 
 #[test]

@@ -221,6 +221,8 @@ fn replicas_cannot_reach_keys_and_are_never_idle() {
     copy(&mut replica);
     replica.send(b"GET k\r\n");
     assert_eq!(line(&mut replica), "-ERR Replica can't interact with the keyspace");
+    replica.send(b"MONITOR\r\nSYNC\r\nRESET\r\n");
+    assert_eq!(line(&mut replica), "-ERR can only reset normal connections");
     let mut idle = served.tcp();
     idle.ping();
     idle.expect_end(b"");
