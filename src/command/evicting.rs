@@ -42,7 +42,7 @@ pub fn make_room(server: &Server, held: &AtomicI64) -> Room {
     publish_memory(held);
     match memory::excess(server) {
         0 => {
-            server.eviction.note(false, 0);
+            server.eviction.note(false, || server.now());
             server.eviction.set_stuck(false);
             Room::Enough
         }
@@ -60,20 +60,26 @@ pub fn is_out_of_memory(server: &Server) -> bool {
 fn evict(server: &Server, held: &AtomicI64, excess: u64) -> Room {
     let now = server.now();
     let Some(policy) = server.hot.policy() else {
-        server.eviction.note(true, now);
+        if server.gates.closed() & gates::KEEPS_EXPIRED != 0 {
+            // As in Redis nobody is refused for memory during a pause, whatever the policy.
+            return Room::Held;
+        }
+        server.eviction.note(true, || now);
         server.eviction.set_stuck(true);
         return Room::None;
     };
     let told = server.eviction.told(excess, now);
-    let Some(claim) = server.eviction.claim(excess - told) else {
+    let to_free = excess - told;
+    let Some(claim) = server.eviction.claim(to_free) else {
         // Others are at it; but perhaps there is nothing that they could evict.
         return if server.eviction.is_stuck() { Room::None } else { Room::Enough };
     };
     let began = cycles::now();
-    let room = evict_by(server, held, claim.bytes, policy, now);
+    let of_others = to_free - claim.bytes;
+    let room = evict_by(server, held, claim.bytes, of_others, policy);
     let took = Duration::from_nanos(cycles::to_ns(cycles::now().wrapping_sub(began)));
     server.note_latency("eviction-cycle", took);
-    server.eviction.note(room != Room::Enough, now);
+    server.eviction.note(room != Room::Enough, || server.now());
     server.eviction.set_stuck(room == Room::None);
     if room == Room::Coming && server.eviction.leave() {
         server.alarm.due_at(now);
@@ -81,7 +87,8 @@ fn evict(server: &Server, held: &AtomicI64, excess: u64) -> Room {
     room
 }
 
-fn evict_by(server: &Server, held: &AtomicI64, excess: u64, policy: Policy, now: i64) -> Room {
+/// Frees so many bytes; `of_others` are what others had taken on when it began.
+fn evict_by(server: &Server, held: &AtomicI64, excess: u64, of_others: u64, policy: Policy) -> Room {
     if server.gates.closed() & KEEPS_ALL != 0 {
         return Room::Held;
     }
@@ -89,7 +96,8 @@ fn evict_by(server: &Server, held: &AtomicI64, excess: u64, policy: Policy, now:
     let Some(mut evictor) = server.eviction.evictor() else { return Room::Coming };
     let limit_ns = server.hot.eviction_ns.load(Relaxed);
     let samples = server.hot.maxmemory_samples.load(Relaxed) as usize;
-    let goal = Goal { policy, clock: server.access_clock(now), now, samples };
+    let goal_at = |now| Goal { policy, clock: server.access_clock(now), now, samples };
+    let mut goal = goal_at(server.now());
     let mut effects = EffectBuffer::default();
     let mut freed = 0;
     for evicted in 1u64.. {
@@ -98,16 +106,22 @@ fn evict_by(server: &Server, held: &AtomicI64, excess: u64, policy: Policy, now:
             Err(room) => return room,
         }
         server.eviction.evicted_keys.fetch_add(1, Relaxed);
+        // There is something to evict: nobody is refused meanwhile.
+        server.eviction.set_stuck(false);
         publish_memory(held);
         // Not more than was too much at first: see `Eviction::told`.
         let remains = memory::excess(server);
         if freed >= excess || remains == 0 {
-            server.eviction.note_told(remains, now);
+            // What others had taken on is theirs, whether or not they are at it still.
+            server.eviction.note_told(remains.saturating_sub(of_others), goal.now);
             break;
         }
-        let is_late = || cycles::to_ns(cycles::now().wrapping_sub(began)) > limit_ns;
-        if evicted % KEYS_PER_LOOK == 0 && is_late() {
-            return Room::Coming;
+        if evicted % KEYS_PER_LOOK == 0 {
+            if cycles::to_ns(cycles::now().wrapping_sub(began)) > limit_ns {
+                return Room::Coming;
+            }
+            // Others go on using keys: what is used after this reading would seem to be of the distant past.
+            goal = goal_at(server.now());
         }
     }
     Room::Enough

@@ -194,7 +194,7 @@ fn look(part: &ShardDb, largest: usize, goal: &Goal, count: usize, offer: &mut i
     }
     if policy.volatile_only {
         // Times that stand alone are drawn more often than those in a crowd.
-        let missing = count.min(volatile).saturating_sub(seen);
+        let missing = count.min(volatile).min(RUN_MAX).saturating_sub(seen);
         for _ in 0..missing {
             if let Some(entry) = part.volatile_by_chance(&mut rand::random) {
                 offer(&entry);

@@ -13,6 +13,9 @@ const LFU_START: u64 = 5;
 const LFU_MAX: u64 = 255;
 const COUNTER_BITS: u32 = 8;
 const MINUTES_MASK: u64 = 0xffff;
+/// What was used by so little in the future is used now: another thread has read the clock since.
+const AHEAD_S: u32 = 3600;
+const AHEAD_MINUTES: u64 = 60;
 
 /// What may be evicted, and what goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,13 +128,15 @@ impl AccessClock {
     pub fn uses(self, clock: u32) -> u8 {
         let (then, count) = (u64::from(clock) >> COUNTER_BITS & MINUTES_MASK, u64::from(clock) & LFU_MAX);
         let minutes = (self.0 >> COUNTER_BITS).wrapping_sub(then) & MINUTES_MASK;
+        let minutes = if minutes > MINUTES_MASK - AHEAD_MINUTES { 0 } else { minutes };
         let lost = minutes.checked_div(self.0 >> Self::DECAY_SHIFT).unwrap_or(0);
         count.saturating_sub(lost) as u8
     }
 
     /// Seconds since an entry with that clock was used. The clock goes round in 194 days.
     pub fn idle_s(self, clock: u32) -> u32 {
-        (self.0 as u32).wrapping_sub(clock) & CLOCK_MASK as u32
+        let idle = (self.0 as u32).wrapping_sub(clock) & CLOCK_MASK as u32;
+        if idle > CLOCK_MASK as u32 - AHEAD_S { 0 } else { idle }
     }
 
     /// The clock of an entry that was last used so long ago.
@@ -186,6 +191,8 @@ mod tests {
         assert!(!then.is_news_to(clock) && then.is_news_to(clock - 1));
         let now = AccessClock::of_time(0x0100_0010 * 1000);
         assert_eq!((now.idle_s(clock), now.idle_for(32)), (32, clock));
+        // Another thread may have read the clock a moment later.
+        assert_eq!(then.idle_s(AccessClock::of_time(0x00ff_fff2 * 1000).initial()), 0);
         let older = now.idle_for(100);
         assert!(Order::Lru.worth(now, older, None, 0) > Order::Lru.worth(now, clock, None, 0));
     }

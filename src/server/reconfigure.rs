@@ -66,7 +66,10 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
 fn follow_eviction(server: &Server, config: &Config) {
     let hot = &server.hot;
     let policy = Policy::code(config.max_memory_policy());
-    hot.maxmemory_policy.store(policy, Relaxed);
+    if hot.maxmemory_policy.swap(policy, Relaxed) != policy {
+        // Whether there is something to evict is to be found out anew.
+        server.eviction.set_stuck(false);
+    }
     hot.lfu.store(Policy::of_code(policy).is_some_and(|policy| policy.order == Order::Lfu), Relaxed);
     hot.maxmemory_samples.store(config.max_memory_samples(), Relaxed);
     hot.eviction_ns.store(config.eviction_ns(), Relaxed);

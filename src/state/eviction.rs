@@ -112,12 +112,14 @@ impl Eviction {
         }
     }
 
-    /// The limit is exceeded, in spite of what was done about it; or it is not. `now` in ms since 1970.
-    pub fn note(&self, is_exceeded: bool, now: i64) {
+    /// The limit is exceeded, in spite of what was done about it; or it is not. `now` in ms since 1970, asked for where it
+    /// was otherwise before.
+    pub fn note(&self, is_exceeded: bool, now: impl FnOnce() -> i64) {
         let since = self.exceeded_since.load(Relaxed);
         if is_exceeded == (since != 0) {
             return;
         }
+        let now = now();
         let next = if is_exceeded { now } else { 0 };
         if self.exceeded_since.compare_exchange(since, next, Relaxed, Relaxed).is_ok() && !is_exceeded {
             self.exceeded_ms.fetch_add((now - since).max(0), Relaxed);
@@ -157,6 +159,18 @@ mod tests {
         assert_eq!(claim(70).map(|claim| claim.bytes), Some(40));
         drop(second);
         assert_eq!(claim(70).map(|claim| claim.bytes), Some(70));
+    }
+
+    #[test]
+    fn the_time_beyond_the_limit_adds_up() {
+        let eviction = Eviction::new(1);
+        for (at, is_exceeded) in [(1_000, true), (1_500, true), (2_000, false), (2_500, false), (5_000, true)]
+        {
+            eviction.note(is_exceeded, || at);
+        }
+        assert_eq!(eviction.exceeded_ms(5_100), (1_100, 100));
+        eviction.note(false, || 6_000);
+        assert_eq!(eviction.exceeded_ms(9_000), (2_000, 0));
     }
 
     #[test]

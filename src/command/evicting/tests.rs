@@ -49,6 +49,46 @@ fn every_key_that_goes_is_logged_and_said() {
 }
 
 #[test]
+fn nobody_is_refused_during_a_pause_nor_for_what_was_so_before() {
+    let mut client = client_of("noeviction");
+    exceed(&client, true);
+    client.check(&[("SET k 1", FULL)]);
+    client.server.gates.pause(i64::MAX, false);
+    client.check(&[("SET k 1", "(parked)")]);
+    client.server.gates.unpause();
+    client.check(&[("SET k 1", FULL)]);
+    // Another policy may find something.
+    assert!(is_out_of_memory(&client.server));
+    client.check(&[("CONFIG SET maxmemory-policy allkeys-lru", "+OK")]);
+    crate::server::reconfigure::copy_hot_settings(&client.server, &client.server.settings.snapshot());
+    exceed(&client, true);
+    assert!(!is_out_of_memory(&client.server));
+}
+
+#[test]
+fn what_is_stored_over_a_key_is_used_as_often() {
+    let mut client = client_of("allkeys-lfu\nlfu-log-factor 0");
+    for line in
+        ["SADD s a b", "ZADD z 1 a", "SADD set x", "ZADD zset 1 x", "RPUSH sorted x", "GEOADD g 1 1 m"]
+    {
+        client.say(line);
+    }
+    let stores = [
+        ("set", "SUNIONSTORE set s"),
+        ("zset", "ZRANGESTORE zset z 0 -1"),
+        ("sorted", "SORT s ALPHA STORE sorted"),
+    ];
+    for (key, store) in stores {
+        (0..20).for_each(|_| _ = client.say(&format!("TYPE {key}")));
+        (0..20).for_each(|_| _ = client.say(&format!("SORT {key} ALPHA")));
+        let before: u8 = client.say(&format!("OBJECT FREQ {key}"))[1..].trim_end().parse().expect("a number");
+        client.say(store);
+        client.check(&[(&format!("OBJECT FREQ {key}"), &format!(":{}", before + 1))]);
+        assert!(before > 20, "{before}");
+    }
+}
+
+#[test]
 fn without_anything_to_evict_what_needs_memory_is_refused() {
     for policy in ["noeviction", "volatile-lru", "volatile-ttl"] {
         let mut client = client_of(policy);

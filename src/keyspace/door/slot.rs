@@ -114,9 +114,13 @@ impl KeySlot<'_, '_> {
 
     /// As [`KeySlot::put`], for who says the effect.
     pub fn place(self, mut entry: Entry, change: Change<'_>) {
-        entry.set_clock(self.clock.initial());
-        if !self.exists() {
-            self.out.event(EventClass::New, "new", self.key);
+        match &self.place {
+            // What took its place is used as often: the door has counted this use.
+            table::Place::Occupied(old) => entry.set_clock(old.clock()),
+            table::Place::Vacant(_) => {
+                entry.set_clock(self.clock.initial());
+                self.out.event(EventClass::New, "new", self.key);
+            }
         }
         self.place_anew(entry, change);
     }
