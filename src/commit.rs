@@ -57,6 +57,8 @@ pub struct Commit {
     streaming: AtomicBool,
     /// Somebody reads effects: the log or replicas.
     wanted: AtomicBool,
+    /// Held while either of them comes or goes, so that both are seen in what is wanted.
+    switching: Mutex<()>,
     /// What replies wait for: a [`Hold`].
     hold: AtomicU8,
     written: AtomicU64,
@@ -80,6 +82,7 @@ impl Commit {
             logging: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
+            switching: Mutex::default(),
             hold: AtomicU8::new(Hold::None as u8),
             written: AtomicU64::new(0),
             durable: AtomicU64::new(0),
@@ -94,15 +97,18 @@ impl Commit {
 
     /// Effects go to `log` from now on; `None`: nowhere. Switch with all shards locked, so that no unit is cut.
     pub fn set_log(&self, log: Option<Box<dyn LogSink>>) {
+        let switching = self.switching.lock();
         self.logging.store(log.is_some(), Ordering::Release);
         self.log.store(log.map(Arc::new));
         self.note_wanted();
+        drop(switching);
         self.wake_for_disk(true);
     }
 
     /// Effects go to replicas from now on, or no longer: whoever appends them looks here. Turn it on with all shards locked,
     /// so that no unit is cut.
     pub fn set_streaming(&self, on: bool) {
+        let _switching = self.switching.lock();
         self.streaming.store(on, Ordering::Release);
         self.note_wanted();
     }

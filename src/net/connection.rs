@@ -244,6 +244,9 @@ impl Connection {
             if self.session.client.has_pushes() {
                 self.fetch_pushes(worker, me);
             }
+            if self.session.client.has_flag(flag::CLOSING) && !self.session.client.has_pushes() {
+                self.finishing = true;
+            }
             // Out first: room for replies decides whether more may be executed.
             if !self.output.is_empty() && !goes_on && !self.leaves_with_others(worker, me) {
                 // As in Redis nothing leaves while a script runs: a client that has gone would be noticed by that, and

@@ -9,6 +9,7 @@ use crate::hub;
 use crate::keyspace::{Locked, Lsn};
 use crate::persist::snapshot::{self, Block};
 use crate::state::Server;
+use crate::state::clients::flag;
 use dunlin_storage::rdb::file::{FileBlock, FileWriter};
 use dunlin_storage::rdb::{VERSION, VERSION_TIMES};
 use dunlin_structures::Entry;
@@ -18,18 +19,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-/// What is read of the file at once.
-const PIECE_BYTES: usize = 256 * 1024;
-/// So much may wait to be sent before more is read.
+/// What is read of the file at once, at most.
+const PIECE_BYTES: u64 = 256 * 1024;
+/// So much may wait to be sent before more is read, unless a limit says less.
 const WINDOW_BYTES: u64 = 1024 * 1024;
-/// How often it is looked whether the replica has taken something.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// ... but never less than this.
+const WINDOW_BYTES_MIN: u64 = 4096;
+/// How soon it is looked whether the replica has taken something, and how late if it takes nothing.
+const LOOK_AFTER: Duration = Duration::from_millis(1);
+const LOOK_AFTER_MAX: Duration = Duration::from_millis(64);
 
 /// Why a replica gets no copy.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("the replica is gone")]
     Gone,
+    #[error("the replica takes nothing")]
+    Stalled,
     #[error(transparent)]
     File(#[from] io::Error),
 }
@@ -77,7 +83,18 @@ pub fn begin(server: &Arc<Server>, replica: &Arc<Replica>) -> io::Result<()> {
 fn run(server: &Arc<Server>, replica: &Arc<Replica>) {
     let client = &replica.client;
     tracing::info!("Replica {} at {} asks for synchronization", client.id, client.address);
+    let peer = (replica.host(), replica.introduction.port);
+    let waits = server.replication.returns.delay_of(&peer, server.now());
+    if !waits.is_zero() {
+        tracing::warn!(
+            "Replica {} comes back for another copy at once, as if it could not use the last one: it waits {} ms",
+            client.id,
+            waits.as_millis()
+        );
+        std::thread::sleep(waits);
+    }
     let copied = copy(server, replica).and_then(|copy| send(server, replica, copy));
+    server.replication.returns.note(peer, server.now());
     match copied {
         Ok(()) => tracing::info!("Synchronization with replica {} succeeded", client.id),
         Err(error) => {
@@ -169,14 +186,18 @@ fn send(server: &Server, replica: &Arc<Replica>, copy: Copy) -> Result<(), Failu
     if !server.replication.begin_sending(replica) || !put(format!("${len}\r\n").as_bytes()) {
         return Err(Failure::Gone);
     }
+    // The copy itself is not to be what a limit cuts the replica off for.
+    let limit = server.hot.output_limit(client.output_class());
+    let limits = [limit.hard_bytes, limit.soft_bytes].into_iter().filter(|limit| *limit > 0);
+    let window = limits.fold(WINDOW_BYTES, |window, limit| window.min(limit / 4)).max(WINDOW_BYTES_MIN);
     let mut file = file.take(len);
-    let mut piece = vec![0; PIECE_BYTES];
+    let mut piece = vec![0; window.min(PIECE_BYTES) as usize];
     loop {
         let count = file.read(&mut piece)?;
         if count == 0 {
             break;
         }
-        wait_until_sent(replica, WINDOW_BYTES)?;
+        wait_until_sent(server, replica, window)?;
         if !put(&piece[..count]) {
             return Err(Failure::Gone);
         }
@@ -185,22 +206,35 @@ fn send(server: &Server, replica: &Arc<Replica>, copy: Copy) -> Result<(), Failu
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
     if replica.introduction.only_copy {
-        wait_until_sent(replica, 0)?;
-        client.kill();
+        // Its connection ends when all of it has left.
+        client.set_flag(flag::CLOSING, true);
+        client.wake();
         return Ok(());
     }
     server.replication.go_online(server, replica);
     Ok(())
 }
 
-/// Waits until no more than so many bytes wait to be sent.
-fn wait_until_sent(replica: &Replica, bytes: u64) -> Result<(), Failure> {
+/// Waits until no more than so many bytes wait to be sent, for as long as the replica takes some.
+fn wait_until_sent(server: &Server, replica: &Replica, bytes: u64) -> Result<(), Failure> {
     let client = &replica.client;
-    while client.outbox.bytes() + client.output_bytes.load(Relaxed) > bytes {
+    let patience = Duration::from_secs(server.settings.snapshot().repl_timeout_seconds());
+    let (mut taken_at, mut taken) = (Instant::now(), client.net_output.load(Relaxed));
+    let mut look_after = LOOK_AFTER;
+    loop {
         if client.is_killed() || client.outbox.is_closed() {
             return Err(Failure::Gone);
         }
-        std::thread::park_timeout(LOOK_EVERY);
+        if client.outbox.bytes() + client.output_bytes.load(Relaxed) <= bytes {
+            return Ok(());
+        }
+        let now_taken = client.net_output.load(Relaxed);
+        if now_taken != taken {
+            (taken_at, taken, look_after) = (Instant::now(), now_taken, LOOK_AFTER);
+        } else if taken_at.elapsed() > patience {
+            return Err(Failure::Stalled);
+        }
+        std::thread::sleep(look_after);
+        look_after = (2 * look_after).min(LOOK_AFTER_MAX);
     }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! * [`stream`]: the effects as commands, who follows them, and how far each has got.
 //! * [`history`]: the end of the stream, for those who come back.
-//! * [`replica`]: one who follows. [`full_sync`]: the copy that one begins with.
+//! * [`replica`]: one who follows. [`full_sync`]: the copy that one begins with; [`returns`]: who asks for it again and again.
 //!
 //! Replicas are clients: what they are sent goes through their outboxes, where it waits until the log lets it go. So a
 //! replica never has what this server may lose.
@@ -15,6 +15,7 @@
 pub mod full_sync;
 mod history;
 pub mod replica;
+mod returns;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub struct Replication {
     id: Mutex<String>,
     /// Held while a copy is made: one at a time, since each holds all shards.
     copying: Mutex<()>,
+    returns: returns::Returns,
     /// Those who wait until replicas have got somewhere (WAIT).
     waiting: Mutex<HashMap<u64, Waker>>,
     /// Bytes that wait to be sent to replicas, as of the last look.
@@ -70,6 +72,7 @@ impl Replication {
             stream: Mutex::default(),
             id: Mutex::new(id),
             copying: Mutex::default(),
+            returns: Default::default(),
             waiting: Mutex::default(),
             held_bytes: AtomicU64::new(0),
             pinged_at: AtomicI64::new(0),

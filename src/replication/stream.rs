@@ -89,6 +89,15 @@ impl Stream {
         }
     }
 
+    /// Bytes that wait to be sent to replicas.
+    fn held_bytes(&self) -> u64 {
+        let of_each = self.following.iter().map(|Following { replica, phase }| {
+            let pending = if let Phase::Copying { pending, .. } = phase { pending.len() as u64 } else { 0 };
+            pending + replica.client.outbox.bytes() + replica.client.output_bytes.load(Relaxed)
+        });
+        of_each.sum()
+    }
+
     /// Sends what is in `unit`. Returns how many bytes wait for replicas.
     fn feed(&mut self, server: &Server) -> u64 {
         let Some(history) = &mut self.history else {
@@ -97,14 +106,12 @@ impl Stream {
         };
         history.push(&self.unit);
         self.offset += self.unit.len() as u64;
-        let mut held = 0;
         for Following { replica, phase } in &mut self.following {
             let client = &replica.client;
             match phase {
                 Phase::Waiting => {}
                 Phase::Copying { pending, .. } => {
                     pending.extend_from_slice(&self.unit);
-                    held += pending.len() as u64;
                     let hard = server.hot.output_limit(client.output_class()).hard_bytes;
                     let hard = if hard > 0 { hard } else { server.backlog.share() as u64 };
                     if pending.len() as u64 > hard {
@@ -117,11 +124,10 @@ impl Stream {
                     hub::send(server, client, self.lsn, |out| out.bytes.extend_from_slice(&self.unit));
                 }
             }
-            held += client.outbox.bytes() + client.output_bytes.load(Relaxed);
         }
         self.unit.clear();
         self.unit.shrink_to(UNIT_BYTES_KEPT);
-        held
+        self.held_bytes()
     }
 }
 
@@ -233,8 +239,8 @@ impl Replication {
         stream.following.retain(|following| following.replica.client.id != client.id);
         if stream.following.is_empty() && before > 0 {
             stream.alone_since = server.now();
-            self.held_bytes.store(0, Relaxed);
         }
+        self.held_bytes.store(stream.held_bytes(), Relaxed);
     }
 
     /// The data have become others without effects: nobody can go on from what he has.
@@ -247,6 +253,7 @@ impl Replication {
         for following in stream.following.drain(..) {
             following.replica.client.kill();
         }
+        self.held_bytes.store(0, Relaxed);
     }
 
     /// The same stream under another name: no one who comes back can go on with it.
@@ -282,6 +289,7 @@ impl Replication {
                 }
             }
         }
+        self.held_bytes.store(stream.held_bytes(), Relaxed);
         let is_alone = stream.following.is_empty();
         if let Some(history) = &mut stream.history {
             history.set_max(settings.repl_backlog_bytes());

@@ -183,7 +183,9 @@ fn writes_need_as_many_replicas_as_is_asked_for() {
 
 #[test]
 fn who_is_silent_or_takes_nothing_is_ended() {
-    let mut client = TestClient::configured("client-output-buffer-limit replica 10000 0 0\nrepl-timeout 5");
+    let mut client = TestClient::configured(
+        "client-output-buffer-limit replica 10000 0 0\nrepl-backlog-size 16384\nrepl-timeout 5",
+    );
     let (silent, copying, full) =
         (Follower::online(&client), Follower::admitted(&client), Follower::online(&client));
     copying.cut(&client);
@@ -194,7 +196,7 @@ fn who_is_silent_or_takes_nothing_is_ended() {
     full.replica.hear(server.now() + 6000);
     server.replication.tick(&server, server.now() + 6000);
     assert!(is_killed(&silent) && !is_killed(&full) && !is_killed(&copying));
-    client.say(&format!("SET a {}", "x".repeat(11_000)));
+    client.say(&format!("SET a {}", "x".repeat(17_000)));
     assert!(is_killed(&full) && is_killed(&copying));
     assert!(server.shared.output_buffer_disconnections.load(Relaxed) > 0);
 }

@@ -33,7 +33,10 @@ pub fn copy_hot_settings(server: &Server, config: &Config) {
     hot.pubsub_soft_limit.store(limits.soft_bytes, Relaxed);
     hot.pubsub_soft_seconds.store(limits.soft_seconds, Relaxed);
     let limits = config.client_output_buffer_limits().replica;
-    hot.replica_hard_limit.store(limits.hard_bytes, Relaxed);
+    // As in Redis a replica that comes back may be sent all that is kept for it.
+    let kept = config.repl_backlog_bytes() as u64;
+    let hard = if limits.hard_bytes > 0 { limits.hard_bytes.max(kept) } else { 0 };
+    hot.replica_hard_limit.store(hard, Relaxed);
     hot.replica_soft_limit.store(limits.soft_bytes, Relaxed);
     hot.replica_soft_seconds.store(limits.soft_seconds, Relaxed);
     hot.replicas_min.store(config.replicas_min(), Relaxed);
