@@ -65,7 +65,7 @@ fn begin(spec: &KeySpec, args: Args<'_>) -> Option<usize> {
         }
         Begin::Unknown => None,
         Begin::KeywordAmong { word, from, others, .. } => behind(args, word, from.into(), others).next(),
-        Begin::Option { word, from, others } => behind(args, word, from.into(), others).last(),
+        Begin::Option { word, from, others, .. } => behind(args, word, from.into(), others).last(),
     }
 }
 

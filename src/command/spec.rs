@@ -315,10 +315,11 @@ pub enum Begin {
         others: &'static [(&'static str, u16)],
     },
     Unknown,
-    /// Told as unknown: behind the last such word among options that stand from an index on. The others take so many
-    /// arguments.
+    /// Behind the last such word among options that stand from an index on: the one that counts. The others take so many
+    /// arguments. Told as a keyword that is looked for from `told` on, or as unknown.
     Option {
         word: &'static str,
+        told: Option<i16>,
         from: u16,
         others: &'static [(&'static str, u16)],
     },

@@ -12,9 +12,12 @@ use dunlin_structures::packed::Item;
 use dunlin_structures::zset::{Bound, Builder, ScoreRange, Zset};
 
 /// A key behind a word.
-const fn after(word: &'static str, from: i16, flags: KeyFlags) -> KeySpec {
+/// The key where the result is stored, behind one of two options that may be given again: the last one counts.
+const fn stored(word: &'static str, from: u16) -> KeySpec {
+    const OTHERS: &[(&str, u16)] = &[("STORE", 1), ("STOREDIST", 1), ("COUNT", 1)];
     let find = Find::Range { last: 0, step: 1, limit: 0 };
-    KeySpec { notes: "", flags, begin: Begin::Keyword(word, from), find }
+    let begin = Begin::Option { word, told: Some(from as i16), from, others: OTHERS };
+    KeySpec { notes: "", flags: key::OW.and(key::UPDATE), begin, find }
 }
 
 pub const COMMANDS: &[CommandSpec] = &[
@@ -52,11 +55,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "georadius",
         arity: -6,
         flags: WRITE.and(DENYOOM),
-        keys: &[
-            KeySpec::one(1, key::RO.and(key::ACCESS)),
-            after("STORE", 6, key::OW.and(key::UPDATE)),
-            after("STOREDIST", 6, key::OW.and(key::UPDATE)),
-        ],
+        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS)), stored("STORE", 6), stored("STOREDIST", 6)],
         acl: acl::GEO,
         group: "geo",
         since: "3.2.0",
@@ -91,11 +90,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         name: "georadiusbymember",
         arity: -5,
         flags: WRITE.and(DENYOOM),
-        keys: &[
-            KeySpec::one(1, key::RO.and(key::ACCESS)),
-            after("STORE", 5, key::OW.and(key::UPDATE)),
-            after("STOREDIST", 5, key::OW.and(key::UPDATE)),
-        ],
+        keys: &[KeySpec::one(1, key::RO.and(key::ACCESS)), stored("STORE", 5), stored("STOREDIST", 5)],
         acl: acl::GEO,
         group: "geo",
         since: "3.2.0",

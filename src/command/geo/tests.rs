@@ -50,6 +50,11 @@ fn scores_of_no_position_stand_for_what_the_processor_cuts_them_to() {
 fn stored_results_are_effects() {
     check_effects(&[
         (SICILY, "0: GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania"),
+        (
+            "GEORADIUS g 15 37 100 km STORE a STOREDIST STORE STORE b STORE d",
+            "0: DEL d; 0: ZADD d 3479447370796909 Catania",
+        ),
+        ("GEORADIUSBYMEMBER g Catania 1 km STORE a COUNT 1 STOREDIST f", "0: DEL f; 0: ZADD f 0 Catania"),
         ("GEORADIUS g 15 37 100 km STORE d", "0: DEL d; 0: ZADD d 3479447370796909 Catania"),
         ("GEOSEARCHSTORE d nosuch FROMLONLAT 15 37 BYRADIUS 1 km", "0: DEL d"),
         ("GEOSEARCHSTORE d nosuch FROMLONLAT 15 37 BYRADIUS 1 km", ""),

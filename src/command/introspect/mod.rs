@@ -326,14 +326,16 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
         Begin::Index(index) | Begin::IndexUnless { index, .. } => {
             key_search(reply, "index", &[("index", number(index))])
         }
-        Begin::Keyword(word, from) | Begin::KeywordAmong { word, told: from, .. } => {
+        Begin::Keyword(word, from)
+        | Begin::KeywordAmong { word, told: from, .. }
+        | Begin::Option { word, told: Some(from), .. } => {
             key_search(reply, "keyword", &[("keyword", Field::Word(word)), ("startfrom", number(from))]);
         }
-        Begin::Unknown | Begin::Option { .. } => key_search(reply, "unknown", &[]),
+        Begin::Unknown | Begin::Option { told: None, .. } => key_search(reply, "unknown", &[]),
     }
     reply.bulk_str("find_keys");
     match spec.find {
-        _ if matches!(spec.begin, Begin::Option { .. }) => key_search(reply, "unknown", &[]),
+        _ if matches!(spec.begin, Begin::Option { told: None, .. }) => key_search(reply, "unknown", &[]),
         Find::Range { last, step, limit } => key_search(
             reply,
             "range",

@@ -42,10 +42,12 @@ const COMPARED: [&str; 4] = ["arity", "flags", "range", "categories"];
 fn word(search: Begin, find: Find) -> String {
     let search = match search {
         Begin::Index(index) | Begin::IndexUnless { index, .. } => format!("index {index}"),
-        Begin::Keyword(word, from) | Begin::KeywordAmong { word, told: from, .. } => {
+        Begin::Keyword(word, from)
+        | Begin::KeywordAmong { word, told: from, .. }
+        | Begin::Option { word, told: Some(from), .. } => {
             format!("keyword {word} {from}")
         }
-        Begin::Unknown | Begin::Option { .. } => "unknown".into(),
+        Begin::Unknown | Begin::Option { told: None, .. } => "unknown".into(),
     };
     let find = match find {
         _ if search == "unknown" => "unknown".into(),
@@ -131,7 +133,7 @@ fn every_command_documents_itself() {
         let brackets = |open, close| spec.syntax.matches(open).count() == spec.syntax.matches(close).count();
         assert!(brackets('[', ']') && brackets('<', '>'), "{}: {}", command.full_name, spec.syntax);
         let keys = spec.keys.iter().any(|spec| {
-            !matches!(spec.begin, Begin::Unknown | Begin::Option { .. })
+            !matches!(spec.begin, Begin::Unknown | Begin::Option { told: None, .. })
                 && !spec.flags.has(key::INCOMPLETE)
                 && !spec.flags.has(key::NOT_KEY)
         });

@@ -65,7 +65,12 @@ const DESTINATION: KeySpec = KeySpec {
     notes: "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument \
             array",
     flags: key::OW.and(key::UPDATE),
-    begin: Begin::Option { word: "STORE", from: 2, others: &[("LIMIT", 2), ("BY", 1), ("GET", 1)] },
+    begin: Begin::Option {
+        word: "STORE",
+        told: None,
+        from: 2,
+        others: &[("LIMIT", 2), ("BY", 1), ("GET", 1)],
+    },
     find: Find::Range { last: 0, step: 1, limit: 0 },
 };
 
@@ -109,8 +114,10 @@ impl<'a> Options<'a> {
                 options.destination = Some(args.required()?);
             } else if left >= 1 && args.accept("BY") {
                 let pattern = args.required()?;
-                options.keeps_order = !pattern.contains(&b'*');
-                if !options.keeps_order && !may_read_all {
+                // Once said, it stays so, whatever other pattern comes.
+                let has_star = pattern.contains(&b'*');
+                options.keeps_order |= !has_star;
+                if has_star && !may_read_all {
                     return Err(BY_DENIED);
                 }
                 options.by = Some(pattern);
@@ -446,6 +453,7 @@ mod tests {
             ("SORT l LIMIT 9 1", "*0"),
             ("SORT l BY nosort", "*4|$1|3|$2|10|$1|2|$3|1.5"),
             ("SORT l BY nosort DESC LIMIT 1 2", "*2|$1|2|$2|10"),
+            ("SORT l BY nosort BY w_*", "*4|$1|3|$2|10|$1|2|$3|1.5"),
             ("RPUSH signs 1 -0 -2 0 -1e300 1e-300 -10 inf -inf", ":9"),
             ("SORT signs", "*9|$4|-inf|$6|-1e300|$3|-10|$2|-2|$2|-0|$1|0|$6|1e-300|$1|1|$3|inf"),
             ("SORT signs DESC LIMIT 4 2", "*2|$2|-0|$2|-2"),
