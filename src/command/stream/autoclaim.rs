@@ -36,6 +36,8 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
 const ATTEMPTS: usize = 10;
 /// What keeps Redis' arithmetic from overflowing.
 const COUNT_MAX: i64 = i64::MAX / 16;
+/// Redis makes room for so many IDs first: more than any machine can address are refused.
+const COUNT_WITH_ROOM_MAX: usize = (1 << 47) / size_of::<StreamId>();
 
 struct Request<'a> {
     consumer: &'a [u8],
@@ -123,6 +125,11 @@ fn xautoclaim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         slot.of_kind(Kind::Stream)?.is_some_and(|entry| Stream::of(entry).groups.contains_key(name.group));
     if !has_group {
         return Err(no_key_or_group(name.key, name.group, ""));
+    }
+    if request.count > COUNT_WITH_ROOM_MAX {
+        return Err(CommandError::text(
+            "Insufficient memory, failed allocating transient memory, COUNT too high.",
+        ));
     }
     let reply = &mut cx.reply;
     slot.edit_existing(

@@ -1,14 +1,17 @@
 //! XDEL, and deletion that heeds groups: XDELEX, XACKDEL.
 
+use super::effect::write_id;
 use super::id;
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
 use crate::keyspace::Change;
-use crate::keyspace::effect::Effect;
+use crate::keyspace::door::Announcer;
+use crate::keyspace::effect::{Effect, EffectWriter};
 use crate::keyspace::event::EventClass;
 use crate::resp::{Args, CommandError};
 use dunlin_structures::entry::Kind;
-use dunlin_structures::stream::{Stream, StreamId};
+use dunlin_structures::stream::{Group, Stream, StreamId};
+use std::collections::BTreeMap;
 
 /// What the commands have in common.
 const DELETE: CommandSpec = CommandSpec {
@@ -131,40 +134,77 @@ impl Request {
     }
 }
 
-/// Deletes an entry, unless somebody has yet to acknowledge it. Lists may be changed even where there is no entry.
-fn delete(stream: &mut Stream, id: StreamId, references: References) -> Fate {
-    match references {
-        References::Keep => {}
-        References::Delete => {
-            stream.groups.values_mut().for_each(|group| {
-                group.acknowledge(id);
-            });
+/// What came of a request. Its effects are commands of Redis 7, which has no others.
+#[derive(Default)]
+struct Outcome {
+    fates: Vec<Fate>,
+    deleted: Vec<StreamId>,
+    acknowledged: BTreeMap<Box<[u8]>, Vec<StreamId>>,
+}
+
+impl Outcome {
+    fn acknowledge(&mut self, name: &[u8], group: &mut Group, id: StreamId) -> bool {
+        let was_pending = group.acknowledge(id);
+        if was_pending {
+            self.acknowledged.entry(name.into()).or_default().push(id);
         }
-        References::AreAwaited => {
-            let awaits = |group: &dunlin_structures::stream::Group| {
-                group.last_id < id || group.pending().contains_key(&id)
-            };
-            if stream.contains(id) && stream.groups.values().any(awaits) {
-                return Fate::Kept;
+        was_pending
+    }
+
+    /// Deletes an entry, unless somebody has yet to acknowledge it. Lists may be changed even where there is no entry.
+    fn delete(&mut self, stream: &mut Stream, id: StreamId, references: References) -> Fate {
+        match references {
+            References::Keep => {}
+            References::Delete => {
+                for (name, group) in &mut stream.groups {
+                    self.acknowledge(name, group, id);
+                }
+            }
+            References::AreAwaited => {
+                let awaits = |group: &Group| group.last_id < id || group.pending().contains_key(&id);
+                if stream.contains(id) && stream.groups.values().any(awaits) {
+                    return Fate::Kept;
+                }
             }
         }
+        if !stream.delete(id) {
+            return Fate::Missing;
+        }
+        self.deleted.push(id);
+        Fate::Deleted
     }
-    if stream.delete(id) { Fate::Deleted } else { Fate::Missing }
+
+    fn announce(&self, key: &[u8], announcer: &mut Announcer<'_, '_>) {
+        for (name, ids) in &self.acknowledged {
+            let effect = |writer: &mut EffectWriter| write(writer.arg(b"XACK").arg(key).arg(name), ids);
+            announcer.change(Change::untold(EventClass::Stream, Effect::Compose(&effect)).aside());
+        }
+        if !self.deleted.is_empty() {
+            let effect = |writer: &mut EffectWriter| write(writer.arg(b"XDEL").arg(key), &self.deleted);
+            announcer.change(Change::composed(EventClass::Stream, "xdel", &effect));
+        }
+    }
+}
+
+fn write(writer: &mut EffectWriter, ids: &[StreamId]) {
+    ids.iter().for_each(|id| write_id(writer, *id));
+    writer.end();
 }
 
 fn xdelex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let request = Request::parse(args, 2)?;
-    run(cx, args, &request, |stream, id| delete(stream, id, request.references))
+    run(cx, args, &request, |outcome, stream, id| outcome.delete(stream, id, request.references))
 }
 
 fn xackdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let request = Request::parse(args, 3)?;
     let name = args.at(2);
-    run(cx, args, &request, |stream, id| {
-        if !stream.groups.get_mut(name).is_some_and(|group| group.acknowledge(id)) {
+    run(cx, args, &request, |outcome, stream, id| {
+        let group = stream.groups.get_mut(name);
+        if !group.is_some_and(|group| outcome.acknowledge(name, group, id)) {
             return Fate::Missing;
         }
-        match delete(stream, id, request.references) {
+        match outcome.delete(stream, id, request.references) {
             // It was acknowledged, and is gone, whoever deleted it.
             Fate::Missing => Fate::Deleted,
             fate => fate,
@@ -176,27 +216,24 @@ fn run(
     cx: &mut Context<'_>,
     args: &Args<'_>,
     request: &Request,
-    mut each: impl FnMut(&mut Stream, StreamId) -> Fate,
+    mut each: impl FnMut(&mut Outcome, &mut Stream, StreamId) -> Fate,
 ) -> CommandResult {
-    let slot = cx.keys.write(args.at(1));
+    let key = args.at(1);
+    let slot = cx.keys.write(key);
     slot.of_kind(Kind::Stream)?;
-    let pending = |stream: &Stream| stream.groups.values().map(|group| group.pending().len()).sum::<usize>();
-    let fates = slot.edit_existing(
+    let outcome = slot.edit_existing(
         |entry| {
             let stream = Stream::of_mut(entry);
-            let before = (stream.len(), pending(stream));
-            let fates: Vec<_> = request.ids.iter().map(|id| each(stream, *id)).collect();
-            (fates, stream.len() != before.0, pending(stream) != before.1)
-        },
-        |(_, has_deleted, has_acknowledged), announcer| {
-            if *has_deleted {
-                announcer.change(Change::request(EventClass::Stream, "xdel"));
-            } else if *has_acknowledged {
-                announcer.change(Change::untold(EventClass::Stream, Effect::Request));
+            let mut outcome = Outcome::default();
+            for id in &request.ids {
+                let fate = each(&mut outcome, stream, *id);
+                outcome.fates.push(fate);
             }
+            outcome
         },
+        |outcome, announcer| outcome.announce(key, announcer),
     );
-    let fates = fates.map_or_else(|| vec![Fate::Missing; request.ids.len()], |(fates, ..)| fates);
+    let fates = outcome.map_or_else(|| vec![Fate::Missing; request.ids.len()], |outcome| outcome.fates);
     cx.reply.array(fates.len());
     fates.iter().for_each(|fate| cx.reply.integer(*fate as i64));
     Ok(())

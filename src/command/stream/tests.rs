@@ -80,6 +80,10 @@ fn groups_read_and_acknowledge() {
         ("XDEL s 2", ":1"),
         ("XREADGROUP GROUP g d STREAMS s 0", "*1|*2|$1|s|*2|*2|$3|1-0|*2|$1|a|$1|1|*2|$3|2-0|*-1"),
         ("XAUTOCLAIM s g c 0 0 COUNT 1", "*3|$3|2-0|*1|*2|$3|1-0|*2|$1|a|$1|1|*0"),
+        (
+            "XAUTOCLAIM s g c 0 0 COUNT 99999999999999999",
+            "-ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
+        ),
         ("XAUTOCLAIM s g c 0 2 JUSTID", "*3|$3|0-0|*0|*1|$3|2-0"),
         ("XACK s g 1-0 2-0 3-0", ":1"),
         (
@@ -171,7 +175,19 @@ fn effects_say_what_came_of_it() {
         ),
         ("XACK s g 9", ""),
         ("XACK s g 1", "0: XACK s g 1"),
-        ("XDELEX s ACKED IDS 1 3", "0: XDELEX s ACKED IDS 1 3"),
+        ("XDELEX s ACKED IDS 2 3 8", "0: XDEL s 3-0"),
+        ("XADD s 7 a 1", "0: XADD s 7 a 1"),
+        ("XADD s 8 a 1", "0: XADD s 8 a 1"),
+        ("XGROUP CREATE s other 5", "0: XGROUP CREATE s other 5"),
+        (
+            "XREADGROUP GROUP other c STREAMS s >",
+            "0: XGROUP CREATECONSUMER s other c; \
+             0: XCLAIM s other c 0 7-0 8-0 TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID LASTID 8-0; \
+             0: XGROUP SETID s other 8-0 ENTRIESREAD 5",
+        ),
+        ("XACKDEL s other KEEPREF IDS 2 8 9", "0: XACK s other 8-0; 0: XDEL s 8-0"),
+        ("XDELEX s DELREF IDS 2 2 7", "0: XACK s other 7-0; 0: XDEL s 7-0"),
+        ("XDELEX s DELREF IDS 2 2 7", ""),
     ]);
 }
 
