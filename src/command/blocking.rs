@@ -25,7 +25,7 @@ use crate::state::stats::WorkerStats;
 use crate::state::{Server, gates};
 use dunlin_structures::cycles;
 use dunlin_structures::entry::Kind;
-use dunlin_structures::number::parse_i64;
+use dunlin_structures::number::{LongDouble, parse_f64, parse_i64};
 use parking_lot::Mutex;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -341,7 +341,9 @@ impl Nothing {
 /// When a client's patience ends, from a timeout in seconds; none: never. Errors as in Redis.
 pub fn deadline_after_seconds(text: &[u8], now: i64) -> Result<Option<i64>, CommandError> {
     const NOT_A_FLOAT: CommandError = CommandError::text("timeout is not a float or out of range");
-    let seconds = dunlin_structures::number::parse_f64(text).ok_or(NOT_A_FLOAT)?;
+    // Redis takes a long double.
+    let long = || LongDouble::parse(text).map(LongDouble::to_f64);
+    let seconds = parse_f64(text).or_else(long).ok_or(NOT_A_FLOAT)?;
     let ms = (seconds * 1000.0).ceil();
     if ms.is_nan() || ms > i64::MAX as f64 {
         return Err(CommandError::text("timeout is out of range"));

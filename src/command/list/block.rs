@@ -313,6 +313,10 @@ mod tests {
             ("x", "-ERR timeout is not a float or out of range\r\n"),
             ("-1", "-ERR timeout is negative\r\n"),
             ("1e300", "-ERR timeout is out of range\r\n"),
+            ("1e400", "-ERR timeout is out of range\r\n"),
+            ("-1e400", "-ERR timeout is negative\r\n"),
+            ("inf", "-ERR timeout is out of range\r\n"),
+            ("1e5000", "-ERR timeout is not a float or out of range\r\n"),
         ] {
             assert_eq!(client.say(&format!("BLPOP k {timeout}")), text);
             assert_eq!(client.say(&format!("BLMOVE k l LEFT LEFT {timeout}")), text);

@@ -129,7 +129,9 @@ fn zadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn zincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     args.seek(2);
-    add(cx, args, Options { increment: true, ..Options::default() })
+    // As in Redis: a word that is one of ZADD's options is no increment.
+    let options = Options::parse(args);
+    add(cx, args, Options { increment: true, ..options })
 }
 
 /// Adds the pairs that are unread.

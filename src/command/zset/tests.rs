@@ -13,6 +13,7 @@ fn scores_are_added_asked_for_and_removed() {
         ("ZADD z LT INCR 1 b", "$-1"),
         ("ZADD z NX 9 b 9 d", ":1"),
         ("ZINCRBY z 0.5 a", "$3|1.5"),
+        ("ZINCRBY z nx a", "-ERR syntax error"),
         ("ZSCORE z b", "$1|4"),
         ("ZMSCORE z a nosuch", "*2|$3|1.5|$-1"),
         ("ZRANGE z 0 -1 WITHSCORES", "*8|$1|c|$1|0|$1|a|$3|1.5|$1|b|$1|4|$1|d|$1|9"),

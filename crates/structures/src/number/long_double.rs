@@ -90,6 +90,21 @@ impl LongDouble {
         Some(Self { negative, magnitude })
     }
 
+    /// About the same as a double: what is too large for that becomes infinite, what is too small the smallest there is.
+    pub fn to_f64(self) -> f64 {
+        let magnitude = match self.magnitude {
+            Magnitude::Infinite => f64::INFINITY,
+            Magnitude::Finite { mantissa: 0, .. } => 0.0,
+            Magnitude::Finite { mantissa, exponent } => {
+                // In two steps: the power alone may be out of range.
+                let power = |exponent: i64| 2_f64.powi(exponent.clamp(-2000, 2000) as i32);
+                let half = exponent / 2;
+                (mantissa as f64 * power(half) * power(exponent - half)).max(f64::from_bits(1))
+            }
+        };
+        if self.negative { -magnitude } else { magnitude }
+    }
+
     /// The sum, rounded to nearest; `None` if it is infinite or not a number.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         use Magnitude::Finite;
@@ -267,6 +282,24 @@ mod tests {
     }
 
     // Each answer was also asked of redis-server 7.0.15 on x86-64 (SET, INCRBYFLOAT).
+    #[test]
+    fn as_a_double() {
+        for (text, double) in [
+            ("1.5", 1.5),
+            ("-0.1", -0.1),
+            ("0", 0.0),
+            ("1e400", f64::INFINITY),
+            ("-1e400", f64::NEG_INFINITY),
+            ("inf", f64::INFINITY),
+            ("1e-400", 5e-324),
+            ("-1e-4900", -5e-324),
+            ("1.7e308", 1.7e308),
+            ("2.3e-308", 2.3e-308),
+        ] {
+            assert_eq!(LongDouble::parse(text.as_bytes()).map(LongDouble::to_f64), Some(double), "{text}");
+        }
+    }
+
     #[test]
     fn sums_as_redis_prints_them() {
         for (one, other, sum) in [
