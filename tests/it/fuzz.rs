@@ -3,7 +3,10 @@
 //! Short by default. `DUNLIN_FUZZ_SECONDS` makes it longer and `DUNLIN_FUZZ_SEED` another run; what was random is the
 //! same again with the same seed.
 
+mod syntax;
+
 use crate::common::network::{Peer, Served, bulk, request};
+use dunlin::command::table::Commands;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::panic::AssertUnwindSafe;
@@ -470,13 +473,33 @@ fn random_words(random: &mut Random, names: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
     words
 }
 
-/// A request: of a known form, or of any.
-fn command(random: &mut Random, names: &[Vec<Vec<u8>>]) -> Vec<u8> {
-    let words = match random.below(3) {
-        0 => {
+/// The commands that there are, but those that would end the run.
+struct Known {
+    /// The names of each: with its subcommand's if it has some.
+    names: Vec<Vec<Vec<u8>>>,
+    forms: Vec<syntax::Form>,
+}
+
+impl Known {
+    fn of(served: &Served) -> Self {
+        let commands = Commands::new(&[]);
+        let names = command_names(served);
+        let form = |name: &Vec<Vec<u8>>| {
+            syntax::Form::new(name, commands.find_full(&name.join(&b'|')).expect("it has a name").spec)
+        };
+        Self { forms: names.iter().map(form).collect(), names }
+    }
+}
+
+/// A request: of a known form, as its syntax says, or of any.
+fn command(random: &mut Random, known: &Known) -> Vec<u8> {
+    let Known { names, forms } = known;
+    let words = match random.below(5) {
+        0 | 1 => {
             let template = random.pick(TEMPLATES);
             filled(random, names, template)
         }
+        2 | 3 => forms[random.below(forms.len())].request(random),
         _ => random_words(random, names),
     };
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
@@ -545,6 +568,9 @@ const OPTIONS: &[&str] = &[
     "yes",
     "--databases",
     "4",
+    // A sketch may be as large as all memory; whatever looks at all data would take minutes.
+    "--maxmemory",
+    "256mb",
 ];
 
 /// Some of the commands wait for ever: ends the waits of all who do, until it is told to stop.
@@ -634,13 +660,16 @@ fn beside_who_frees_the_waiting(served: &Served, run: impl FnOnce()) {
         let finished = std::panic::catch_unwind(AssertUnwindSafe(run));
         stop.store(true, Ordering::Relaxed);
         if let Err(panic) = finished {
+            let mut peer = served.unix();
+            peer.try_send(&request(&[b"CLIENT", b"LIST"]));
+            eprintln!("{}", String::from_utf8_lossy(&peer.reply().unwrap_or_default()));
             std::panic::resume_unwind(panic);
         }
     });
 }
 
 fn run_random_commands(served: &Served, has_log: bool) {
-    let names = command_names(served);
+    let known = Known::of(served);
     let before = served.resident_bytes();
     let mut random = Random::seeded();
     let connect = |index: usize| if index.is_multiple_of(2) { served.tcp() } else { served.unix() };
@@ -651,7 +680,7 @@ fn run_random_commands(served: &Served, has_log: bool) {
         for peer in &mut peers {
             let mut batch = Vec::new();
             for _ in 0..random.below(60) {
-                batch.extend(command(&mut random, &names));
+                batch.extend(command(&mut random, &known));
                 requests += 1;
             }
             // Out of transactions and subscriptions, and another user's rights.
@@ -713,7 +742,7 @@ fn random_bytes() {
 }
 
 fn send_random_bytes(served: &Served) {
-    let names = command_names(served);
+    let known = Known::of(served);
     let before = served.resident_bytes();
     let mut random = Random::seeded();
     let (start, mut connections) = (Instant::now(), 0);
@@ -724,7 +753,7 @@ fn send_random_bytes(served: &Served) {
             bytes = random.bytes(len);
         } else {
             for _ in 0..1 + random.below(10) {
-                bytes.extend(command(&mut random, &names));
+                bytes.extend(command(&mut random, &known));
             }
             for _ in 0..random.below(4) {
                 spoil(&mut random, &mut bytes);
