@@ -4,6 +4,7 @@ The values are made by commands on both servers; DEBUG DIGEST-VALUE says whether
 """
 from compat.resp import encode
 
+from .long_families import FILL_STREAM
 from .pair import Finding
 
 
@@ -45,7 +46,7 @@ def values():
     for length in (20, 21, 44, 45, 100, 513, 20_000, 300_000):
         yield f"string of {length} equal bytes", [["SET", "k", "a" * length]]
         yield f"string of {length} different bytes", [["SET", "k", bytes(n * n % 251 for n in range(length))]]
-    for count in (1, 5, 127, 128, 129, 511, 512, 513, 10_000):
+    for count in (1, 5, 127, 128, 129, 511, 512, 513, 10_000, 100_000):
         yield f"list of {count}", pushed("RPUSH", texts(count))
         yield f"list of {count} numbers", pushed("RPUSH", map(str, range(-count, count * 1000, 1000)))
         yield f"set of {count} numbers", pushed("SADD", map(str, range(count)))
@@ -62,6 +63,7 @@ def values():
     yield "HyperLogLog", [["PFADD", "k", *texts(100)]]
     yield "HyperLogLog, dense", [*pushed("PFADD", texts(5000))]
     yield "stream", stream()
+    yield "stream of 100,000", [["EVAL", FILL_STREAM, "2", "k", "next", "100000"]]
     yield "stream without entries", [["XADD", "k", "5-5", "a", "b"], ["XDEL", "k", "5-5"]]
 
 

@@ -3,7 +3,7 @@
 Every family is a function of a random generator to one request. Nothing depends on the time: expiries are either
 long past or far away, so both servers agree whatever the speed of the machine.
 """
-from . import lua_family
+from . import long_families, lua_family
 from .stream_family import streams
 
 KEYS = ["k1", "k2", "k3", "key:{tag}:1", "key:{tag}:2", "", "bin\x00\xff", "long" * 30]
@@ -863,6 +863,9 @@ FAMILIES = {
     "bitmaps": bitmaps,
     "hyperloglog": hyperloglog,
     "hashes": hashes,
+    "long hashes": long_families.long_hashes,
+    "long sorted sets": long_families.long_zsets,
+    "long streams": long_families.long_streams,
     "lua patterns": lua_family.patterns,
     "lua libraries": lua_family.libraries,
 }

@@ -158,7 +158,9 @@ def run_random(pair, options, results, all_findings):
             continue
         for protocol in (2, 3):
             found = None
-            for round_number in range(options.rounds):
+            # A long one takes as long as several others.
+            rounds = -(-options.rounds // 4) if family.startswith("long ") else options.rounds
+            for round_number in range(rounds):
                 seed = f"{options.seed}/{family}/{protocol}/{round_number}"
                 rng = random.Random(seed)
                 sequence = [families.to_bytes(generate(rng)) for _ in range(options.steps)]
