@@ -127,7 +127,7 @@ mod tests {
         pusher.say("ZADD z 5 five");
         pusher.say("ZUNIONSTORE k 1 z");
         assert_eq!(third.answer(), "*3|$1|k|$4|five|$1|5");
-        assert_eq!(pusher.effects().last().map(String::as_str), Some("0: ZREM k five"));
+        assert_eq!(pusher.effects().last().map(String::as_str), Some("0: ZPOPMAX k 1"));
         assert_eq!(pusher.say("EXISTS k"), ":0\r\n");
     }
 }

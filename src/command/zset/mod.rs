@@ -5,7 +5,7 @@
 //! * [`combine`] makes sets of sets, which `source` reads. [`random`] chooses members, [`scan`] walks through all.
 //! * [`bounds`] reads the ends of ranges.
 //!
-//! Effects name members and their final scores: ZINCRBY is logged as ZADD, what was popped as ZREM.
+//! Effects name members and their final scores: ZINCRBY is logged as ZADD, what was popped as ZPOPMIN or ZPOPMAX with a count.
 
 pub mod add;
 pub mod block;

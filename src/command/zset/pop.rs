@@ -142,10 +142,9 @@ pub fn pop(keys: &mut Keys<'_>, key: &[u8], end: End, count: usize) -> Result<Op
         |entry| Popped::take_from(entry, end, count),
         |popped, announcer| {
             let compose = |effect: &mut EffectWriter| {
-                effect.arg(b"ZREM").arg(key);
-                for (member, _) in popped.iter() {
-                    effect.arg(member);
-                }
+                // As Redis has it: equal sorted sets have the same members at their ends.
+                let command: &[u8] = if end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
+                effect.arg(command).arg(key).integer(popped.len() as i64);
             };
             announcer.change(Change::composed(EventClass::SortedSet, end.event(), &compose));
         },
