@@ -9,6 +9,7 @@ use dunlin::server;
 use std::ffi::OsString;
 use std::io::Read;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[global_allocator]
 static ALLOCATOR: dunlin_structures::alloc::Jemalloc = dunlin_structures::alloc::Jemalloc;
@@ -92,7 +93,7 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
         introduce(&running, &config);
         tokio::select! {
             loaded = running.load() => loaded?,
-            () = signals.wait(&running.server) => {
+            _ = signals.wait(&running.server) => {
                 running.listeners.close();
                 return Ok(());
             }
@@ -100,17 +101,21 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
         invite(&running);
         supervisor.ready();
         process::tell_starter();
-        signals.wait(&running.server).await;
+        loop {
+            if signals.wait(&running.server).await {
+                break;
+            }
+            let server = Arc::clone(&running.server);
+            let waiting = tokio::task::spawn_blocking(move || dunlin::replication::farewell::wait(&server));
+            if unless_insisted(&mut signals, waiting).await.unwrap_or(true) {
+                break;
+            }
+        }
         supervisor.stopping();
         // On another thread, so that this one hears who can't wait for it: a rewrite may run, or the disk be slow.
         let stopping = tokio::task::spawn_blocking(move || running.stop());
-        let stopped = tokio::select! {
-            stopped = stopping => stopped.unwrap_or_else(|error| Err(format!("Stopping failed: {error}"))),
-            () = signals.insists() => {
-                tracing::warn!("You insist... exiting now.");
-                std::process::exit(1)
-            }
-        };
+        let stopped = unless_insisted(&mut signals, stopping).await;
+        let stopped = stopped.unwrap_or_else(|error| Err(format!("Stopping failed: {error}")));
         if let Some(file) = pid_file {
             tracing::info!("Removing the pid file.");
             drop(file);
@@ -121,6 +126,17 @@ fn serve(config: Config, manner: Manner, supervisor: Supervisor) -> Result<(), S
     // A load that was called off must not be waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// What comes out of a task, unless SIGINT ends the process before.
+async fn unless_insisted<T>(signals: &mut shutdown::Signals, task: impl Future<Output = T>) -> T {
+    tokio::select! {
+        outcome = task => outcome,
+        () = signals.insists() => {
+            tracing::warn!("You insist... exiting now.");
+            std::process::exit(1)
+        }
+    }
 }
 
 /// Says who this is and where it listens.
@@ -189,24 +205,24 @@ mod shutdown {
             heard(&mut self.interrupt).await;
         }
 
-        /// Returns when the server is to stop.
-        pub(super) async fn wait(&mut self, server: &Arc<Server>) {
+        /// Returns when the server is to stop: whether that is to be now, whatever its replicas lack.
+        pub(super) async fn wait(&mut self, server: &Arc<Server>) -> bool {
             loop {
                 tokio::select! {
-                    () = server.shutdown.asked() => {
+                    now = server.shutdown.asked() => {
                         tracing::warn!("User requested shutdown...");
-                        return;
+                        return now;
                     }
                     () = heard(&mut self.terminate) => {
                         let how = server.settings.snapshot().shutdown_on_sigterm();
                         if obeys("SIGTERM", how) && (how.force || self.may_stop(server).await) {
-                            return;
+                            return how.now;
                         }
                     }
                     () = heard(&mut self.interrupt) => {
                         let how = server.settings.snapshot().shutdown_on_sigint();
                         if obeys("SIGINT", how) && (how.force || self.may_stop(server).await) {
-                            return;
+                            return how.now;
                         }
                     }
                     () = heard(&mut self.hangup) => {}
@@ -229,7 +245,7 @@ mod shutdown {
         }
     }
 
-    /// Whether a signal stops the server as its setting says. There are no replicas to wait for, so `now` adds nothing.
+    /// Whether a signal stops the server as its setting says.
     fn obeys(name: &str, how: ShutdownOnSignal) -> bool {
         tracing::warn!("Received {name} scheduling shutdown...");
         match shutdown::check_save(how.save, how.force) {

@@ -5,6 +5,7 @@ What happens comes from the generators of the differential suite, so commands of
 import os
 import random
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -201,6 +202,34 @@ def tools(group, results):
         results.check("redis-check-rdb", "RDB looks OK" in checked.stdout, checked.stdout[-500:])
 
 
+def ending(group, results):
+    """A server that is told to stop waits for a replica that lags, unless that is called off."""
+    group.follow()
+    group.has_caught_up()
+    replica = group.replica.process.pid
+    waits = lambda: until(lambda: group.ours.log().count("Waiting for replicas before shutting down.") > seen)
+    os.kill(replica, signal.SIGSTOP)
+    try:
+        group.admin.ask("SET", "last", "one")
+        stopper, seen = group.ours.connect(SECONDS), 0
+        stopper.send(encode(b"SHUTDOWN"))
+        results.check("SHUTDOWN waits for who lags", waits() and group.ours.alive(), group.ours.log()[-1500:])
+        reader = group.ours.connect(SECONDS)
+        results.check("... and answers readers", reader.ask("GET", "last").text == b"one")
+        reader.ask_ok("SHUTDOWN", "ABORT")
+        called_off = stopper.reply().raw
+        results.check("SHUTDOWN ABORT calls it off", called_off.startswith(b"-ERR Errors trying to SHUTDOWN"), called_off)
+        results.check("... and writes go on", reader.ask("SET", "last", "two").raw == b"+OK\r\n")
+        seen = 1
+        group.ours.process.send_signal(signal.SIGTERM)
+        results.check("SIGTERM waits, too", waits() and group.ours.alive(), group.ours.log()[-1500:])
+    finally:
+        os.kill(replica, signal.SIGCONT)
+    ended = until(lambda: not group.ours.alive())
+    results.check("it ends once the replica has everything", ended and "1 of 1 replicas are in sync" in group.ours.log(), group.ours.log()[-1500:])
+    results.check("... which it has", group.other.ask("GET", "last").text == b"two")
+
+
 def run(options):
     results = Results("replicas")
     try:
@@ -214,6 +243,7 @@ def run(options):
                 if not options.only or any(word in check.__name__ for word in options.only):
                     check(group, results)
             results.check("the server stays up", ours.alive(), ours.log()[-2000:])
+            ending(group, results)
     except StartFailed as error:
         results.fail("start", error)
     return results

@@ -2,7 +2,11 @@
 
 use crate::command::spec::*;
 use crate::command::{CommandResult, Context};
-use crate::resp::{Args, CommandError};
+use crate::hub;
+use crate::keyspace::Lsn;
+use crate::resp::reply::Protocol;
+use crate::resp::{Args, CommandError, Reply};
+use std::sync::Arc;
 
 pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     name: "shutdown",
@@ -18,7 +22,9 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
     ..CommandSpec::BLANK
 }];
 
-/// The client gets no answer: its connection ends with the server.
+const FAILED: CommandError = CommandError::text("Errors trying to SHUTDOWN. Check logs.");
+
+/// The client gets no answer: its connection ends with the server, unless that is called off.
 fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (mut save, mut nosave, mut abort, mut now, mut force) = (false, false, false, false, false);
     while let Some(option) = args.next() {
@@ -26,7 +32,6 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             b"save" => save = true,
             b"nosave" => nosave = true,
             b"abort" => abort = true,
-            // There are no replicas to wait for.
             b"now" => now = true,
             b"force" => force = true,
             _ => return Err(CommandError::Syntax),
@@ -36,8 +41,14 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     if abort {
-        // A shutdown here waits for nothing that could be called off.
-        return Err(CommandError::text("No shutdown in progress."));
+        let askers = cx.server.shutdown.abort().ok_or(CommandError::text("No shutdown in progress."))?;
+        for asker in askers {
+            hub::send(cx.server, &asker, Lsn::default(), |out| {
+                Reply::new(out, Protocol::Resp2).error(&FAILED)
+            });
+        }
+        cx.reply.ok();
+        return Ok(());
     }
     if !nosave && let Some(owner) = cx.server.scripts.owners.any_busy() {
         return Err(CommandError::busy(owner.is_function()));
@@ -48,9 +59,9 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         tracing::warn!(
             "SHUTDOWN refused: the log has failed, and what it lacks would be lost. BGREWRITEAOF mends it; SHUTDOWN FORCE stops all the same."
         );
-        return Err(CommandError::text("Errors trying to SHUTDOWN. Check logs."));
+        return Err(FAILED);
     }
-    cx.server.shutdown.ask();
+    cx.server.shutdown.ask(Arc::clone(&cx.session.client), now);
     Ok(())
 }
 

@@ -531,6 +531,11 @@ impl Config {
         self.int("repl-backlog-ttl").saturating_mul(1000)
     }
 
+    /// How long a server that stops waits for its replicas; 0: not at all.
+    pub fn shutdown_timeout_seconds(&self) -> u64 {
+        self.unsigned("shutdown-timeout")
+    }
+
     pub fn repl_timeout_seconds(&self) -> u64 {
         self.unsigned("repl-timeout")
     }

@@ -34,7 +34,11 @@ impl History {
     /// The last so many bytes, if they are known.
     pub(super) fn last(&self, count: usize) -> Option<Vec<u8>> {
         let start = self.bytes.len().checked_sub(count)?;
-        Some(self.bytes.range(start..).copied().collect())
+        let (front, back) = self.bytes.as_slices();
+        let mut bytes = Vec::with_capacity(count);
+        bytes.extend_from_slice(&front[start.min(front.len())..]);
+        bytes.extend_from_slice(&back[start.saturating_sub(front.len())..]);
+        Some(bytes)
     }
 }
 

@@ -6,12 +6,14 @@
 //! * [`stream`]: the effects as commands, who follows them, and how far each has got.
 //! * [`history`]: the end of the stream, for those who come back.
 //! * [`replica`]: one who follows. [`full_sync`]: the copy that one begins with; [`returns`]: who asks for it again and again.
+//! * [`farewell`]: what the server owes them before it stops.
 //!
 //! Replicas are clients: what they are sent goes through their outboxes, where it waits until the log lets it go. So a
 //! replica never has what this server may lose.
 //!
 //! Lock order: shards, the stream's, an outbox's.
 
+pub mod farewell;
 pub mod full_sync;
 mod history;
 pub mod replica;

@@ -233,3 +233,37 @@ fn replicas_are_told_that_somebody_is_there() {
     assert_eq!(waiting.client.pushes(), "", "line ends only");
     assert!(!waiting.replica.client.is_killed());
 }
+
+#[test]
+fn a_server_that_stops_waits_for_who_lags() {
+    let mut client = TestClient::new();
+    let mut other = client.beside();
+    let follower = Follower::online(&client);
+    let server = Arc::clone(&client.server);
+    assert!(super::farewell::wait(&server), "nothing was written");
+    client.say("SET a 1");
+    assert_eq!(client.say("SHUTDOWN ABORT"), "-ERR No shutdown in progress.\r\n");
+    let until_it_waits = || {
+        while !server.shutdown.goes_on_waiting() {
+            std::thread::yield_now();
+        }
+    };
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| super::farewell::wait(&server));
+        until_it_waits();
+        assert_eq!(client.say("SET a 2"), "(parked)");
+        assert_eq!(other.say("SHUTDOWN ABORT"), "+OK\r\n");
+        assert!(!waiting.join().expect("it ends"), "it was called off");
+        assert_eq!(client.say("SET a 2"), "+OK\r\n");
+        let waiting = scope.spawn(|| super::farewell::wait(&server));
+        until_it_waits();
+        server.replication.acknowledge(
+            &server,
+            &follower.client.session.client,
+            server.replication.offset(),
+            None,
+        );
+        assert!(waiting.join().expect("it ends"), "nobody lags any more");
+    });
+    assert!(server.gates.is_paused(), "nobody writes behind that");
+}

@@ -52,7 +52,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Who may use MODULE, which does not exist here.",
     )
     .immutable(),
-    Setting::new("shutdown-timeout", count(0), "10", Accepted, "Seconds to wait for replicas at shutdown."),
+    Setting::new("shutdown-timeout", count(0), "10", Live, "Seconds to wait for replicas at shutdown."),
     Setting::new("shutdown-on-sigint", ON_SIGNAL, "default", Live, "How SIGINT stops the server."),
     Setting::new("shutdown-on-sigterm", ON_SIGNAL, "default", Live, "How SIGTERM stops the server."),
     Setting::new(
