@@ -267,3 +267,19 @@ fn a_server_that_stops_waits_for_who_lags() {
     });
     assert!(server.gates.is_paused(), "nobody writes behind that");
 }
+
+#[test]
+fn what_waits_for_those_who_are_gone_is_not_counted() {
+    let mut client = TestClient::new();
+    let server = Arc::clone(&client.server);
+    let held = || server.replication.held_bytes();
+    let (reader, leaver) = (Follower::online(&client), Follower::online(&client));
+    client.say(&format!("SET a {}", "x".repeat(1000)));
+    let both = held();
+    assert!(both > 2000, "{both}");
+    server.replication.forget(&server, &leaver.client.session.client);
+    assert!((1000..=both / 2).contains(&held()), "{both} {}", held());
+    drop(reader);
+    server.replication.begin_anew(&server);
+    assert_eq!(held(), 0);
+}

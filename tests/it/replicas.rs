@@ -229,3 +229,49 @@ fn replicas_cannot_reach_keys_and_are_never_idle() {
     assert_eq!(served.unix().ask(&[b"SET", b"end", b"1"]), b"+OK\r\n");
     follow(&mut replica, &mut HashMap::new());
 }
+
+/// A string that doesn't shrink when it is packed.
+fn large_value(len: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+#[test]
+fn a_limit_that_is_smaller_than_the_copy_ends_nobody() {
+    let served = Served::start(&[
+        "--client-output-buffer-limit",
+        "replica 20000 0 0",
+        "--repl-backlog-size",
+        "16384",
+        "--rdbcompression",
+        "no",
+    ]);
+    let value = large_value(3 << 20);
+    assert_eq!(served.tcp().ask(&[b"SET", b"large", &value]), b"+OK\r\n");
+    let mut replica = served.tcp();
+    asks(&mut replica, "?", -1);
+    assert!(line(&mut replica).starts_with("+FULLRESYNC "));
+    let len: usize = line(&mut replica).trim_start_matches('$').parse().expect("a length");
+    let bytes = replica.exactly(len);
+    assert!(bytes.windows(1000).any(|window| window == &value[value.len() - 1000..]));
+    assert_eq!(served.tcp().ask(&[b"SET", b"end", b"1"]), b"+OK\r\n");
+    follow(&mut replica, &mut HashMap::new());
+}
+
+#[test]
+fn who_wants_only_a_copy_gets_all_of_it_and_an_end() {
+    let served = Served::start(&[]);
+    let value = large_value(2 << 20);
+    assert_eq!(served.tcp().ask(&[b"SET", b"large", &value]), b"+OK\r\n");
+    let mut tool = served.tcp();
+    assert_eq!(tool.ask(&[b"REPLCONF", b"rdb-only", b"1"]), b"+OK\r\n");
+    tool.send(b"SYNC\r\n");
+    let len: usize = line(&mut tool).trim_start_matches('$').parse().expect("a length");
+    let bytes = tool.exactly(len);
+    assert!(bytes.windows(1000).any(|window| window == &value[value.len() - 1000..]));
+    tool.expect_end(b"");
+}
