@@ -5,8 +5,10 @@
 
 use crate::command::blocking;
 use crate::command::context::{Context, ParkedOn};
+use crate::command::debug;
 use crate::command::evicting::{self, Room};
 use crate::command::listening;
+use crate::command::module;
 use crate::command::permission;
 use crate::command::spec::{self, Run};
 use crate::command::table::{Command, KeyPattern};
@@ -498,6 +500,15 @@ enum Gate {
     Parked(ParkedOn),
 }
 
+/// Whether this client may use a command that needs the operator's leave.
+fn check_protected(server: &Server, session: &Session, command: &Command) -> Result<(), CommandError> {
+    if command.full_name == "debug" {
+        debug::check_allowed(server, &session.client)
+    } else {
+        Err(module::REFUSED)
+    }
+}
+
 /// The gates, in Redis' order: authentication, the user's rights, memory, log, loading; then what makes a request wait.
 /// `held` is where this thread publishes what memory it holds.
 #[cold]
@@ -532,6 +543,13 @@ fn check_gates(
     let password_needed = server.hot.password_needed.load(std::sync::atomic::Ordering::Relaxed);
     if session.needs_auth() && password_needed && !flags.has(spec::NO_AUTH) {
         return Gate::Refused(CommandError::NoAuth);
+    }
+    // Outside of MULTI they see to it themselves.
+    if is_queued
+        && flags.has(spec::PROTECTED)
+        && let Err(error) = check_protected(server, session, command)
+    {
+        return Gate::Refused(error);
     }
     if is_in_multi && flags.has(spec::NO_MULTI) {
         return Gate::Refused(CommandError::text("Command not allowed inside a transaction"));

@@ -36,6 +36,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
         CommandSpec {
             name: "load",
             arity: -3,
+            flags: SUBCOMMAND.flags.and(PROTECTED),
             summary: "Loads a module.",
             syntax: "path [arg [arg ...]]",
             run: Run::Unlocked(refuse),
@@ -44,6 +45,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
         CommandSpec {
             name: "loadex",
             arity: -3,
+            flags: SUBCOMMAND.flags.and(PROTECTED),
             since: "7.0.0",
             summary: "Loads a module with settings.",
             syntax: "path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]",
@@ -53,6 +55,7 @@ pub const COMMANDS: &[CommandSpec] = &[CommandSpec {
         CommandSpec {
             name: "unload",
             arity: 3,
+            flags: SUBCOMMAND.flags.and(PROTECTED),
             summary: "Unloads a module.",
             syntax: "name",
             run: Run::Unlocked(refuse),
@@ -70,11 +73,13 @@ fn list(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
 
 /// As with `enable-module-command no`; whatever the setting, there is nothing that could load one.
 fn refuse(_: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
-    Err(CommandError::text(
-        "MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local \
-         connection, otherwise you need to set this option in the configuration file, and then restart the server.",
-    ))
+    Err(REFUSED)
 }
+
+pub const REFUSED: CommandError = CommandError::text(
+    "MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local \
+     connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+);
 
 fn help(cx: &mut Context<'_>, _: &mut Args<'_>) -> CommandResult {
     cx.reply.help(

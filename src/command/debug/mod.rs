@@ -16,7 +16,8 @@ use crate::command::{CommandResult, Context};
 use crate::config::rewrite::Extent;
 use crate::replication;
 use crate::resp::{Args, CommandError, text};
-use crate::state::gates;
+use crate::state::clients::Client;
+use crate::state::{Server, gates};
 use dunlin_structures::{glob, number};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -51,15 +52,22 @@ const ALONE_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
 /// The longest that DEBUG SLEEP sleeps, in s.
 const SLEEP_MAX: f64 = 3600.0;
 
-fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let is_local = cx.session.client.address.is_local();
-    if !cx.server.settings.snapshot().enable_debug_command().allows(is_local) {
-        return Err(CommandError::text(
-            "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \
-             a local connection, otherwise you need to set this option in the configuration file, and then restart \
-             the server.",
-        ));
+/// Whether a client may use DEBUG (enable-debug-command).
+///
+/// # Errors
+/// What it is told if not.
+pub fn check_allowed(server: &Server, client: &Client) -> CommandResult {
+    if server.settings.snapshot().enable_debug_command().allows(client.address.is_local()) {
+        return Ok(());
     }
+    Err(CommandError::text(
+        "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
+         connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+    ))
+}
+
+fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    check_allowed(cx.server, &cx.session.client)?;
     let given = args.at(1);
     args.seek(2);
     // Part of the data says nothing, and what is changed while the log is read would mix with it.

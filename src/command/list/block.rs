@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn what_is_due_when_a_transaction_ends_serves_nobody() {
-        let (mut pusher, mut waiter) = pair();
+        let mut pusher = TestClient::configured("enable-debug-command yes");
+        let mut waiter = pusher.beside();
         waiter.say("BLPOP k 0");
         for (line, reply) in [
             ("MULTI", "+OK"),

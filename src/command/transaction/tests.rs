@@ -69,6 +69,13 @@ fn what_was_refused_aborts_the_rest() {
         ("EXEC", "*0"),
         ("GET k", "$-1"),
     ]);
+    let mut client = TestClient::new();
+    for protected in ["MODULE LOAD x", "DEBUG DIGEST"] {
+        client.check(&[("MULTI", "+OK")]);
+        let refused = client.say(protected);
+        assert!(refused.contains(" command not allowed. If the enable-"), "{refused}");
+        client.check(&[("EXEC", ABORTED)]);
+    }
 }
 
 #[test]
