@@ -69,7 +69,7 @@ impl Block for FileBlock {
 /// There can be no further thread; then the client is none.
 pub fn begin(server: &Arc<Server>, replica: &Arc<Replica>) -> io::Result<()> {
     let (server, replica) = (Arc::clone(server), Arc::clone(replica));
-    server.replication.admit(&replica);
+    server.replication.admit(&server, &replica);
     let started = std::thread::Builder::new().name("sync".into()).spawn({
         let (server, replica) = (Arc::clone(&server), Arc::clone(&replica));
         move || run(&server, &replica)

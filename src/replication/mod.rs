@@ -46,6 +46,7 @@ pub struct Replication {
     waiting: Mutex<HashMap<u64, Waker>>,
     /// Bytes that wait to be sent to replicas, as of the last look.
     held_bytes: AtomicU64,
+    /// When replicas were last told that somebody is there, or the first of them came; in ms since 1970.
     pinged_at: AtomicI64,
     /// Copies, and those who could go on without one, or could not.
     pub full_syncs: AtomicU64,

@@ -170,9 +170,17 @@ impl Replication {
     }
 
     /// A replica begins to follow: it is to be given a copy.
-    pub(super) fn admit(&self, replica: &Arc<Replica>) {
+    pub(super) fn admit(&self, server: &Server, replica: &Arc<Replica>) {
         let following = Following { replica: Arc::clone(replica), phase: Phase::Waiting };
-        self.stream.lock().following.push(following);
+        self.add(&mut self.stream.lock(), server, following);
+    }
+
+    fn add(&self, stream: &mut Stream, server: &Server, following: Following) {
+        if stream.following.is_empty() {
+            // The first is not to hear at once of a period that has passed without it.
+            self.pinged_at.store(server.now(), Relaxed);
+        }
+        stream.following.push(following);
     }
 
     /// The copy of a replica is about to be made, with every shard held: what happens from now on comes behind it. Returns
@@ -228,7 +236,7 @@ impl Replication {
         let lacks = lacks.and_then(|lacks| usize::try_from(lacks).ok());
         let Some(bytes) = lacks.and_then(|lacks| stream.history.as_ref()?.last(lacks)) else { return false };
         hub::send(server, &replica.client, stream.lsn, |out| out.bytes.extend_from_slice(&bytes));
-        stream.following.push(Following { replica: Arc::clone(replica), phase: Phase::Online });
+        self.add(&mut stream, server, Following { replica: Arc::clone(replica), phase: Phase::Online });
         true
     }
 

@@ -17,7 +17,7 @@ impl Follower {
         let of = Arc::clone(&client.session.client);
         of.set_flag(flag::REPLICA, true);
         let replica = Arc::new(Replica::new(of, Introduction::default(), true, leader.server.now()));
-        leader.server.replication.admit(&replica);
+        leader.server.replication.admit(&leader.server, &replica);
         Self { client, replica }
     }
 
@@ -225,7 +225,7 @@ fn replicas_are_told_that_somebody_is_there() {
     let (mut online, mut waiting) = (Follower::online(&client), Follower::admitted(&client));
     let server = Arc::clone(&client.server);
     let now = server.now();
-    for (seconds, pings) in [(0, 1), (9, 0), (10, 1), (11, 0)] {
+    for (seconds, pings) in [(0, 0), (9, 0), (10, 1), (11, 0), (20, 1)] {
         online.replica.hear(now);
         server.replication.tick(&server, now + seconds * 1000);
         assert_eq!(online.told().len(), pings, "{seconds}");
