@@ -17,7 +17,7 @@ pub fn wait(server: &Arc<Server>) -> bool {
     if patience.is_zero() || !replication.lags_behind(replication.offset()) {
         return true;
     }
-    server.gates.pause(i64::MAX, false);
+    server.gates.pause_for_stop();
     // Whoever has a shard's lock now is in the middle of a write.
     drop(server.keyspace.lock_all());
     let offset = replication.offset();
@@ -28,10 +28,11 @@ pub fn wait(server: &Arc<Server>) -> bool {
     while server.shutdown.goes_on_waiting() && began.elapsed() < patience && replication.lags_behind(offset) {
         std::thread::sleep(LOOK_EVERY);
     }
-    replication.report_on(offset, server.now());
     let stops = server.shutdown.end_wait();
-    if !stops {
-        server.gates.unpause();
+    if stops {
+        replication.report_on(offset, server.now());
+    } else {
+        server.gates.unpause_for_stop();
         tracing::warn!("Shutdown manually cancelled");
     }
     stops

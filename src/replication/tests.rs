@@ -252,6 +252,8 @@ fn a_server_that_stops_waits_for_who_lags() {
         let waiting = scope.spawn(|| super::farewell::wait(&server));
         until_it_waits();
         assert_eq!(client.say("SET a 2"), "(parked)");
+        assert_eq!(other.say("CLIENT UNPAUSE"), "+OK\r\n");
+        assert_eq!(client.say("SET a 2"), "(parked)");
         assert_eq!(other.say("SHUTDOWN ABORT"), "+OK\r\n");
         assert!(!waiting.join().expect("it ends"), "it was called off");
         assert_eq!(client.say("SET a 2"), "+OK\r\n");

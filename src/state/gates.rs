@@ -14,7 +14,7 @@ pub const LOADING: u32 = 1 << 0;
 pub const LOG_FAILED: u32 = 1 << 1;
 /// More memory is used than `maxmemory` allows.
 pub const OUT_OF_MEMORY: u32 = 1 << 2;
-/// CLIENT PAUSE WRITE.
+/// CLIENT PAUSE WRITE, or a stop that waits for replicas.
 pub const PAUSED_WRITES: u32 = 1 << 3;
 /// CLIENT PAUSE ALL.
 pub const PAUSED_ALL: u32 = 1 << 4;
@@ -43,10 +43,10 @@ pub const KEEPS_EXPIRED: u32 = LOADING | PAUSED;
 #[derive(Default)]
 pub struct Gates {
     closed: AtomicU32,
-    /// When the pause ends, in ms since 1970.
+    /// When the last pause ends, in ms since 1970.
     pause_ends: AtomicI64,
     /// Held while a pause begins, changes or ends, so that none ends with the one before it.
-    pausing: Mutex<()>,
+    pauses: Mutex<Pauses>,
     waiting: Mutex<Waiting>,
     /// How often a gate has opened: who waits compares it with what it was when it began to wait.
     opened: AtomicU64,
@@ -80,18 +80,45 @@ impl Gates {
         self.opened.load(Ordering::Acquire)
     }
 
-    /// Pauses requests until `until` (ms since 1970). As in Redis a later end and the stronger pause win.
+    /// CLIENT PAUSE: until `until` (ms since 1970). As in Redis a later end and the stronger pause win.
     pub fn pause(&self, until: i64, all: bool) {
-        let _one_at_a_time = self.pausing.lock();
-        if !self.is_paused() || until > self.pause_ends.load(Ordering::Relaxed) {
-            self.pause_ends.store(until, Ordering::Relaxed);
-        }
-        self.close(if all { PAUSED } else { PAUSED_WRITES });
+        let mut pauses = self.pauses.lock();
+        let gates = if all { PAUSED } else { PAUSED_WRITES };
+        let before = pauses.by_client.unwrap_or(Pause { until, gates });
+        pauses.by_client = Some(Pause { until: until.max(before.until), gates: gates | before.gates });
+        self.apply(&pauses);
     }
 
+    /// CLIENT UNPAUSE.
     pub fn unpause(&self) {
-        let _one_at_a_time = self.pausing.lock();
-        self.open(PAUSED);
+        let mut pauses = self.pauses.lock();
+        pauses.by_client = None;
+        self.apply(&pauses);
+    }
+
+    /// The server is about to stop, and is to write no more, whatever clients say of their pause.
+    pub fn pause_for_stop(&self) {
+        let mut pauses = self.pauses.lock();
+        pauses.by_stop = true;
+        self.apply(&pauses);
+    }
+
+    /// It does not stop. A client's pause goes on.
+    pub fn unpause_for_stop(&self) {
+        let mut pauses = self.pauses.lock();
+        pauses.by_stop = false;
+        self.apply(&pauses);
+    }
+
+    fn apply(&self, pauses: &Pauses) {
+        let stop = pauses.by_stop.then_some(Pause { until: i64::MAX, gates: PAUSED_WRITES });
+        let running = || pauses.by_client.into_iter().chain(stop);
+        if let Some(last) = running().map(|pause| pause.until).max() {
+            self.pause_ends.store(last, Ordering::Relaxed);
+        }
+        let gates = running().fold(0, |gates, pause| gates | pause.gates);
+        self.close(gates);
+        self.open(PAUSED & !gates);
     }
 
     pub fn is_paused(&self) -> bool {
@@ -112,9 +139,10 @@ impl Gates {
         if !self.is_paused() {
             return;
         }
-        let _one_at_a_time = self.pausing.lock();
-        if now >= self.pause_ends() {
-            self.open(PAUSED);
+        let mut pauses = self.pauses.lock();
+        if pauses.by_client.is_some_and(|pause| now >= pause.until) {
+            pauses.by_client = None;
+            self.apply(&pauses);
         }
     }
 
@@ -136,6 +164,20 @@ impl Gates {
     pub fn waiting(&self) -> usize {
         self.waiting.lock().wakers.len()
     }
+}
+
+/// Who holds requests back, and for how long.
+#[derive(Default)]
+struct Pauses {
+    by_client: Option<Pause>,
+    by_stop: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Pause {
+    /// In ms since 1970.
+    until: i64,
+    gates: u32,
 }
 
 /// Who waits, in the order of arrival, each once: ten thousand may.
@@ -201,6 +243,23 @@ mod tests {
         let expected: Vec<usize> =
             (0..100).rev().filter(|number| ![10, 50].contains(number)).chain([50]).collect();
         assert_eq!((gates.waiting(), &*woken.lock()), (0, &expected));
+    }
+
+    #[test]
+    fn clients_can_not_end_the_pause_of_a_stop_nor_it_theirs() {
+        let gates = Gates::default();
+        gates.pause(10, true);
+        gates.pause_for_stop();
+        gates.tick(10);
+        assert_eq!((gates.closed(), gates.next_pause_end()), (PAUSED_WRITES, i64::MAX));
+        gates.pause(20, false);
+        gates.unpause();
+        assert_eq!(gates.closed(), PAUSED_WRITES);
+        gates.pause(30, true);
+        gates.unpause_for_stop();
+        assert_eq!((gates.closed(), gates.next_pause_end()), (PAUSED, 30));
+        gates.tick(30);
+        assert_eq!((gates.closed(), gates.next_pause_end()), (0, i64::MAX));
     }
 
     #[test]
